@@ -1,0 +1,91 @@
+//! One small fair site, for this package's tests.
+
+use crate::decision::{Act, Decision};
+use crate::hash::Hash;
+use crate::ids::{PurposeId, SiteId};
+use crate::notice::Notice;
+use crate::record::{After, RECORD_FORMAT, Record, Signals, Surface};
+use crate::site::SiteFile;
+use crate::subject::SubjectToken;
+use serde_json::json;
+use std::string::ToString;
+use std::vec::Vec;
+
+pub(crate) fn site_file() -> SiteFile {
+    let text = |title: &str| {
+        let purpose = |name: &str| {
+            json!({
+                "name": name, "description": "Counts which pages are read.",
+                "data": ["pages viewed"], "retention": "13 months",
+            })
+        };
+        json!({
+            "title": title, "intro": "We would like to count visits.",
+            "alerts_title": "Alerts", "alerts_intro": "Choose what to hear about.",
+            "purposes": {
+                "session": purpose("Session"), "analytics": purpose("Analytics"),
+                "surveys": purpose("Surveys"), "counting": purpose("Counting"),
+            },
+            "alerts": { "news": purpose("News") },
+        })
+    };
+    serde_json::from_value(json!({
+        "id": "clinic",
+        "public_url": "https://privacy.example.org",
+        "origins": ["https://www.example.org", "https://example.org"],
+        "cookie_domain": "example.org",
+        "default_language": "en",
+        "controller": {
+            "name": "Example Health", "address": "1 High Street, Exampleton", "email": "data@example.org",
+            "privacy_url": "https://www.example.org/privacy",
+            "regulator": { "name": "Information Commission", "url": "https://ico.example" },
+        },
+        "recipients": {
+            "wayfinder": {
+                "name": "Wayfinder Analytics Ltd", "role": "processor", "location": "United Kingdom",
+                "privacy_url": "https://wayfinder.example/privacy",
+            },
+        },
+        "purposes": [
+            { "id": "session", "route": "necessary",
+              "storage": [{ "name": "assent", "kind": "cookie", "days": 365, "read_by": "controller" }] },
+            { "id": "analytics", "route": "consent", "recipients": ["wayfinder"],
+              "storage": [{ "name": "_wf*", "kind": "cookie", "days": 395, "read_by": "wayfinder" }],
+              "google": ["analytics_storage"] },
+            { "id": "surveys", "route": "consent" },
+            { "id": "counting", "route": "statistics" },
+        ],
+        "alerts": [{ "topic": "news", "channels": ["email", "text"] }],
+        "text": { "en": text("Cookies on this site"), "cy": text("Cwcis ar y wefan hon") },
+    }))
+    .unwrap()
+}
+
+pub(crate) fn notice() -> Notice {
+    site_file().notice().unwrap()
+}
+
+pub(crate) fn record() -> Record {
+    Record {
+        format: RECORD_FORMAT.to_string(),
+        id: "019a0000-0000-7000-8000-000000000001".to_string(),
+        site: SiteId::new("clinic").unwrap(),
+        subject: SubjectToken::from_random([7; 16]).id(),
+        time: "2026-11-22T10:00:00.000Z".to_string(),
+        acted: None,
+        notice: Hash([1; 32]),
+        language: "cy".to_string(),
+        act: Act::Save,
+        surface: Surface::Preferences,
+        origin: Some("https://www.example.org".to_string()),
+        decisions: [
+            (PurposeId::new("analytics").unwrap(), Decision::Given),
+            (PurposeId::new("surveys").unwrap(), Decision::Refused),
+        ]
+        .into(),
+        signals: Signals { gpc: true },
+        contacts: Vec::new(),
+        previous: None,
+        after: After { size: 3, root: Hash([2; 32]) },
+    }
+}

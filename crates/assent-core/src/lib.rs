@@ -1,0 +1,39 @@
+//! Words and rules of consent, and the proofs.
+//!
+//! What may be asked and how ([`notice`], [`site`], [`lint`]), what was said ([`decision`], [`record`]), and how
+//! anyone can check it later without trusting us ([`receipt`], [`export_format`] over [`merkle`], [`note`],
+//! [`checkpoint`], [`tile`], [`proof`], [`commitment`]). The browser, the server and `assent verify` run this same
+//! code. It takes the time, randomness and bytes it needs as arguments and returns values: no clock, no
+//! randomness, no I/O, no standard library.
+#![no_std]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod ids;
+pub mod subject;
+
+pub mod lint;
+pub mod notice;
+pub mod site;
+pub mod words;
+
+pub mod choice_cookie;
+pub mod decision;
+pub mod record;
+pub mod standing;
+pub mod wire;
+
+pub mod checkpoint;
+pub mod commitment;
+pub mod export_format;
+pub mod hash;
+pub mod merkle;
+pub mod note;
+pub mod proof;
+pub mod receipt;
+pub mod tile;
+
+mod canonical;
+#[cfg(test)]
+mod fixture;

@@ -1,0 +1,293 @@
+//! Rules a notice must keep before it may be published: fair asking that a file can show.
+//!
+//! Each finding has a rule id, the place, and one sentence with the way out. `assent site check` and publishing
+//! refuse on any finding. What the software itself guarantees (nothing pre-ticked, equal buttons, a permanent way
+//! back) has no rule here, because a site file has no key that could break it. Not legal advice.
+
+use crate::notice::{Asked, Notice, Route, StorageKind};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// One thing that keeps a notice from being published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable id of the rule, as `vague-purpose`.
+    pub rule: &'static str,
+    /// Where in the site file, as `text.en.purposes.analytics.description`.
+    pub place: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// Every rule's id and what it is for, in the order they are checked.
+pub const RULES: &[(&str, &str)] = &[
+    (
+        "controller-unnamed",
+        "The controller has a name, an address and a way to write to it (UK GDPR Art 13(1)(a)).",
+    ),
+    ("no-privacy-statement", "The full privacy statement is linked (Art 13)."),
+    ("party-unnamed", "Every recipient has a name and a privacy statement (consent must name its parties)."),
+    ("party-missing", "A consent purpose that stores or reads something for someone names them."),
+    ("text-empty", "Every text a person needs is there in every language."),
+    ("vague-purpose", "A purpose says what happens, not that it 'may improve your experience'."),
+    ("guilt", "No emotive or blaming words around a choice (EDPB 03/2022, stirring)."),
+    ("labels-unequal", "Accept and decline are worded alike: short, and neither hidden in a sentence."),
+    ("data-missing", "A purpose with a choice says what data it takes."),
+    ("retention-missing", "A purpose says how long its data is kept."),
+    ("storage-lifetime", "A storage item lasts at most 400 days, as browsers allow."),
+    ("necessary-shared", "A necessary purpose is not read by anyone but the controller and its processors."),
+    ("memory-refusal", "A refusal is remembered at least 182 days."),
+    ("memory-grant", "A grant is remembered at most 366 days."),
+    ("too-many", "At most seven choices on one screen (EDPB 03/2022, overloading)."),
+    (
+        "statistics-undeclared",
+        "The statistics route needs declared conditions; this version cannot hold them.",
+    ),
+    ("route-not-here", "Soft opt-in and service routes are for alerts, not for the banner."),
+];
+
+const VAGUE: [&str; 6] = [
+    "improve your experience",
+    "enhance your experience",
+    "better experience",
+    "and similar purposes",
+    "gwella eich profiad",
+    "among other things",
+];
+const GUILT: [&str; 8] = [
+    "sorry to see",
+    "are you sure",
+    "please don't",
+    "we respect you",
+    "you will miss",
+    "miss out",
+    "sad",
+    "support us by accepting",
+];
+
+/// Checks every rule; an empty answer means the notice may be published.
+#[must_use]
+pub fn check(notice: &Notice) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut say = |rule: &'static str, place: String, message: &str| {
+        debug_assert!(RULES.iter().any(|(id, _)| *id == rule));
+        findings.push(Finding { rule, place, message: message.to_string() });
+    };
+    let controller = &notice.controller;
+    for (key, value) in
+        [("name", &controller.name), ("address", &controller.address), ("email", &controller.email)]
+    {
+        if value.trim().is_empty() {
+            say("controller-unnamed", format!("controller.{key}"), "Say who decides and how to reach them.");
+        }
+    }
+    if !controller.privacy_url.starts_with("http") {
+        say("no-privacy-statement", "controller.privacy_url".to_string(), "Link the full privacy statement.");
+    }
+    for (id, recipient) in &notice.recipients {
+        if recipient.name.trim().is_empty() || !recipient.privacy_url.starts_with("http") {
+            let message = "Name the recipient and link its privacy statement.";
+            say("party-unnamed", format!("recipients.{id}"), message);
+        }
+    }
+    for purpose in &notice.purposes {
+        let place = format!("purposes.{}", purpose.id);
+        let shared = purpose.storage.iter().find(|item| item.read_by != "controller");
+        if purpose.route == Route::Consent && purpose.recipients.is_empty() && shared.is_some() {
+            say("party-missing", place.clone(), "List who reads the storage among the purpose's recipients.");
+        }
+        if purpose.route == Route::Necessary {
+            let frame = purpose
+                .storage
+                .iter()
+                .any(|item| matches!(item.kind, StorageKind::Pixel | StorageKind::Frame));
+            if frame || shared.is_some() {
+                let message = "Pixels, frames and storage that others read are never necessary: choose the consent route.";
+                say("necessary-shared", place.clone(), message);
+            }
+        }
+        if purpose.route == Route::Statistics {
+            let message = "Choose the consent route, or wait for a version that records the five conditions.";
+            say("statistics-undeclared", place.clone(), message);
+        }
+        if purpose.asked == Asked::Banner && matches!(purpose.route, Route::SoftOptIn | Route::Service) {
+            say("route-not-here", place.clone(), "On the banner, choose consent, statistics or necessary.");
+        }
+        for item in purpose.storage.iter().filter(|item| item.days > 400) {
+            let message = "Shorten the lifetime to 400 days or less; browsers cut it there.";
+            say("storage-lifetime", format!("{place}.storage.{}", item.name), message);
+        }
+    }
+    let choices = notice.asked_at(Asked::Banner).filter(|purpose| purpose.is_choice()).count();
+    if choices > 7 {
+        say(
+            "too-many",
+            "purposes".to_string(),
+            "Join purposes that people would decide alike, or drop some.",
+        );
+    }
+    if notice.memory.refusal_days < 182 {
+        say(
+            "memory-refusal",
+            "memory.refusal_days".to_string(),
+            "Remember a refusal for six months (182 days) or longer.",
+        );
+    }
+    if notice.memory.grant_days > 366 {
+        say("memory-grant", "memory.grant_days".to_string(), "Ask again after a year (366 days) or sooner.");
+    }
+    for (language, text) in &notice.languages {
+        let base = format!("text.{language}");
+        for (key, value) in [("title", &text.title), ("intro", &text.intro)] {
+            if value.trim().is_empty() {
+                say("text-empty", format!("{base}.{key}"), "Write the text; nobody can agree to a blank.");
+            }
+        }
+        let (accept, decline) = (text.words.accept.chars().count(), text.words.decline.chars().count());
+        if accept == 0 || decline == 0 || accept.abs_diff(decline) > 12 || accept.max(decline) > 40 {
+            let message =
+                "Word accept and decline alike: both short, neither more than 12 characters longer.";
+            say("labels-unequal", format!("{base}.words"), message);
+        }
+        for (place, value) in [
+            (format!("{base}.title"), &text.title),
+            (format!("{base}.intro"), &text.intro),
+            (format!("{base}.words.accept"), &text.words.accept),
+            (format!("{base}.words.decline"), &text.words.decline),
+        ] {
+            if contains(value, &GUILT) {
+                say("guilt", place, "Leave feelings and blame out of the choice.");
+            }
+        }
+        for purpose in &notice.purposes {
+            let Some(own) = text.purposes.get(&purpose.id) else { continue };
+            let place = format!("{base}.purposes.{}", purpose.id);
+            if own.name.trim().is_empty() || own.description.trim().is_empty() {
+                say("text-empty", place.clone(), "Write the name and the description.");
+            }
+            if contains(&own.description, &VAGUE) {
+                say(
+                    "vague-purpose",
+                    format!("{place}.description"),
+                    "Say what is done with the data and by whom.",
+                );
+            }
+            if contains(&own.description, &GUILT) {
+                say("guilt", format!("{place}.description"), "Leave feelings and blame out of the choice.");
+            }
+            if purpose.is_choice() && own.data.iter().all(|entry| entry.trim().is_empty()) {
+                say("data-missing", format!("{place}.data"), "List what is collected, one entry each.");
+            }
+            if own.retention.trim().is_empty() {
+                say("retention-missing", format!("{place}.retention"), "Say how long the data is kept.");
+            }
+        }
+    }
+    findings
+}
+
+fn contains(text: &str, words: &[&str]) -> bool {
+    let text = text.to_lowercase();
+    // Whole words: `sad` is not in `sadly`'s neighbour `ambassador`.
+    words.iter().any(|word| {
+        text.match_indices(word).any(|(at, _)| {
+            let before = text[..at].chars().next_back();
+            let after = text[at + word.len()..].chars().next();
+            !before.is_some_and(char::is_alphabetic) && !after.is_some_and(char::is_alphabetic)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+    use crate::notice::StorageItem;
+    use crate::site::SiteFile;
+    use std::collections::BTreeSet;
+    use std::println;
+
+    /// Breaks the fair fixture one way and expects exactly that rule to speak.
+    #[track_caller]
+    fn breaks(rule: &'static str, change: impl FnOnce(&mut SiteFile)) -> &'static str {
+        let mut file = fixture::site_file();
+        file.purposes.retain(|purpose| purpose.route != Route::Statistics);
+        for text in file.text.values_mut() {
+            text.purposes.retain(|id, _| id.as_str() != "counting");
+        }
+        assert_eq!(check(&file.notice().unwrap()), []);
+        change(&mut file);
+        let findings = check(&file.notice().unwrap());
+        for finding in &findings {
+            println!("{}: {}: {}", finding.rule, finding.place, finding.message);
+        }
+        let found: BTreeSet<_> = findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!(found, BTreeSet::from([rule]));
+        rule
+    }
+
+    fn first_text(file: &mut SiteFile) -> &mut crate::site::TextFile {
+        file.text.get_mut("en").unwrap()
+    }
+
+    #[test]
+    fn every_rule_has_a_failing_example() {
+        let analytics = crate::ids::PurposeId::new("analytics").unwrap();
+        let seen = BTreeSet::from([
+            breaks("controller-unnamed", |file| file.controller.address = " ".into()),
+            breaks("no-privacy-statement", |file| file.controller.privacy_url = "soon".into()),
+            breaks("party-unnamed", |file| file.recipients.get_mut("wayfinder").unwrap().name.clear()),
+            breaks("party-missing", |file| file.purposes[1].recipients.clear()),
+            breaks("text-empty", |file| first_text(file).intro.clear()),
+            breaks("vague-purpose", |file| {
+                first_text(file).purposes.get_mut(&analytics).unwrap().description =
+                    "Cookies may improve your experience.".into();
+            }),
+            breaks("guilt", |file| first_text(file).title = "Please don't leave us without cookies".into()),
+            breaks("labels-unequal", |file| {
+                first_text(file).words.decline =
+                    Some("No thanks, I do not want this site to work well".into());
+            }),
+            breaks("data-missing", |file| {
+                first_text(file).purposes.get_mut(&analytics).unwrap().data.clear();
+            }),
+            breaks("retention-missing", |file| {
+                first_text(file).purposes.get_mut(&analytics).unwrap().retention.clear();
+            }),
+            breaks("storage-lifetime", |file| file.purposes[1].storage[0].days = 401),
+            breaks("necessary-shared", |file| {
+                let pixel = StorageItem {
+                    name: "p.gif".into(),
+                    kind: StorageKind::Pixel,
+                    days: 0,
+                    read_by: "controller".into(),
+                };
+                file.purposes[0].storage.push(pixel);
+            }),
+            breaks("memory-refusal", |file| file.memory.refusal_days = 30),
+            breaks("memory-grant", |file| file.memory.grant_days = 400),
+            breaks("too-many", |file| {
+                for number in 0..7 {
+                    let mut more = file.purposes[2].clone();
+                    more.id = crate::ids::PurposeId::new(&format!("more-{number}")).unwrap();
+                    for text in file.text.values_mut() {
+                        let own = text.purposes[&file.purposes[2].id].clone();
+                        text.purposes.insert(more.id.clone(), own);
+                    }
+                    file.purposes.push(more);
+                }
+            }),
+            breaks("statistics-undeclared", |file| file.purposes[2].route = Route::Statistics),
+            breaks("route-not-here", |file| file.purposes[2].route = Route::SoftOptIn),
+        ]);
+        let all: BTreeSet<_> = RULES.iter().map(|(id, _)| *id).collect();
+        assert_eq!(seen, all);
+    }
+
+    #[test]
+    fn words_are_matched_whole() {
+        assert!(contains("You will miss out!", &GUILT));
+        assert!(!contains("The ambassador sadly left", &GUILT));
+    }
+}

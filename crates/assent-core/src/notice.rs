@@ -1,0 +1,381 @@
+//! The notice: everything a person is told and asked, in every language, content-addressed.
+//!
+//! A notice is made from a site file ([`crate::site`]), published as canonical JSON (RFC 8785) and named by the
+//! SHA-256 of exactly those bytes. It stays readable for ever at that hash, and every record names the hash and
+//! the language that were on screen. Where the site lives, and how it is served, is not part of it.
+
+use crate::decision::Standing;
+use crate::hash::{Hash, sha256};
+use crate::ids::{PurposeId, SiteId};
+use crate::words::Words;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// The format's name, first in every notice document.
+pub const NOTICE_FORMAT: &str = "assent-notice/v1";
+
+/// Everything a person is told and asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// [`NOTICE_FORMAT`].
+    pub format: String,
+    /// The site it speaks for.
+    pub site: SiteId,
+    /// Who decides what is done with the data.
+    pub controller: Controller,
+    /// Everyone else who receives data, by id.
+    pub recipients: BTreeMap<String, Recipient>,
+    /// What is asked or told, in the order shown.
+    pub purposes: Vec<Purpose>,
+    /// How long a choice is remembered.
+    pub memory: Memory,
+    /// The language used when none of the visitor's is there (BCP 47).
+    pub default_language: String,
+    /// The words, by language (BCP 47). Each language is complete.
+    pub languages: BTreeMap<String, Text>,
+}
+
+/// The organisation that answers for the site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Controller {
+    /// Its name, as people know it.
+    pub name: String,
+    /// Postal address, in one line.
+    pub address: String,
+    /// Where to write to about data.
+    pub email: String,
+    /// Telephone, as dialled in its own country.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// Its full privacy statement.
+    pub privacy_url: String,
+    /// Who supervises it and takes complaints.
+    pub regulator: Regulator,
+}
+
+/// The supervising authority. Names and addresses change, so they are the operator's to state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regulator {
+    /// Its name.
+    pub name: String,
+    /// Where to complain.
+    pub url: String,
+}
+
+/// Someone other than the controller who receives data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipient {
+    /// Its name.
+    pub name: String,
+    /// What it is to the controller.
+    pub role: RecipientRole,
+    /// Where the data goes (country or region).
+    pub location: String,
+    /// Its own privacy statement.
+    pub privacy_url: String,
+}
+
+/// What a recipient is to the controller (UK GDPR Art 4, 26, 28).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecipientRole {
+    /// Acts only on the controller's instructions.
+    Processor,
+    /// Decides together with the controller.
+    Joint,
+    /// Decides for itself.
+    Independent,
+}
+
+/// The legal route of a purpose. Each purpose has exactly one; there is no site-wide switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Route {
+    /// Off until the person says yes.
+    Consent,
+    /// UK statistical exception: told, and may object.
+    Statistics,
+    /// Told only.
+    Necessary,
+    /// Charity or customer messages with an opt-out at collection.
+    SoftOptIn,
+    /// Messages that are part of a service, not marketing.
+    Service,
+}
+
+impl Route {
+    /// The word in files, notices and exports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Consent => "consent",
+            Self::Statistics => "statistics",
+            Self::Necessary => "necessary",
+            Self::SoftOptIn => "soft-opt-in",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// Where a purpose is put to the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// On the banner and the choices page.
+    Banner,
+    /// On the alert sign-up form.
+    AlertForm,
+}
+
+/// How an alert reaches the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// Email.
+    Email,
+    /// Text message.
+    Text,
+}
+
+impl Channel {
+    /// The word in files, records and addresses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// One thing asked for or told about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Purpose {
+    /// Its name in tags, records and cookies.
+    pub id: PurposeId,
+    /// Its legal route.
+    pub route: Route,
+    /// Where it is asked.
+    pub asked: Asked,
+    /// For an alert: how it arrives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+    /// For an alert: what it is about. Alerts that differ only in channel share a topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Ids of those who receive the data besides the controller.
+    #[serde(default)]
+    pub recipients: Vec<String>,
+    /// What is stored on or read from the device.
+    #[serde(default)]
+    pub storage: Vec<StorageItem>,
+    /// Google Consent Mode keys that follow this purpose.
+    #[serde(default)]
+    pub google: Vec<GoogleKey>,
+}
+
+impl Purpose {
+    /// Whether there is something for the person to choose.
+    #[must_use]
+    pub fn is_choice(&self) -> bool {
+        !matches!(self.route, Route::Necessary | Route::Service)
+    }
+
+    /// Whether `standing` lets this purpose be acted on, under its route.
+    #[must_use]
+    pub fn allows(&self, standing: Standing) -> bool {
+        match self.route {
+            Route::Necessary | Route::Service => true,
+            Route::Statistics => standing != Standing::Objected,
+            Route::Consent | Route::SoftOptIn => standing.allows(),
+        }
+    }
+}
+
+/// Something stored on or read from the device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorageItem {
+    /// Its name; a trailing `*` stands for any ending.
+    pub name: String,
+    /// What it technically is.
+    pub kind: StorageKind,
+    /// How long it stays, in days; 0 means until the browser closes.
+    pub days: u32,
+    /// Who reads it: the controller or a recipient id.
+    pub read_by: String,
+}
+
+/// The technology of a [`StorageItem`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StorageKind {
+    /// A cookie.
+    Cookie,
+    /// `localStorage`.
+    LocalStorage,
+    /// `sessionStorage`.
+    SessionStorage,
+    /// An image or request whose only job is to be counted.
+    Pixel,
+    /// An embedded frame that may store things of its own.
+    Frame,
+}
+
+/// The keys of Google Consent Mode v2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "Google's own key names, documented by Google")]
+pub enum GoogleKey {
+    AdStorage,
+    AdUserData,
+    AdPersonalization,
+    AnalyticsStorage,
+    FunctionalityStorage,
+    PersonalizationStorage,
+    SecurityStorage,
+}
+
+/// How long choices are remembered before the person is asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// A refusal, in days: at least 182 (six months).
+    pub refusal_days: u16,
+    /// A grant, in days: at most 366 (twelve months).
+    pub grant_days: u16,
+}
+
+/// All words of one language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    /// Heading of the banner.
+    pub title: String,
+    /// What the banner says, one paragraph.
+    pub intro: String,
+    /// Heading of the alert sign-up form; empty where there are no alerts.
+    #[serde(default)]
+    pub alerts_title: String,
+    /// What the sign-up form says first.
+    #[serde(default)]
+    pub alerts_intro: String,
+    /// Texts of each purpose, by id. Every purpose has one.
+    pub purposes: BTreeMap<PurposeId, PurposeText>,
+    /// The interface's own words: buttons, headings, confirmations.
+    pub words: Words,
+}
+
+/// What one purpose says for itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurposeText {
+    /// A short name, as on a switch.
+    pub name: String,
+    /// What it is for, in plain words.
+    pub description: String,
+    /// What data it takes, one entry each.
+    pub data: Vec<String>,
+    /// How long the data is kept.
+    pub retention: String,
+}
+
+impl Notice {
+    /// The document's bytes: RFC 8785 canonical JSON. These bytes are what is hashed, published and kept.
+    #[must_use]
+    pub fn document(&self) -> Vec<u8> {
+        crate::canonical::to_bytes(self)
+    }
+
+    /// SHA-256 of [`Self::document`].
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        sha256(&self.document())
+    }
+
+    /// The purpose with this id.
+    #[must_use]
+    pub fn purpose(&self, id: &PurposeId) -> Option<&Purpose> {
+        self.purposes.iter().find(|purpose| purpose.id == *id)
+    }
+
+    /// The purposes put at one place, in the order shown.
+    pub fn asked_at(&self, asked: Asked) -> impl Iterator<Item = &Purpose> {
+        self.purposes.iter().filter(move |purpose| purpose.asked == asked)
+    }
+
+    /// The words for the first wanted language that is there (`cy-GB` finds `cy`), else the default's.
+    ///
+    /// Returns the language's tag too, because it stands in the record.
+    #[must_use]
+    pub fn text<'a>(&self, wanted: impl IntoIterator<Item = &'a str>) -> (&str, &Text) {
+        for tag in wanted {
+            let base = tag.split('-').next().unwrap_or(tag);
+            for candidate in [tag, base] {
+                let found = self.languages.iter().find(|(have, _)| have.eq_ignore_ascii_case(candidate));
+                if let Some((have, text)) = found {
+                    return (have, text);
+                }
+            }
+        }
+        let default = self.languages.get_key_value(&self.default_language);
+        let (have, text) = default.or(self.languages.iter().next()).expect("a notice has a language");
+        (have, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+    use crate::site::SiteFileError;
+
+    #[test]
+    fn the_document_is_canonical_and_round_trips() {
+        let notice = fixture::notice();
+        let document = notice.document();
+        assert_eq!(document, serde_json_canonicalizer::to_vec(&notice).unwrap());
+        let read: Notice = serde_json::from_slice(&document).unwrap();
+        assert_eq!(read, notice);
+        assert_eq!(read.hash(), sha256(&document));
+    }
+
+    #[test]
+    fn a_language_is_found_or_the_default_stands_in() {
+        let notice = fixture::notice();
+        for (wanted, found) in [("cy", "cy"), ("cy-GB", "cy"), ("CY", "cy"), ("fr", "en"), ("", "en")] {
+            assert_eq!(notice.text([wanted]).0, found, "{wanted}");
+        }
+        assert_eq!(notice.text(["fr", "cy"]).0, "cy");
+    }
+
+    #[test]
+    fn a_site_file_that_is_not_whole_is_refused() {
+        let refuse = |change: fn(&mut crate::site::SiteFile)| {
+            let mut file = fixture::site_file();
+            change(&mut file);
+            file.notice().unwrap_err()
+        };
+        let missing = refuse(|file| file.text.get_mut("cy").unwrap().purposes.clear());
+        assert!(matches!(missing, SiteFileError::TextMissing { .. }), "{missing}");
+        let unused = refuse(|file| file.purposes.truncate(1));
+        assert!(matches!(unused, SiteFileError::TextUnused { .. }), "{unused}");
+        let recipient = refuse(|file| file.recipients.clear());
+        assert!(matches!(recipient, SiteFileError::RecipientUnknown { .. }), "{recipient}");
+        let twice = refuse(|file| file.purposes.push(file.purposes[0].clone()));
+        assert!(matches!(twice, SiteFileError::PurposeTwice(_)), "{twice}");
+        let domain = refuse(|file| file.cookie_domain = Some("example.net".into()));
+        assert!(matches!(domain, SiteFileError::CookieDomain { .. }), "{domain}");
+        let plain = refuse(|file| file.origins = Vec::from(["http://www.example.org".into()]));
+        assert!(matches!(plain, SiteFileError::Address { .. }), "{plain}");
+        let language = refuse(|file| file.default_language = "ga".into());
+        assert!(matches!(language, SiteFileError::DefaultLanguageMissing(_)), "{language}");
+    }
+}

@@ -1,0 +1,383 @@
+//! The site file: what an operator writes to describe one site, and the notice that is made from it.
+//!
+//! Reading TOML is the caller's work; this holds the shape (every unknown key is refused) and the pure step from
+//! file to [`Notice`]. Whether the result is lawful is [`crate::lint`]'s question.
+
+use crate::ids::{NameError, PurposeId, SiteId};
+use crate::notice::{
+    Asked, Channel, Controller, GoogleKey, Memory, NOTICE_FORMAT, Notice, Purpose, PurposeText, Recipient,
+    Route, StorageItem, Text,
+};
+use crate::words::{Words, WordsOverride};
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// One site file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteFile {
+    /// The site's name in addresses: `/v1/{id}/…`.
+    pub id: SiteId,
+    /// Where Assent answers for this site: scheme, host and port, no slash at the end. The log's origin is made
+    /// from it, so it must not change once records exist.
+    pub public_url: String,
+    /// The site's own addresses (scheme, host, port). Decisions from anywhere else are refused.
+    pub origins: Vec<String>,
+    /// The domain that both the site and `public_url` are under, so that both see the choice. Without it the
+    /// choices page on Assent's own address cannot know a visitor's choice.
+    #[serde(default)]
+    pub cookie_domain: Option<String>,
+    /// Language used when none of the visitor's is there (BCP 47).
+    pub default_language: String,
+    /// Who decides.
+    pub controller: Controller,
+    /// How long choices are remembered.
+    #[serde(default)]
+    pub memory: MemoryFile,
+    /// Everyone else who receives data, by id.
+    #[serde(default)]
+    pub recipients: BTreeMap<String, Recipient>,
+    /// What is asked or told on the banner, in order.
+    pub purposes: Vec<PurposeFile>,
+    /// Alert topics, in order.
+    #[serde(default)]
+    pub alerts: Vec<AlertFile>,
+    /// Texts by language.
+    pub text: BTreeMap<String, TextFile>,
+}
+
+/// How long choices are remembered. Defaults: a refusal 182 days, a grant 365.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemoryFile {
+    /// A refusal, in days (≥ 182).
+    pub refusal_days: u16,
+    /// A grant, in days (≤ 366).
+    pub grant_days: u16,
+}
+
+impl Default for MemoryFile {
+    fn default() -> Self {
+        Self { refusal_days: 182, grant_days: 365 }
+    }
+}
+
+/// One purpose of the banner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurposeFile {
+    /// Its name in tags (`data-purpose`), records and cookies.
+    pub id: PurposeId,
+    /// Its legal route.
+    pub route: Route,
+    /// Ids of those who receive the data besides the controller.
+    #[serde(default)]
+    pub recipients: Vec<String>,
+    /// What is stored on or read from the device.
+    #[serde(default)]
+    pub storage: Vec<StorageItem>,
+    /// Google Consent Mode keys that follow this purpose.
+    #[serde(default)]
+    pub google: Vec<GoogleKey>,
+}
+
+/// One alert topic, on one or more channels. Each channel becomes a purpose of its own, `{channel}-{topic}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlertFile {
+    /// The topic's name.
+    pub topic: PurposeId,
+    /// Channels it is offered on.
+    pub channels: Vec<Channel>,
+    /// Its legal route. Default: consent.
+    #[serde(default = "consent")]
+    pub route: Route,
+    /// Ids of those who receive the address besides the controller.
+    #[serde(default)]
+    pub recipients: Vec<String>,
+}
+
+fn consent() -> Route {
+    Route::Consent
+}
+
+/// The operator's texts in one language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextFile {
+    /// Heading of the banner.
+    pub title: String,
+    /// What the banner says.
+    pub intro: String,
+    /// Heading of the sign-up form.
+    #[serde(default)]
+    pub alerts_title: String,
+    /// First paragraph of the sign-up form.
+    #[serde(default)]
+    pub alerts_intro: String,
+    /// Texts by purpose id.
+    #[serde(default)]
+    pub purposes: BTreeMap<PurposeId, PurposeText>,
+    /// Texts by alert topic. One text serves all the topic's channels.
+    #[serde(default)]
+    pub alerts: BTreeMap<PurposeId, PurposeText>,
+    /// Replacements for the interface's own words.
+    #[serde(default)]
+    pub words: WordsOverride,
+}
+
+/// Why a site file does not make a notice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SiteFileError {
+    /// A language has no texts for a purpose or topic.
+    #[error("language `{language}` has no text for `{id}`: add [text.{language}.{table}.{id}]")]
+    TextMissing {
+        /// The language.
+        language: String,
+        /// The purpose or topic.
+        id: PurposeId,
+        /// `purposes` or `alerts`.
+        table: &'static str,
+    },
+    /// A language has a text for a purpose or topic that does not exist.
+    #[error("language `{language}` has a text for `{id}`, which is not declared")]
+    TextUnused {
+        /// The language.
+        language: String,
+        /// The purpose or topic.
+        id: PurposeId,
+    },
+    /// The default language has no texts.
+    #[error("the default language `{0}` has no [text.{0}]")]
+    DefaultLanguageMissing(String),
+    /// Words for a language are not built in, and the file does not give them all.
+    #[error("the interface's words are not built in for `{0}`: this version has en and cy")]
+    WordsMissing(String),
+    /// Two purposes have the same id.
+    #[error("the purpose `{0}` is declared twice")]
+    PurposeTwice(PurposeId),
+    /// A recipient is named that is not declared.
+    #[error(
+        "`{purpose}` names the recipient `{recipient}`, which is not declared: add [recipients.{recipient}]"
+    )]
+    RecipientUnknown {
+        /// The purpose.
+        purpose: PurposeId,
+        /// What it names.
+        recipient: String,
+    },
+    /// A topic's name is too long to make a purpose id of.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// An address is not scheme, host and port alone.
+    #[error(
+        "`{key}` is `{found}`: write scheme, host and port, as in https://www.example.org, with https except on localhost"
+    )]
+    Address {
+        /// The key in the file.
+        key: &'static str,
+        /// What stands there.
+        found: String,
+    },
+    /// `cookie_domain` does not cover an address that must see the choice.
+    #[error("`cookie_domain` is `{domain}`, and {address} is not under it")]
+    CookieDomain {
+        /// What stands there.
+        domain: String,
+        /// The address left out.
+        address: String,
+    },
+}
+
+impl SiteFile {
+    /// The log's origin (tlog-checkpoint): `public_url` without its scheme, then `/v1/{id}/log`.
+    #[must_use]
+    pub fn log_origin(&self) -> String {
+        let host = self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, host)| host);
+        alloc::format!("{host}/v1/{}/log", self.id)
+    }
+
+    /// Whether a page of `origin` may record decisions: declared, or Assent's own address.
+    #[must_use]
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        self.public_url == origin || self.origins.iter().any(|declared| declared == origin)
+    }
+
+    /// Checks what can be checked without the law, and makes the notice.
+    pub fn notice(&self) -> Result<Notice, SiteFileError> {
+        self.check_addresses()?;
+        let purposes = self.all_purposes()?;
+        for (index, purpose) in purposes.iter().enumerate() {
+            if purposes[..index].iter().any(|other| other.id == purpose.id) {
+                return Err(SiteFileError::PurposeTwice(purpose.id.clone()));
+            }
+            let readers = purpose.storage.iter().map(|item| &item.read_by).filter(|by| *by != "controller");
+            for recipient in purpose.recipients.iter().chain(readers) {
+                if !self.recipients.contains_key(recipient) {
+                    let (purpose, recipient) = (purpose.id.clone(), recipient.clone());
+                    return Err(SiteFileError::RecipientUnknown { purpose, recipient });
+                }
+            }
+        }
+        if !self.text.contains_key(&self.default_language) {
+            return Err(SiteFileError::DefaultLanguageMissing(self.default_language.clone()));
+        }
+        let mut languages = BTreeMap::new();
+        for (language, text) in &self.text {
+            languages.insert(language.clone(), self.language(language, text, &purposes)?);
+        }
+        Ok(Notice {
+            format: NOTICE_FORMAT.to_string(),
+            site: self.id.clone(),
+            controller: self.controller.clone(),
+            recipients: self.recipients.clone(),
+            purposes,
+            memory: Memory { refusal_days: self.memory.refusal_days, grant_days: self.memory.grant_days },
+            default_language: self.default_language.clone(),
+            languages,
+        })
+    }
+
+    fn all_purposes(&self) -> Result<Vec<Purpose>, SiteFileError> {
+        let mut purposes: Vec<Purpose> = self
+            .purposes
+            .iter()
+            .map(|purpose| Purpose {
+                id: purpose.id.clone(),
+                route: purpose.route,
+                asked: Asked::Banner,
+                channel: None,
+                topic: None,
+                recipients: purpose.recipients.clone(),
+                storage: purpose.storage.clone(),
+                google: purpose.google.clone(),
+            })
+            .collect();
+        for alert in &self.alerts {
+            for channel in &alert.channels {
+                purposes.push(Purpose {
+                    id: PurposeId::new(&alloc::format!("{}-{}", channel.as_str(), alert.topic))?,
+                    route: alert.route,
+                    asked: Asked::AlertForm,
+                    channel: Some(*channel),
+                    topic: Some(alert.topic.as_str().to_string()),
+                    recipients: alert.recipients.clone(),
+                    storage: Vec::new(),
+                    google: Vec::new(),
+                });
+            }
+        }
+        Ok(purposes)
+    }
+
+    fn language(&self, language: &str, text: &TextFile, purposes: &[Purpose]) -> Result<Text, SiteFileError> {
+        let mut texts = BTreeMap::new();
+        for purpose in purposes {
+            let own = match &purpose.topic {
+                None => text.purposes.get(&purpose.id),
+                Some(topic) => text.alerts.get(topic.as_str()),
+            };
+            let Some(own) = own else {
+                let (id, table) = match &purpose.topic {
+                    None => (purpose.id.clone(), "purposes"),
+                    Some(topic) => (PurposeId::new(topic)?, "alerts"),
+                };
+                return Err(SiteFileError::TextMissing { language: language.to_string(), id, table });
+            };
+            texts.insert(purpose.id.clone(), own.clone());
+        }
+        let unused_purpose =
+            text.purposes.keys().find(|id| !self.purposes.iter().any(|purpose| purpose.id == **id));
+        let unused_alert = text.alerts.keys().find(|id| !self.alerts.iter().any(|alert| alert.topic == **id));
+        if let Some(id) = unused_purpose.or(unused_alert) {
+            return Err(SiteFileError::TextUnused { language: language.to_string(), id: id.clone() });
+        }
+        let words = Words::built_in(language)
+            .ok_or_else(|| SiteFileError::WordsMissing(language.to_string()))?
+            .with(&text.words);
+        Ok(Text {
+            title: text.title.clone(),
+            intro: text.intro.clone(),
+            alerts_title: text.alerts_title.clone(),
+            alerts_intro: text.alerts_intro.clone(),
+            purposes: texts,
+            words,
+        })
+    }
+
+    fn check_addresses(&self) -> Result<(), SiteFileError> {
+        let wrong = |key, found: &str| SiteFileError::Address { key, found: found.to_string() };
+        if host_of(&self.public_url).is_none() {
+            return Err(wrong("public_url", &self.public_url));
+        }
+        if self.origins.is_empty() {
+            return Err(wrong("origins", ""));
+        }
+        for origin in &self.origins {
+            if host_of(origin).is_none() {
+                return Err(wrong("origins", origin));
+            }
+        }
+        if let Some(domain) = &self.cookie_domain {
+            for address in self.origins.iter().chain([&self.public_url]) {
+                let host = host_of(address).unwrap_or_default();
+                let under = host == domain
+                    || host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'));
+                if !under || !domain.contains('.') {
+                    let (domain, address) = (domain.clone(), address.clone());
+                    return Err(SiteFileError::CookieDomain { domain, address });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_127(host: &str) -> bool {
+    host.strip_prefix("127.").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+}
+
+/// The host of an address that is scheme, host and port alone: https, or http on the loopback.
+fn host_of(address: &str) -> Option<&str> {
+    let (scheme, rest) = address.split_once("://")?;
+    let (host, port) = rest.split_once(':').unwrap_or((rest, ""));
+    let good_host = !host.is_empty()
+        && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'));
+    let good_port = port.is_empty() != rest.contains(':') && port.bytes().all(|b| b.is_ascii_digit());
+    let loopback = host == "localhost" || host.ends_with(".localhost") || is_127(host);
+    let good_scheme = scheme == "https" || (scheme == "http" && loopback);
+    (good_host && good_port && good_scheme).then_some(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for good in [
+            "https://www.example.org",
+            "https://a.example.org:8443",
+            "http://clinic.localhost:8701",
+            "http://127.0.0.1:1",
+        ] {
+            assert!(host_of(good).is_some(), "{good}");
+        }
+        for bad in [
+            "http://www.example.org",
+            "https://www.example.org/",
+            "www.example.org",
+            "https://",
+            "https://A.org",
+            "https://a.org:",
+            "ftp://a.org",
+            "https://a@b.org",
+            "http://127.example.org",
+        ] {
+            assert!(host_of(bad).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What holds now: a subject's decisions, folded in order, and whether a notice may still be answered.
+//!
+//! Times are Unix milliseconds that the caller brings. A consent is remembered only as long as the notice promises;
+//! a no is never forgotten here (that it may be asked again after a while is the banner's question). Records count in
+//! the order they were taken down, except that a yes which waited in a browser does not undo a no said after it.
+
+use crate::decision::{Decision, Standing};
+use crate::ids::PurposeId;
+use crate::notice::{Asked, Notice};
+use alloc::collections::BTreeMap;
+
+/// How long after its replacement a notice that was already on screen may still be answered.
+pub const GRACE_MS: u64 = 10 * 60 * 1000;
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// What one record decided, and when it was taken down.
+#[derive(Debug, Clone, Copy)]
+pub struct Said<'a> {
+    /// When it was taken down, Unix milliseconds.
+    pub at: u64,
+    /// When the person pressed, by their own clock, if they said so. Unix milliseconds.
+    pub acted: Option<u64>,
+    /// Purpose by purpose.
+    pub decisions: &'a BTreeMap<PurposeId, Decision>,
+}
+
+/// What holds at `now` for every purpose of `notice` that is a choice, after everything in `said`, oldest first.
+#[must_use]
+pub fn standings<'a>(
+    notice: &Notice,
+    said: impl IntoIterator<Item = Said<'a>>,
+    now: u64,
+) -> BTreeMap<PurposeId, Standing> {
+    let choices = notice.purposes.iter().filter(|purpose| purpose.is_choice());
+    let mut standings: BTreeMap<PurposeId, Standing> =
+        choices.map(|purpose| (purpose.id.clone(), Standing::NotAsked)).collect();
+    let grant_ms = u64::from(notice.memory.grant_days) * DAY_MS;
+    let mut last_no: BTreeMap<&PurposeId, u64> = BTreeMap::new();
+    for Said { at, acted, decisions } in said {
+        for (id, decision) in decisions {
+            let (Some(purpose), Some(standing)) = (notice.purpose(id), standings.get_mut(id)) else {
+                continue;
+            };
+            // A yes counts from the press, if that was earlier; a clock that is ahead gains nothing.
+            let since = acted.map_or(at, |acted| acted.min(at));
+            let over = purpose.asked == Asked::Banner && now.saturating_sub(since) >= grant_ms;
+            let after = Standing::after(*decision, purpose.asked);
+            let is_yes = matches!(after, Standing::Granted | Standing::Unconfirmed);
+            // Pressed before that no, and only taken down after it. A browser's clock that is behind errs towards no.
+            let is_late = acted.is_some_and(|acted| last_no.get(id).is_some_and(|no| acted < *no));
+            if is_yes && is_late {
+                continue;
+            }
+            if !is_yes {
+                last_no.insert(id, at);
+            }
+            *standing = if after == Standing::Granted && over { Standing::Expired } else { after };
+        }
+    }
+    standings
+}
+
+/// Whether a press at `acted` may answer a notice that another one replaced at `replaced`.
+///
+/// People agree only to words that were on screen; a page that was open when the words changed may still be
+/// answered for [`GRACE_MS`].
+#[must_use]
+pub fn may_answer(replaced: Option<u64>, acted: u64) -> bool {
+    replaced.is_none_or(|replaced| acted <= replaced.saturating_add(GRACE_MS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+    use std::vec::Vec;
+
+    fn after(said: &[(u64, &str, Decision)], now: u64, purpose: &str) -> Standing {
+        let said: Vec<_> = said.iter().map(|(at, id, decision)| (*at, None, *id, *decision)).collect();
+        after_queued(&said, now, purpose)
+    }
+
+    fn after_queued(said: &[(u64, Option<u64>, &str, Decision)], now: u64, purpose: &str) -> Standing {
+        let notice = fixture::site_file().notice().unwrap();
+        let one = |id, decision| BTreeMap::from([(PurposeId::new(id).unwrap(), decision)]);
+        let maps: Vec<_> =
+            said.iter().map(|(at, acted, id, decision)| (*at, *acted, one(id, *decision))).collect();
+        let said = maps.iter().map(|(at, acted, decisions)| Said { at: *at, acted: *acted, decisions });
+        standings(&notice, said, now)[purpose]
+    }
+
+    #[test]
+    fn the_last_word_holds_until_its_time_is_over() {
+        use Decision::{Given, Refused, Renewed, Withdrawn};
+        let year = 366 * DAY_MS;
+        for (said, now, holds) in [
+            (&[][..], 0, Standing::NotAsked),
+            (&[(0, "surveys", Given)], 1, Standing::NotAsked),
+            (&[(0, "analytics", Given)], 1, Standing::Granted),
+            (&[(0, "analytics", Given)], year, Standing::Expired),
+            (&[(0, "analytics", Given), (year / 2, "analytics", Renewed)], year, Standing::Granted),
+            (&[(0, "analytics", Given), (1, "analytics", Withdrawn)], 2, Standing::Withdrawn),
+            (&[(0, "analytics", Refused)], year, Standing::Refused),
+            (&[(0, "unheard-of", Given)], 1, Standing::NotAsked),
+        ] {
+            assert_eq!(after(said, now, "analytics"), holds, "{said:?} at {now}");
+        }
+        assert_eq!(after(&[(0, "email-news", Given)], year, "email-news"), Standing::Unconfirmed);
+    }
+
+    #[test]
+    fn a_yes_that_waited_in_a_browser_does_not_undo_a_later_no() {
+        use Decision::{Given, Refused, Withdrawn};
+        for (said, holds) in [
+            (
+                &[(10, Some(9), "analytics", Given), (20, None, "analytics", Withdrawn)][..],
+                Standing::Withdrawn,
+            ),
+            (&[(20, None, "analytics", Refused), (30, Some(10), "analytics", Given)], Standing::Refused),
+            (&[(20, None, "analytics", Refused), (30, Some(25), "analytics", Given)], Standing::Granted),
+            (&[(20, None, "analytics", Given), (30, Some(10), "analytics", Withdrawn)], Standing::Withdrawn),
+        ] {
+            assert_eq!(after_queued(said, 40, "analytics"), holds, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_replaced_notice_may_be_answered_for_ten_minutes() {
+        assert!(may_answer(None, u64::MAX));
+        assert!(may_answer(Some(1000), 999));
+        assert!(may_answer(Some(1000), 1000 + GRACE_MS));
+        assert!(!may_answer(Some(1000), 1001 + GRACE_MS));
+    }
+}

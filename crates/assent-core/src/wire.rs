@@ -1,0 +1,188 @@
+//! Bodies of requests and answers, shared by the widget, the server and the tests.
+//!
+//! Input bodies refuse unknown fields. The receipt itself, which is what a recorded decision is answered with, is in
+//! [`crate::receipt`]. Status codes and headers belong to `server/src/http`.
+
+use crate::decision::{Act, Choice, Standing};
+use crate::hash::Hash;
+use crate::ids::{PurposeId, SiteId};
+use crate::notice::{Channel, Memory, Notice, Purpose, Text};
+use crate::record::{Signals, Surface};
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// Header that carries the holder's [`crate::subject::SubjectToken`].
+pub const SUBJECT_HEADER: &str = "assent-subject";
+
+/// `POST /v1/{site}/decisions`: what a visitor pressed. Sent with an `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionRequest {
+    /// Hash of the notice on screen.
+    pub notice: Hash,
+    /// Language it was read in.
+    pub language: String,
+    /// What was pressed.
+    pub act: Act,
+    /// Where.
+    pub surface: Surface,
+    /// The choice per purpose. For accept all and reject all: every purpose the banner asks.
+    pub choices: BTreeMap<PurposeId, Choice>,
+    /// Browser signals that were on.
+    #[serde(default)]
+    pub signals: Signals,
+    /// When it was pressed, by the browser's clock: RFC 3339 UTC with `Z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acted: Option<String>,
+}
+
+/// `GET /v1/{site}/state`: what holds now for the holder of the token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateResponse {
+    /// Current notice.
+    pub notice: Hash,
+    /// What holds, for every purpose of the current notice that is a choice.
+    pub purposes: BTreeMap<PurposeId, Standing>,
+    /// Receipt ids, oldest first.
+    pub receipts: Vec<String>,
+}
+
+/// `POST /v1/{site}/alerts`: sign up for alerts. Sent with an `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignUpRequest {
+    /// Hash of the notice on screen.
+    pub notice: Hash,
+    /// Language it was read in.
+    pub language: String,
+    /// Purpose ids of the alerts wanted: only what the person ticked.
+    pub wanted: Vec<PurposeId>,
+    /// Needed when an email alert is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Needed when a text alert is wanted. International form, `+44…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+}
+
+/// `POST /v1/{site}/may`: may this address be written to, for this topic? Staff only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MayRequest {
+    /// Email or text.
+    pub channel: Channel,
+    /// The address or number, in clear: in a body, never in an address.
+    pub address: String,
+    /// The alert topic.
+    pub topic: PurposeId,
+}
+
+/// Answer to [`MayRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MayResponse {
+    /// `yes` or `no`. Anything but a confirmed, unbroken yes is a no.
+    pub may: Choice,
+    /// Why.
+    pub reason: Standing,
+    /// The receipt id behind the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+}
+
+/// Every error body (RFC 9457, `application/problem+json`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Address of the page that explains this code; its last part is the code.
+    pub r#type: String,
+    /// Short text, the same for every occurrence.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What was wrong this time. Never personal data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Stable code, kebab-case.
+    pub code: String,
+}
+
+/// What the embed carries for the widget: one language of the current notice.
+///
+/// The loader reads `site`, `api`, `notice`, `language`, `memory`, `purposes` (`id`, `route`, `asked`, `storage`,
+/// `google`); the rest is for the widget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbedData {
+    /// The site.
+    pub site: SiteId,
+    /// Where to send decisions: `{public_url}/v1/{site}`.
+    pub api: String,
+    /// Hash of the notice.
+    pub notice: Hash,
+    /// Language of the texts below.
+    pub language: String,
+    /// Domain for the choice cookie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie_domain: Option<String>,
+    /// Verifier key of the log.
+    pub log_key: String,
+    /// Name of the controller.
+    pub controller: String,
+    /// Its full privacy statement.
+    pub privacy_url: String,
+    /// How long choices are remembered.
+    pub memory: Memory,
+    /// The banner's purposes, in order.
+    pub purposes: Vec<Purpose>,
+    /// Names and statements of the recipients those purposes name: id → (name, privacy statement).
+    pub recipients: BTreeMap<String, (String, String)>,
+    /// The words.
+    pub text: Text,
+}
+
+impl EmbedData {
+    /// What the embed of `notice` carries for a visitor who reads `language`.
+    #[must_use]
+    pub fn new(
+        notice: &Notice,
+        language: &str,
+        public_url: &str,
+        cookie_domain: Option<&str>,
+        log_key: &str,
+    ) -> Self {
+        let (language, text) = notice.text([language]);
+        let purposes: Vec<Purpose> = notice.asked_at(crate::notice::Asked::Banner).cloned().collect();
+        let mut text = text.clone();
+        text.purposes.retain(|id, _| purposes.iter().any(|purpose| purpose.id == *id));
+        text.alerts_title.clear();
+        text.alerts_intro.clear();
+        text.words = text.words.without_pages();
+        let recipients = notice
+            .recipients
+            .iter()
+            .filter(|(id, _)| {
+                purposes
+                    .iter()
+                    .any(|p| p.recipients.contains(id) || p.storage.iter().any(|s| s.read_by == **id))
+            })
+            .map(|(id, party)| (id.clone(), (party.name.clone(), party.privacy_url.clone())))
+            .collect();
+        Self {
+            site: notice.site.clone(),
+            api: alloc::format!("{public_url}/v1/{}", notice.site),
+            notice: notice.hash(),
+            language: language.into(),
+            cookie_domain: cookie_domain.map(Into::into),
+            log_key: log_key.into(),
+            controller: notice.controller.name.clone(),
+            privacy_url: notice.controller.privacy_url.clone(),
+            memory: notice.memory,
+            purposes,
+            recipients,
+            text,
+        }
+    }
+}

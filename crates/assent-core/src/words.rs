@@ -1,0 +1,386 @@
+//! The interface's own words, in the languages that come in the box.
+//!
+//! They are part of what a person is shown, so they become part of every notice, and an operator may replace any
+//! of them in the site file. Rules for them: plain, no blame, accept and decline worded alike.
+//! The operator's own texts (title, purposes) are in [`crate::notice::Text`].
+//!
+//! Two groups: words needed everywhere, and words that only the pages on Assent's own address need. The second may
+//! grow without making any embed larger.
+
+use alloc::string::{String, ToString};
+use serde::{Deserialize, Serialize};
+
+macro_rules! words {
+    (
+        everywhere { $($(#[$doc:meta])* $field:ident: $en:literal, $cy:literal;)* }
+        pages { $($(#[$page_doc:meta])* $page:ident: $page_en:literal, $page_cy:literal;)* }
+    ) => {
+        /// Every word and sentence of the interface. `{}` in a sentence stands for what its comment says.
+        ///
+        /// A notice that is older than one of the page words does not have it, keeps its bytes and so its hash,
+        /// and reads it as empty: [`Words::filled`].
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Words {
+            $($(#[$doc])* pub $field: String,)*
+            $(
+                $(#[$page_doc])*
+                #[serde(default, skip_serializing_if = "String::is_empty")]
+                pub $page: String,
+            )*
+        }
+        /// An operator's replacements for some of the words, by the same names.
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct WordsOverride {
+            $($(#[$doc])* pub $field: Option<String>,)*
+            $($(#[$page_doc])* pub $page: Option<String>,)*
+        }
+        impl Words {
+            /// The words of a built-in language (`en`, `cy`), or nothing.
+            #[must_use]
+            pub fn built_in(language: &str) -> Option<Self> {
+                let base = language.split('-').next().unwrap_or(language);
+                match base {
+                    "en" => Some(Self {
+                        $($field: $en.to_string(),)*
+                        $($page: $page_en.to_string(),)*
+                    }),
+                    "cy" => Some(Self {
+                        $($field: $cy.to_string(),)*
+                        $($page: $page_cy.to_string(),)*
+                    }),
+                    _ => None,
+                }
+            }
+            /// These words with the operator's replacements.
+            #[must_use]
+            pub fn with(mut self, replaced: &WordsOverride) -> Self {
+                $(if let Some(word) = &replaced.$field { self.$field.clone_from(word); })*
+                $(if let Some(word) = &replaced.$page { self.$page.clone_from(word); })*
+                self
+            }
+            /// These words with empty ones taken from the built-in words of `language`, else from English.
+            #[must_use]
+            pub fn filled(mut self, language: &str) -> Self {
+                let built_in = Self::built_in(language).or_else(|| Self::built_in("en"));
+                if let Some(own) = built_in {
+                    $(if self.$field.is_empty() { self.$field = own.$field; })*
+                    $(if self.$page.is_empty() { self.$page = own.$page; })*
+                }
+                self
+            }
+            /// These words without the ones that only Assent's own pages use: what an embed has to carry.
+            #[must_use]
+            pub fn without_pages(mut self) -> Self {
+                $(self.$page.clear();)*
+                self
+            }
+        }
+    };
+}
+
+words! {
+    everywhere {
+        /// Button: yes to all.
+        accept: "Accept", "Derbyn";
+        /// Button: no to all.
+        decline: "Decline", "Gwrthod";
+        /// Button: open the single choices.
+        choose: "Choose", "Dewis";
+        /// Button: keep the single choices.
+        save: "Save my choices", "Cadw fy newisiadau";
+        /// Button: close a layer without deciding.
+        close: "Close", "Cau";
+        /// Button: hide a confirmation.
+        hide: "Hide", "Cuddio";
+        /// The permanent way back, and the title of the choices page.
+        your_choices: "Your privacy choices", "Eich dewisiadau preifatrwydd";
+        /// Confirmation heading after accepting everything.
+        accepted: "You accepted", "Fe wnaethoch dderbyn";
+        /// Confirmation heading after declining everything.
+        declined: "You declined", "Fe wnaethoch wrthod";
+        /// Confirmation heading after single choices.
+        saved: "Your choices are saved", "Mae eich dewisiadau wedi’u cadw";
+        /// Confirmation: how to come back.
+        change_any_time: "You can change this at any time from “Your privacy choices”.", "Gallwch newid hyn unrhyw bryd o “Eich dewisiadau preifatrwydd”.";
+        /// State of the record: not yet acknowledged.
+        recording: "Your choice applies now. It is being recorded.", "Mae eich dewis yn berthnasol nawr. Mae’n cael ei gofnodi.";
+        /// State of the record: acknowledged and checked.
+        recorded: "Recorded and checked.", "Wedi’i gofnodi a’i wirio.";
+        /// State of the record: could not be sent yet.
+        record_waiting: "Your choice applies now. It will be recorded when the service can be reached.", "Mae eich dewis yn berthnasol nawr. Caiff ei gofnodi pan fydd modd cyrraedd y gwasanaeth.";
+        /// State of the record: the answer did not pass the checks.
+        record_doubtful: "Your choice applies. The receipt we were sent did not pass its checks.", "Mae eich dewis yn berthnasol. Ni wnaeth y dderbynneb basio’r gwiriadau.";
+        /// Link and heading: the receipt.
+        receipt: "Your receipt", "Eich derbynneb";
+        /// Link: keep the receipt as a file.
+        download: "Download", "Lawrlwytho";
+        /// Receipt view: what was checked.
+        checked_record: "The record is the one in the log", "Y cofnod yw’r un yn y log";
+        /// Receipt view: what was checked.
+        checked_signature: "The log’s signature is genuine", "Mae llofnod y log yn ddilys";
+        /// Receipt view: what was checked.
+        checked_wording: "The wording is what you were shown", "Y geiriad yw’r hyn a ddangoswyd i chi";
+        /// Receipt view: what it does not prove.
+        receipt_limits: "A receipt proves what was recorded at that time. It does not say what you chose later.", "Mae derbynneb yn profi’r hyn a gofnodwyd bryd hynny. Nid yw’n dweud beth a ddewisoch wedyn.";
+        /// Label: on.
+        on: "On", "Ymlaen";
+        /// Label: off.
+        off: "Off", "I ffwrdd";
+        /// Label of a necessary purpose.
+        always_on: "Always on", "Ymlaen bob amser";
+        /// Route in plain words: consent.
+        route_consent: "Off unless you agree", "I ffwrdd oni bai eich bod yn cytuno";
+        /// Route in plain words: statistics.
+        route_statistics: "On unless you object", "Ymlaen oni bai eich bod yn gwrthwynebu";
+        /// Route in plain words: necessary.
+        route_necessary: "Needed for the site to work", "Ei angen er mwyn i’r wefan weithio";
+        /// Detail heading: data categories.
+        data: "What is collected", "Yr hyn a gesglir";
+        /// Detail heading: recipients.
+        recipients: "Who receives it", "Pwy sy’n ei dderbyn";
+        /// Detail: nobody but the controller. `{}` is the controller.
+        only_us: "Only {}", "Dim ond {}";
+        /// Detail heading: storage items.
+        storage: "What is kept on your device", "Yr hyn a gedwir ar eich dyfais";
+        /// Detail: nothing is stored on the device.
+        storage_none: "Nothing is kept on your device for this.", "Ni chedwir dim ar eich dyfais ar gyfer hyn.";
+        /// Detail heading: retention.
+        retention: "How long it is kept", "Am faint y caiff ei gadw";
+        /// Storage item: lifetime. `{}` is a number.
+        days: "{} days", "{} diwrnod";
+        /// Storage item: lifetime of zero days.
+        session: "until you close the browser", "nes i chi gau’r porwr";
+        /// Storage item: who reads it. `{}` is a name.
+        read_by: "read by {}", "darllenir gan {}";
+        /// Link to a party's privacy statement. `{}` is its name.
+        privacy_of: "Privacy statement of {}", "Datganiad preifatrwydd {}";
+        /// Summary that opens the details.
+        details: "Details", "Manylion";
+        /// Heading of the history on the choices page.
+        history: "What you told us", "Yr hyn a ddywedoch wrthym";
+        /// History when there is none.
+        history_none: "You have not told us anything yet. Everything that needs your agreement is off.", "Nid ydych wedi dweud dim wrthym eto. Mae popeth sydd angen eich cytundeb i ffwrdd.";
+        /// Decision in a history.
+        given: "you agreed", "cytunasoch";
+        /// Decision in a history.
+        refused: "you declined", "gwrthodasoch";
+        /// Decision in a history.
+        withdrawn: "you took your agreement back", "tynnoch eich cytundeb yn ôl";
+        /// Decision in a history.
+        objected: "you objected", "gwrthwynebasoch";
+        /// Decision in a history.
+        renewed: "you agreed again", "cytunasoch eto";
+        /// Decision in a history.
+        expired: "your agreement ended by time", "daeth eich cytundeb i ben";
+        /// Button on the choices page. `{}` is a purpose.
+        withdraw: "Take back: {}", "Tynnu’n ôl: {}";
+        /// Button on the choices page. `{}` is a purpose.
+        object: "Object: {}", "Gwrthwynebu: {}";
+        /// Button on the choices page. `{}` is a purpose.
+        agree: "Agree: {}", "Cytuno: {}";
+        /// Choices page: how to ask in other ways. `{}` is the email address.
+        contact: "Questions? Write to {}.", "Cwestiynau? Ysgrifennwch at {}.";
+        /// Choices page: complaints. `{}` is the regulator.
+        complain: "You can complain to us, and to {}.", "Gallwch gwyno i ni, ac i {}.";
+        /// Placeholder of a blocked frame. `{}` is a purpose.
+        frame_blocked: "This content is off until you agree to: {}", "Mae’r cynnwys hwn i ffwrdd nes i chi gytuno i: {}";
+        /// Sign-up form: label.
+        email_address: "Email address", "Cyfeiriad e-bost";
+        /// Sign-up form: label.
+        phone_number: "Mobile number", "Rhif symudol";
+        /// Sign-up form: a channel's heading.
+        by_email: "By email", "Drwy e-bost";
+        /// Sign-up form: a channel's heading.
+        by_text: "By text message", "Drwy neges destun";
+        /// Sign-up form: button.
+        sign_up: "Sign up", "Cofrestru";
+        /// Sign-up form: done. The address still has to be confirmed.
+        signed_up: "Thank you. Nothing will be sent until the address is confirmed.", "Diolch. Ni anfonir dim nes i’r cyfeiriad gael ei gadarnhau.";
+        /// Alert state.
+        unconfirmed: "waiting to be confirmed", "yn aros i gael ei gadarnhau";
+        /// Who asks. `{}` is the controller.
+        asked_by: "{} asks", "Mae {} yn gofyn";
+        /// Link between languages: the other language's own name for itself.
+        language_name: "English", "Cymraeg";
+    }
+    pages {
+        /// Link past the header.
+        skip: "Skip to the content", "Neidio i’r cynnwys";
+        /// Name of the list of languages.
+        languages: "Language", "Iaith";
+        /// Name of the list of pages.
+        pages: "Pages", "Tudalennau";
+        /// Link to the site itself.
+        back: "Back to the site", "Yn ôl i’r wefan";
+        /// How to call. `{}` is a telephone number.
+        telephone: "Telephone: {}", "Ffôn: {}";
+        /// Link to the page about the log.
+        proven: "How this is proven", "Sut y profir hyn";
+        /// The months, from the first, with spaces between.
+        months: "January February March April May June July August September October November December", "Ionawr Chwefror Mawrth Ebrill Mai Mehefin Gorffennaf Awst Medi Hydref Tachwedd Rhagfyr";
+        /// Choices page: where choices are kept.
+        this_browser: "Your choices belong to this browser. Another browser or device will ask you again.", "Mae eich dewisiadau’n perthyn i’r porwr hwn. Bydd porwr neu ddyfais arall yn gofyn i chi eto.";
+        /// Choices page: how long. The first `{}` is the days of a yes, the second of a no.
+        remembered: "A yes is remembered for {} days and a no for {} days. After that, we ask again.", "Cofir “ie” am {} diwrnod a “na” am {} diwrnod. Wedi hynny, byddwn yn gofyn eto.";
+        /// Heading: answer every question in one press.
+        all_at_once: "All at once", "Y cyfan ar unwaith";
+        /// Heading: answer the questions singly.
+        one_by_one: "One by one", "Fesul un";
+        /// State of a purpose nothing was said about.
+        not_said: "you have not said yet", "nid ydych wedi dweud eto";
+        /// State of a statistics purpose without an objection.
+        not_objected: "you have not objected", "nid ydych wedi gwrthwynebu";
+        /// The browser sends Global Privacy Control.
+        gpc_on: "Your browser sends the Global Privacy Control signal. Everything that needs your agreement is off until you say yes.", "Mae eich porwr yn anfon signal Global Privacy Control. Mae popeth sydd angen eich cytundeb i ffwrdd nes i chi ddweud “ie”.";
+        /// Link to help with the browser’s own cookie settings.
+        browser_help: "How to control cookies in your browser", "Sut i reoli cwcis yn eich porwr";
+        /// A form was not taken.
+        not_changed: "Nothing was changed", "Ni newidiwyd dim";
+        /// Why: the notice is newer than the form.
+        questions_changed: "The questions have changed since you opened the page. Please read them again.", "Mae’r cwestiynau wedi newid ers i chi agor y dudalen. Darllenwch nhw eto.";
+        /// Why: the record could not be kept.
+        try_again: "This could not be recorded just now. Please try again in a few minutes.", "Nid oedd modd cofnodi hyn nawr. Rhowch gynnig arall arni ymhen ychydig funudau.";
+        /// Why: the form could not be read.
+        not_understood: "What was sent could not be read. Please try again from this page.", "Nid oedd modd darllen yr hyn a anfonwyd. Rhowch gynnig arall arni o’r dudalen hon.";
+        /// Route in plain words: soft opt-in.
+        route_soft_opt_in: "You can say no at any time", "Gallwch ddweud “na” unrhyw bryd";
+        /// Route in plain words: service.
+        route_service: "Part of a service you use", "Rhan o wasanaeth rydych yn ei ddefnyddio";
+        /// Kind of a storage item.
+        kind_cookie: "Cookie", "Cwci";
+        /// Kind of a storage item.
+        kind_local_storage: "Kept by the page (localStorage)", "Wedi’i gadw gan y dudalen (localStorage)";
+        /// Kind of a storage item.
+        kind_session_storage: "Kept by the page for this visit (sessionStorage)", "Wedi’i gadw gan y dudalen am yr ymweliad hwn (sessionStorage)";
+        /// Kind of a storage item.
+        kind_pixel: "Counting image (pixel)", "Delwedd gyfrif (picsel)";
+        /// Kind of a storage item.
+        kind_frame: "Embedded frame", "Ffrâm wedi’i mewnosod";
+        /// What a recipient is to the controller.
+        role_processor: "works on our instructions", "yn gweithio ar ein cyfarwyddiadau";
+        /// What a recipient is to the controller.
+        role_joint: "decides together with us", "yn penderfynu ar y cyd â ni";
+        /// What a recipient is to the controller.
+        role_independent: "decides for itself", "yn penderfynu drosto’i hun";
+        /// Where a recipient is. `{}` is a country or region.
+        location: "Location: {}", "Lleoliad: {}";
+        /// History: how it was said.
+        act_accept_all: "You accepted everything", "Derbyniasoch bopeth";
+        /// History: how it was said.
+        act_reject_all: "You declined everything", "Gwrthodasoch bopeth";
+        /// History: how it was said.
+        act_save: "You chose", "Dewisasoch";
+        /// History: how it was said.
+        act_link: "By a link in a message", "Drwy ddolen mewn neges";
+        /// History: how it was said.
+        act_one_click: "By your mail program’s unsubscribe button", "Drwy fotwm dad-danysgrifio eich rhaglen e-bost";
+        /// History: how it was said.
+        act_text_stop: "By texting STOP", "Drwy anfon STOP mewn neges destun";
+        /// History: how it was said.
+        act_signal: "By a signal from your browser", "Drwy signal gan eich porwr";
+        /// History: how it was said.
+        act_phone: "By telephone", "Dros y ffôn";
+        /// History: how it was said.
+        act_paper: "On paper", "Ar bapur";
+        /// History: how it was said.
+        act_staff: "In person", "Wyneb yn wyneb";
+        /// History: how it was said.
+        act_api: "By one of our programs", "Gan un o’n rhaglenni";
+        /// History: where it was said.
+        on_first_layer: "on the banner", "ar y faner";
+        /// History: where it was said.
+        on_preferences: "in the choices on the site", "yn y dewisiadau ar y wefan";
+        /// History: where it was said.
+        on_choices_page: "on this page", "ar y dudalen hon";
+        /// History: where it was said.
+        on_alert_form: "on the sign-up form", "ar y ffurflen gofrestru";
+        /// History: link to a receipt. `{}` is a date and time.
+        receipt_of: "Download the receipt of {}", "Lawrlwytho derbynneb {}";
+        /// History: link to the notice that was on screen.
+        wording_shown: "Read what you were shown", "Darllen yr hyn a ddangoswyd i chi";
+        /// Heading: alerts signed up for.
+        your_alerts: "Your alerts", "Eich hysbysiadau";
+        /// Alerts: none.
+        alerts_none: "You have not signed up for alerts in this browser.", "Nid ydych wedi cofrestru i gael hysbysiadau yn y porwr hwn.";
+        /// Sign-up form: under the email address.
+        email_hint: "Used only for the email alerts you tick.", "Defnyddir hwn ar gyfer yr hysbysiadau e-bost a diciwch yn unig.";
+        /// Sign-up form: under the mobile number.
+        phone_hint: "With its country code, such as +44 7700 900123. Used only for the text alerts you tick.", "Gyda chod y wlad, megis +44 7700 900123. Defnyddir hwn ar gyfer yr hysbysiadau testun a diciwch yn unig.";
+        /// Sign-up form: heading.
+        next: "What happens next", "Beth sy’n digwydd nesaf";
+        /// What happens next: first.
+        next_recorded: "What you ticked is recorded, and you get a receipt.", "Caiff yr hyn a dicioch ei gofnodi, a chewch dderbynneb.";
+        /// What happens next: second.
+        next_confirmed: "Nothing is sent until the address or number is confirmed as yours.", "Ni anfonir dim nes cadarnhau mai chi biau’r cyfeiriad neu’r rhif.";
+        /// What happens next: third.
+        next_stop: "You can stop any alert at any time, with one press, on “Your privacy choices”.", "Gallwch atal unrhyw hysbysiad unrhyw bryd, ag un gwasgiad, yn “Eich dewisiadau preifatrwydd”.";
+        /// Heading over a form’s errors.
+        problem: "There is a problem", "Mae problem";
+        /// Said before an error at its field, for those who listen.
+        error: "Error:", "Gwall:";
+        /// Form error.
+        wanted_missing: "Tick at least one alert", "Ticiwch o leiaf un hysbysiad";
+        /// Form error.
+        email_missing: "Enter your email address, or untick the email alerts", "Rhowch eich cyfeiriad e-bost, neu ddad-diciwch yr hysbysiadau e-bost";
+        /// Form error.
+        email_wrong: "Enter an email address in full, such as name@example.org", "Rhowch gyfeiriad e-bost llawn, megis enw@example.org";
+        /// Form error.
+        phone_missing: "Enter your mobile number, or untick the text alerts", "Rhowch eich rhif symudol, neu ddad-diciwch yr hysbysiadau testun";
+        /// Form error.
+        phone_wrong: "Enter a mobile number with its country code, such as +44 7700 900123", "Rhowch rif symudol gyda chod y wlad, megis +44 7700 900123";
+        /// Heading of a page with a notice.
+        notice: "What people are told and asked", "Yr hyn a ddywedir ac a ofynnir";
+        /// What the page with a notice is.
+        notice_what: "This is the exact wording, kept for ever. Every receipt names the wording it answers by this fingerprint.", "Dyma’r union eiriad, wedi’i gadw am byth. Mae pob derbynneb yn enwi’r geiriad y mae’n ei ateb drwy’r ôl bys hwn.";
+        /// Label: a SHA-256 value.
+        fingerprint: "Fingerprint (SHA-256)", "Ôl bys (SHA-256)";
+        /// Label: since when a notice is used.
+        published: "Published", "Cyhoeddwyd";
+        /// Label: until when a notice was used.
+        replaced: "Replaced", "Disodlwyd";
+        /// A notice that is in use.
+        notice_current: "This wording is in use now.", "Mae’r geiriad hwn yn cael ei ddefnyddio nawr.";
+        /// A notice that is no longer in use.
+        notice_old: "This wording is no longer in use.", "Nid yw’r geiriad hwn yn cael ei ddefnyddio mwyach.";
+        /// Link from an old notice to the current one.
+        notice_newer: "Read the wording in use now", "Darllen y geiriad a ddefnyddir nawr";
+        /// Heading: the notice’s own bytes.
+        notice_document: "The document, byte for byte", "Y ddogfen, beit wrth feit";
+        /// Title of the log’s page.
+        log: "The log", "Y log";
+        /// What the log is. `{}` is the controller.
+        log_what: "Every decision recorded for {} is sealed in this log. The log only grows: an entry cannot be changed, removed or moved without it showing.", "Caiff pob penderfyniad a gofnodir ar gyfer {} ei selio yn y log hwn. Dim ond tyfu y mae’r log: ni ellir newid, dileu na symud cofnod heb i hynny ddod i’r amlwg.";
+        /// What the log is not.
+        log_private: "The log names nobody. Each entry is a number that means nothing without the receipt it belongs to.", "Nid yw’r log yn enwi neb. Rhif yw pob cofnod, nad yw’n golygu dim heb y dderbynneb y mae’n perthyn iddi.";
+        /// Heading: the log’s present state.
+        log_now: "The log now", "Y log nawr";
+        /// A log without entries.
+        log_empty: "Nothing has been recorded yet.", "Nid oes dim wedi’i gofnodi eto.";
+        /// Label: number of entries.
+        log_size: "Entries", "Nifer y cofnodion";
+        /// Label: the tree’s root.
+        log_root: "Fingerprint of all entries (root)", "Ôl bys yr holl gofnodion (gwreiddyn)";
+        /// Label: the log’s origin.
+        log_origin: "Name of the log", "Enw’r log";
+        /// Label: the log’s verifier key.
+        log_key: "Key that checks its signatures", "Yr allwedd sy’n gwirio ei lofnodion";
+        /// Heading: the checkpoint.
+        log_checkpoint: "What the log has signed (checkpoint)", "Yr hyn y mae’r log wedi’i lofnodi (checkpoint)";
+        /// Heading: checking a receipt.
+        log_check: "How to check a receipt", "Sut i wirio derbynneb";
+        /// Checking a receipt: first. `{}` is the link to the choices page.
+        log_check_first: "Download your receipt from this page: {}.", "Lawrlwythwch eich derbynneb o’r dudalen hon: {}.";
+        /// Checking a receipt: second, followed by a command.
+        log_check_run: "Run this on any computer. It needs no connection and asks us nothing.", "Rhedwch hwn ar unrhyw gyfrifiadur. Nid oes angen cysylltiad ac nid yw’n gofyn dim i ni.";
+        /// Checking a receipt: third.
+        log_check_says: "It says that the record is the one in the log and that the log’s signature is genuine, or it names what is wrong.", "Mae’n dweud mai’r cofnod yw’r un yn y log a bod llofnod y log yn ddilys, neu’n enwi’r hyn sydd o’i le.";
+        /// Heading: addresses for programs.
+        for_programs: "For programs", "Ar gyfer rhaglenni";
+        /// Title: a page that is not there.
+        not_found: "There is no such page", "Nid oes tudalen o’r fath";
+        /// What to do about a page that is not there.
+        not_found_help: "Please check the address, or start from one of these pages.", "Gwiriwch y cyfeiriad, neu dechreuwch o un o’r tudalennau hyn.";
+    }
+}
