@@ -1,0 +1,174 @@
+//! Exports as NDJSON, with proofs (core `export_format`): a tile of the log at a time, so that memory does not grow.
+//!
+//! Everything is written against one checkpoint, the newest when the export began; the log may grow meanwhile.
+//! Checking an export is `assent_core::export_format::ExportVerifier`, which shares no code with this.
+
+use std::io::Write;
+use std::ops::Range;
+
+use assent_core::export_format::{
+    EXPORT_FORMAT, FooterLine, HeaderLine, Line, NoticeLine, RecordLine, TileLine, WithheldLine,
+};
+use assent_core::record::Record;
+use assent_core::tile::TILE_WIDTH;
+use serde_json::{Map, Value};
+
+use crate::draft::{ExportFilter, ExportSummary, Progress};
+use crate::error::{ExportError, ReadError};
+use crate::ledger::{Published, Shared, read_record};
+use crate::outside::rfc3339;
+use crate::seal::Content;
+use crate::store::{Row, RowBody};
+use crate::tree::StoredTree;
+
+const WIDTH: u64 = TILE_WIDTH as u64;
+/// Why a record is not opened when the filter's purpose left it out.
+const NOT_ASKED_FOR: &str = "not-asked-for";
+
+/// See [`Ledger::export`](crate::Ledger::export).
+pub(crate) fn write(
+    shared: &Shared,
+    filter: &ExportFilter,
+    out: &mut dyn Write,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<ExportSummary, ExportError> {
+    let published = shared.published();
+    let range = range(shared, &published, filter)?;
+    let header = Line::Header(HeaderLine {
+        format: EXPORT_FORMAT.into(),
+        site: shared.config.site.to_string(),
+        origin: shared.config.origin.clone(),
+        key: shared.vkey.to_string(),
+        checkpoint: published.checkpoint.to_string(),
+        first: range.start,
+        end: range.end,
+        filter: describe(filter),
+    });
+    put(out, &header)?;
+    let mut tree = StoredTree::new(&*shared.store, &shared.config.site);
+    let mut footer = FooterLine { records: 0, notices: 0, withheld: 0 };
+    for part in parts(&range) {
+        let n = part.start / WIDTH;
+        let path = tree.tile_path(n, published.size)?;
+        let width = WIDTH.min(published.size - n * WIDTH) as usize;
+        let hashes = tree.tile(0, n)?.get(..width);
+        let reason = "it or an entry after it is missing";
+        let hashes = hashes.ok_or(ReadError::Damaged { index: n * WIDTH, reason })?;
+        put(out, &Line::Tile(TileLine::new(n, hashes, &path)))?;
+        each_row(shared, &part, |index, row| {
+            let line = entry(shared, filter, index, &row)?;
+            match line {
+                Line::Record(_) => footer.records += 1,
+                Line::Notice(_) => footer.notices += 1,
+                _ => footer.withheld += 1,
+            }
+            put(out, &line)
+        })?;
+        progress(Progress { done: part.end - range.start, total: range.end - range.start });
+    }
+    put(out, &Line::Footer(footer))?;
+    out.flush()?;
+    let entries = range.end - range.start;
+    Ok(ExportSummary { entries, records: footer.records, withheld: footer.withheld })
+}
+
+fn entry(shared: &Shared, filter: &ExportFilter, index: u64, row: &Row) -> Result<Line, ExportError> {
+    if let RowBody::Notice(hash) = &row.body {
+        let document = shared.store.notice(&shared.config.site, hash)?;
+        let document = document.and_then(|document| String::from_utf8(document).ok());
+        let reason = "its notice document is missing or not text";
+        let document = document.ok_or(ReadError::Damaged { index, reason })?;
+        return Ok(Line::Notice(NoticeLine { index, document }));
+    }
+    let (content, _, asked_for) = record(shared, filter, index, row)?;
+    Ok(if asked_for {
+        let salt = content.salt.to_base64();
+        Line::Record(RecordLine { index, record: content.record, salt, covered_by: row.covering })
+    } else {
+        Line::Withheld(WithheldLine { index, reason: NOT_ASKED_FOR.into() })
+    })
+}
+
+/// Opens a row that is a record; whether the filter's purpose asks for it.
+pub(crate) fn record(
+    shared: &Shared,
+    filter: &ExportFilter,
+    index: u64,
+    row: &Row,
+) -> Result<(Content, Record, bool), ReadError> {
+    let content = shared.content(index, row)?;
+    let content = content.ok_or(ReadError::Damaged { index, reason: "its row is not a record" })?;
+    let (_, record) = read_record(index, &content.record)?;
+    let asked_for = filter.purpose.as_ref().is_none_or(|purpose| record.decisions.contains_key(purpose));
+    Ok((content, record, asked_for))
+}
+
+/// The entries whose times lie in the filter's period. Times never go back, so this is a binary search.
+pub(crate) fn range(
+    shared: &Shared,
+    published: &Published,
+    filter: &ExportFilter,
+) -> Result<Range<u64>, ReadError> {
+    let first_from = |time: u64| -> Result<u64, ReadError> {
+        let (mut low, mut high) = (0, published.size);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if shared.row(middle)?.time < time { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
+    };
+    let start = filter.from.map_or(Ok(0), first_from)?;
+    let end = filter.to.map_or(Ok(published.size), first_from)?;
+    Ok(start..end.max(start))
+}
+
+/// The range, cut where tiles begin.
+pub(crate) fn parts(range: &Range<u64>) -> impl Iterator<Item = Range<u64>> + use<> {
+    let Range { mut start, end } = range.clone();
+    std::iter::from_fn(move || {
+        let part = start..end.min((start / WIDTH + 1) * WIDTH);
+        start = part.end;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+/// Hands over every row of a short range, or names the first that is missing.
+pub(crate) fn each_row(
+    shared: &Shared,
+    part: &Range<u64>,
+    mut each: impl FnMut(u64, Row) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    let mut expected = part.start;
+    for (index, row) in shared.store.rows(&shared.config.site, part.clone())? {
+        if index != expected {
+            break;
+        }
+        each(index, row)?;
+        expected += 1;
+    }
+    if expected == part.end {
+        Ok(())
+    } else {
+        Err(ReadError::Damaged { index: expected, reason: "its row is missing" }.into())
+    }
+}
+
+/// What was asked for, for people; nothing is checked against it.
+fn describe(filter: &ExportFilter) -> Map<String, Value> {
+    let mut words = Map::new();
+    let mut put = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            words.insert(name.into(), value.into());
+        }
+    };
+    put("from", filter.from.map(rfc3339));
+    put("to", filter.to.map(rfc3339));
+    put("purpose", filter.purpose.as_ref().map(ToString::to_string));
+    words
+}
+
+fn put(out: &mut dyn Write, line: &Line) -> Result<(), ExportError> {
+    let mut text = line.to_json();
+    text.push('\n');
+    Ok(out.write_all(text.as_bytes())?)
+}

@@ -1,0 +1,512 @@
+//! One site's log, as the server sees it: begin, open, append, read, prove.
+//!
+//! Writing is `append.rs`; exports and the check have modules of their own. Not here: who may ask.
+
+use std::future::Future;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use assent_core::checkpoint::Checkpoint;
+use assent_core::commitment::Leaf;
+use assent_core::hash::Hash;
+use assent_core::ids::SiteId;
+use assent_core::merkle::{self, EMPTY_ROOT};
+use assent_core::note::{SignerKey, VerifierKey};
+use assent_core::notice::Channel;
+use assent_core::proof::TlogProof;
+use assent_core::receipt::Receipt;
+use assent_core::record::Record;
+use assent_core::subject::SubjectId;
+use assent_core::tile::{TILE_WIDTH, Tile, encode_bundle, encode_hashes};
+use tokio::sync::oneshot;
+
+use crate::append::{self, Answer, Recorded, Request};
+use crate::checkpoint_file::CheckpointFile;
+use crate::draft::{
+    Appended, CheckReport, Draft, ExportFilter, ExportSummary, LogConfig, NoticeVersion, Opened, Progress,
+    PublishedNotice,
+};
+use crate::error::{AppendError, CheckError, CreateError, ExportError, OpenError, ReadError};
+use crate::id::ReceiptId;
+use crate::keys::{KeyStore, OperatorKey, Secret};
+use crate::outside::Outside;
+use crate::seal::{Content, Place};
+use crate::stats::Stats;
+use crate::store::{Batch, Head, Row, RowBody, Store, SubjectRow};
+use crate::tree::StoredTree;
+use crate::{check, export, export_csv};
+
+/// One site's log. Share it with `Arc`; dropping the last one finishes what is queued and ends its thread.
+///
+/// Only `append` and `publish_notice` write, and only through the sequencer's thread; every other method reads the
+/// store and never waits for a commit. Readers see what is under the newest checkpoint, and nothing after it.
+/// Reading methods block for as long as a disk read takes.
+#[derive(Debug)]
+pub struct Ledger {
+    shared: Arc<Shared>,
+    /// Gone only while dropping.
+    queue: Option<SyncSender<Request>>,
+    sequencer: Option<JoinHandle<()>>,
+}
+
+/// What the sequencer and readers have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: LogConfig,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keys: KeyStore,
+    pub(crate) vkey: VerifierKey,
+    pub(crate) outside: Outside,
+    pub(crate) checkpoint_file: Mutex<CheckpointFile>,
+    pub(crate) stats: Stats,
+    signer: SignerKey,
+    published: RwLock<Published>,
+    writable: AtomicBool,
+}
+
+/// The newest checkpoint that was vouched for.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    pub(crate) size: u64,
+    pub(crate) root: Hash,
+    pub(crate) checkpoint: Arc<str>,
+}
+
+impl Ledger {
+    /// Begins a site's log: keys, empty log in the store, first signed checkpoint. The only way a history starts.
+    ///
+    /// A crash in between leaves keys without a log, or an empty log without a checkpoint: a second call takes the
+    /// keys, and [`Self::open`] signs the checkpoint.
+    ///
+    /// # Errors
+    /// [`CreateError`]; `Exists` when there is a log.
+    pub fn create(
+        config: LogConfig,
+        store: Arc<dyn Store>,
+        operator: &OperatorKey,
+        outside: Outside,
+    ) -> Result<Self, CreateError> {
+        let site = config.site.to_string();
+        if store.head(&config.site).map_err(|error| CreateError::Store(error.into()))?.is_some() {
+            return Err(CreateError::Exists { site });
+        }
+        let checkpoint = config.checkpoint.exists().then(|| config.checkpoint.clone());
+        if let Some(path) = checkpoint.or_else(|| KeyStore::used_segment(&config.keys)) {
+            return Err(CreateError::Leftovers { site, path });
+        }
+        if SignerKey::from_seed(&config.origin, &[0; 32]).is_err() {
+            return Err(CreateError::BadOrigin { origin: config.origin });
+        }
+        KeyStore::create(&config.keys, &config.site, operator, &*outside.random)?;
+        let head = Head { size: 0, root: EMPTY_ROOT, time: 0 };
+        let begin = Batch { expected: None, ..Batch::new(config.site.clone(), head) };
+        store.commit(begin).map_err(|error| CreateError::Store(error.into()))?;
+        Ok(Self::open(config, store, operator, outside)?)
+    }
+
+    /// Opens a site's log: compares store, checkpoint file and keys, repairs what a crash can leave, and refuses
+    /// what it cannot, naming the way out.
+    ///
+    /// # Errors
+    /// [`OpenError`]; `NoLog` when the site has none.
+    pub fn open(
+        config: LogConfig,
+        store: Arc<dyn Store>,
+        operator: &OperatorKey,
+        outside: Outside,
+    ) -> Result<Self, OpenError> {
+        let site = config.site.to_string();
+        store.head(&config.site)?.ok_or(OpenError::NoLog { site: site.clone() })?;
+        let keys = KeyStore::open(&config.keys, &config.site, operator)?;
+        let signer = SignerKey::from_seed(&config.origin, &keys.signing_seed())
+            .map_err(|source| OpenError::BadOrigin { origin: config.origin.clone(), source })?;
+        let (checkpoint_file, _) = CheckpointFile::open(&config.checkpoint)
+            .map_err(|source| OpenError::CheckpointFile { path: config.checkpoint.clone(), source })?;
+        let shared = Arc::new(Shared {
+            store,
+            keys,
+            vkey: signer.verifier(),
+            signer,
+            outside,
+            checkpoint_file: Mutex::new(checkpoint_file),
+            published: RwLock::new(Published { size: 0, root: EMPTY_ROOT, checkpoint: "".into() }),
+            writable: AtomicBool::new(true),
+            stats: Stats::default(),
+            config,
+        });
+        let tail = append::recover(&shared)?;
+        let (sender, receiver) = sync_channel(shared.config.queue.max(1));
+        let sequencer = std::thread::Builder::new().name(format!("log-{site}")).spawn({
+            let shared = Arc::clone(&shared);
+            move || append::sequence(&shared, &receiver, tail)
+        });
+        let sequencer = sequencer.map_err(OpenError::Thread)?;
+        Ok(Ledger { shared, queue: Some(sender), sequencer: Some(sequencer) })
+    }
+
+    /// The site.
+    #[must_use]
+    pub fn site(&self) -> &SiteId {
+        &self.shared.config.site
+    }
+
+    /// The log's name: its key's name and its checkpoints' first line.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.shared.config.origin
+    }
+
+    /// The log's public key; its text form is the published vkey.
+    #[must_use]
+    pub fn vkey(&self) -> &VerifierKey {
+        &self.shared.vkey
+    }
+
+    /// Records a decision. The future ends when the record is durable and under a written, signed checkpoint.
+    ///
+    /// The draft is queued at once, before the future is first polled, and is recorded even if the future is
+    /// dropped. Needs no runtime. A replay reads the store in the future's `poll`, for as long as a disk read takes.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn append(
+        &self,
+        draft: Draft,
+    ) -> impl Future<Output = Result<Appended, AppendError>> + Send + 'static + use<> {
+        let shared = Arc::clone(&self.shared);
+        let answer = self.enqueue(|reply| Request::Append(Box::new(draft), reply));
+        async move {
+            match answer?.await.unwrap_or(Err(AppendError::OutcomeUnknown))? {
+                Answer::Recorded(recorded) => Ok(shared.appended(*recorded)),
+                Answer::Replay(index) => {
+                    shared.stats.replayed();
+                    // It is recorded; only reading it back failed. Asking again is right.
+                    let replay = shared.appended_before(index).map_err(|_| AppendError::OutcomeUnknown)?;
+                    replay.ok_or(AppendError::OutcomeUnknown)
+                }
+            }
+        }
+    }
+
+    /// Publishes a notice document, unless it is the current one already. Durable like [`Self::append`].
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn publish_notice(
+        &self,
+        document: Vec<u8>,
+    ) -> impl Future<Output = Result<PublishedNotice, AppendError>> + Send + 'static + use<> {
+        let answer = self.enqueue(|reply| Request::Notice(document, reply));
+        async move { answer?.await.unwrap_or(Err(AppendError::OutcomeUnknown)) }
+    }
+
+    /// Puts a request into the queue; answers where its outcome will be.
+    fn enqueue<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, AppendError>>) -> Request,
+    ) -> Result<oneshot::Receiver<Result<T, AppendError>>, AppendError> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or(AppendError::Unavailable)?;
+        match queue.try_send(request(reply)) {
+            Ok(()) => Ok(answer),
+            Err(TrySendError::Full(_)) => {
+                self.shared.stats.refused_busy();
+                Err(AppendError::Busy)
+            }
+            Err(TrySendError::Disconnected(_)) => {
+                // The sequencer panicked; nothing will take decisions until the log is opened again.
+                self.shared.stop();
+                Err(AppendError::Unavailable)
+            }
+        }
+    }
+
+    /// A notice's document as it was published, now or once. Nothing for a hash that never was.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn notice(&self, hash: &Hash) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.shared.store.notice(self.site(), hash)?)
+    }
+
+    /// The notice published last, with its document.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn current_notice(&self) -> Result<Option<(NoticeVersion, Vec<u8>)>, ReadError> {
+        let Some(current) = self.notices()?.pop() else { return Ok(None) };
+        let reason = "its notice document is missing";
+        let missing = ReadError::Damaged { index: current.index, reason };
+        Ok(Some((current, self.notice(&current.hash)?.ok_or(missing)?)))
+    }
+
+    /// Every publication of a notice, oldest first; the last is current.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn notices(&self) -> Result<Vec<NoticeVersion>, ReadError> {
+        let size = self.size();
+        let mut published = self.shared.store.notices(self.site())?;
+        published.retain(|notice| notice.index < size);
+        let later = published.iter().skip(1).map(|next| Some(next.time)).chain([None]);
+        let versions = published.iter().zip(later).map(|(notice, replaced)| NoticeVersion {
+            hash: notice.hash,
+            index: notice.index,
+            published: notice.time,
+            replaced,
+        });
+        Ok(versions.collect())
+    }
+
+    /// A receipt, byte for byte as it was first handed out. Nothing for an unknown one or another subject's.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn receipt(&self, subject: &SubjectId, id: ReceiptId) -> Result<Option<Appended>, ReadError> {
+        match self.shared.store.record(self.site(), subject, id)? {
+            Some(index) => self.shared.appended_before(index),
+            None => Ok(None),
+        }
+    }
+
+    /// Everything a subject decided, oldest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn history(&self, subject: &SubjectId) -> Result<Vec<Opened>, ReadError> {
+        let records = self.shared.store.records(self.site(), subject)?;
+        self.open_all(records.into_iter().map(|record| record.index))
+    }
+
+    /// Every record that names a contact, oldest first, whoever's.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn by_contact(&self, contact: &Hash) -> Result<Vec<Opened>, ReadError> {
+        self.open_all(self.shared.store.contact(self.site(), contact)?)
+    }
+
+    fn open_all(&self, indices: impl IntoIterator<Item = u64>) -> Result<Vec<Opened>, ReadError> {
+        let size = self.size();
+        let published = indices.into_iter().filter(|index| *index < size);
+        published.filter_map(|index| self.shared.opened(index).transpose()).collect()
+    }
+
+    /// The keyed hash a contact is found by. The address must be normalised.
+    #[must_use]
+    pub fn contact_hash(&self, channel: Channel, address: &str) -> Hash {
+        self.shared.keys.contact_hash(channel, address)
+    }
+
+    /// The newest signed checkpoint: a note's text, as served at `S/log/checkpoint`.
+    #[must_use]
+    pub fn checkpoint(&self) -> Arc<str> {
+        self.shared.published().checkpoint
+    }
+
+    /// Leaves under the newest checkpoint.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.shared.published().size
+    }
+
+    /// A tile's bytes: `width` hashes (1 to 256) of tile `n` of `level`. Nothing when the published tree does not
+    /// have that many.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn tile(&self, level: u8, n: u64, width: u16) -> Result<Option<Vec<u8>>, ReadError> {
+        if !(Tile { level, index: n, width }).existed_by(self.size()) {
+            return Ok(None);
+        }
+        let mut tree = StoredTree::new(&*self.shared.store, self.site());
+        let hashes = tree.tile(level, n)?.get(..usize::from(width)).map(encode_hashes);
+        let reason = "its part of the tree is missing";
+        hashes.map(Some).ok_or(ReadError::Damaged { index: n << (8 * u32::from(level) + 8).min(63), reason })
+    }
+
+    /// An entry bundle's bytes: `width` leaves (1 to 256) of bundle `n`, each with its two-byte length.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn entries(&self, n: u64, width: u16) -> Result<Option<Vec<u8>>, ReadError> {
+        if !(Tile { level: 0, index: n, width }).existed_by(self.size()) {
+            return Ok(None);
+        }
+        let first = n * u64::from(TILE_WIDTH);
+        let leaves = self.shared.store.leaves(self.site(), first..first + u64::from(width))?;
+        let bundle = encode_bundle(&leaves).ok().filter(|_| leaves.len() == usize::from(width));
+        let reason = "it or one after it is missing";
+        bundle.map(Some).ok_or(ReadError::Damaged { index: first + leaves.len() as u64, reason })
+    }
+
+    /// Writes an export (core `export_format`, NDJSON) to `out`, in memory that does not grow with it.
+    ///
+    /// The range is the entries whose times the filter's period covers. Records the filter's purpose leaves out are
+    /// accounted for as `withheld`, `not-asked-for`.
+    ///
+    /// # Errors
+    /// [`ExportError`]; what was written is then not a whole export, and its lack of a footer says so.
+    pub fn export(
+        &self,
+        filter: &ExportFilter,
+        out: &mut dyn Write,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<ExportSummary, ExportError> {
+        export::write(&self.shared, filter, out, progress)
+    }
+
+    /// Writes an export as CSV ([`CSV_COLUMNS`](crate::CSV_COLUMNS)) to `out`, in memory that does not grow with it.
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    pub fn export_csv(
+        &self,
+        filter: &ExportFilter,
+        out: &mut dyn Write,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<ExportSummary, ExportError> {
+        export_csv::write(&self.shared, filter, out, progress)
+    }
+
+    /// Re-reads and re-proves everything: leaves, tree, rows, indexes, notices, checkpoint. Stops at the first
+    /// entry that is wrong and names it.
+    ///
+    /// # Errors
+    /// [`CheckError`].
+    pub fn check(&self) -> Result<CheckReport, CheckError> {
+        check::check(&self.shared)
+    }
+
+    /// Whether the log takes decisions. False from an unknown outcome or a damaged store until it was recovered;
+    /// recovery is tried by itself with each new request.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.shared.writable.load(Ordering::Relaxed)
+    }
+
+    /// Counters for metrics.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.shared.stats
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(sequencer) = self.sequencer.take() {
+            // A sequencer that panicked has nothing left to finish.
+            drop(sequencer.join());
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn published(&self) -> Published {
+        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets readers see a head that was vouched for; the log takes decisions (again).
+    pub(crate) fn publish(&self, published: Published) {
+        *self.published.write().unwrap_or_else(PoisonError::into_inner) = published;
+        self.writable.store(true, Ordering::Relaxed);
+    }
+
+    /// The log takes no decisions until it was recovered.
+    pub(crate) fn stop(&self) {
+        self.writable.store(false, Ordering::Relaxed);
+    }
+
+    /// The signed note for a head. Sign only heads that were vouched for, now or before.
+    pub(crate) fn sign(&self, size: u64, root: Hash) -> String {
+        let checkpoint = Checkpoint::new(&self.config.origin, size, root).and_then(|checkpoint| {
+            checkpoint.sign(&self.signer).map_err(|_| assent_core::checkpoint::CheckpointError::BadOrigin)
+        });
+        checkpoint.expect("the origin was checked when the key was made").to_string()
+    }
+
+    /// The secret of a subject that has records.
+    pub(crate) fn subject_secret(&self, row: &SubjectRow) -> Result<Secret, ReadError> {
+        let reason = "its subject's secret is missing from the keystore";
+        self.keys.subject(row.secret)?.ok_or(ReadError::Damaged { index: row.latest.index, reason })
+    }
+
+    /// Opens a row. Nothing for a row that is no record.
+    pub(crate) fn content(&self, index: u64, row: &Row) -> Result<Option<Content>, ReadError> {
+        let RowBody::Sealed { subject, period, bytes } = &row.body else { return Ok(None) };
+        let damaged = |reason| ReadError::Damaged { index, reason };
+        let subject_row = self.store.subject(&self.config.site, subject)?;
+        let subject_row = subject_row.ok_or(damaged("its subject is missing from the index"))?;
+        let subject_secret = self.subject_secret(&subject_row)?;
+        let period_secret = self.keys.period(*period);
+        let period_secret =
+            period_secret.ok_or(damaged("its month's secret is missing from the keystore"))?;
+        let place = Place {
+            origin: &self.config.origin,
+            index,
+            time: row.time,
+            covering: row.covering,
+            subject: *subject,
+            period: *period,
+        };
+        let content = place.open(&subject_secret, &period_secret, bytes);
+        content.map(Some).ok_or(damaged("its row does not open"))
+    }
+
+    pub(crate) fn row(&self, index: u64) -> Result<Row, ReadError> {
+        let row = self.store.row(&self.config.site, index)?;
+        row.ok_or(ReadError::Damaged { index, reason: "its row is missing" })
+    }
+
+    fn opened(&self, index: u64) -> Result<Option<Opened>, ReadError> {
+        let row = self.row(index)?;
+        let Some(content) = self.content(index, &row)? else { return Ok(None) };
+        let (id, record) = read_record(index, &content.record)?;
+        Ok(Some(Opened { index, id, time: row.time, record, contacts: content.contacts }))
+    }
+
+    fn appended(&self, recorded: Recorded) -> Appended {
+        let Recorded { id, index, record, salt, path, checkpoint } = recorded;
+        let extra = Some(salt.as_bytes().to_vec());
+        let proof = TlogProof { extra, index, path, checkpoint: checkpoint.to_string() };
+        let receipt = Receipt::new(record, proof, self.vkey.clone());
+        Appended { id, index, receipt, replayed: false }
+    }
+
+    /// The receipt that was handed out for a leaf: same record, same salt, and the proof to the same checkpoint,
+    /// signed again to the same bytes. Nothing for a leaf that is no record or not yet vouched for.
+    fn appended_before(&self, index: u64) -> Result<Option<Appended>, ReadError> {
+        let row = self.row(index)?;
+        let (published, size) = (self.published(), row.covering);
+        if size > published.size {
+            return Ok(None);
+        }
+        let Some(content) = self.content(index, &row)? else { return Ok(None) };
+        let (id, _) = read_record(index, &content.record)?;
+        let mut tree = StoredTree::new(&*self.store, &self.config.site);
+        let path = tree.path(index, size)?;
+        let root = tree.root(size)?;
+        // Never sign again what was not signed before: the head must have grown into the published one, and the
+        // record must be under it, or the store was altered.
+        let grown = tree.consistency(size, published.size)?;
+        let leaf = Leaf::event(&self.config.origin, content.record.as_bytes(), &content.salt).hash();
+        merkle::verify_consistency(size, &root, published.size, &published.root, &grown)
+            .map_err(|_| ReadError::Damaged { index, reason: "the tree below it was altered" })?;
+        merkle::verify_inclusion(index, size, &leaf, &path, &root)
+            .map_err(|_| ReadError::Damaged { index, reason: "its row and its leaf differ" })?;
+        let checkpoint = self.sign(size, root).into();
+        let recorded = Recorded { id, index, record: content.record, salt: content.salt, path, checkpoint };
+        Ok(Some(Appended { replayed: true, ..self.appended(recorded) }))
+    }
+}
+
+/// Reads a record that was opened, with its id.
+pub(crate) fn read_record(index: u64, bytes: &str) -> Result<(ReceiptId, Record), ReadError> {
+    let damaged = || ReadError::Damaged { index, reason: "its record cannot be read" };
+    let record = Record::from_bytes(bytes.as_bytes()).map_err(|_| damaged())?;
+    Ok((ReceiptId::parse(&record.id).map_err(|_| damaged())?, record))
+}

@@ -1,0 +1,38 @@
+//! The ledger: append, sign, seal, recover and export, over a [`Store`].
+//!
+//! A [`Ledger`] is one site's log. [`Ledger::append`] turns a judged [`Draft`] into a durable record under a signed
+//! checkpoint; `append.rs` tells that story from top to bottom, crashes included. Not here: whether a decision is
+//! allowed (`assent-core`), how receipts are verified (`assent-core`, so that it works without any of this), who may
+//! ask (the server), and how a store keeps its bytes (the store's package).
+
+mod append;
+mod check;
+mod checkpoint_file;
+mod draft;
+mod error;
+mod export;
+mod export_csv;
+mod files;
+mod id;
+mod keys;
+mod ledger;
+mod outside;
+mod seal;
+mod stats;
+pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod tree;
+
+pub use draft::{
+    Appended, CheckReport, Contact, Draft, ExportFilter, ExportSummary, Idempotency, LogConfig,
+    NoticeVersion, Opened, Progress, PublishedNotice,
+};
+pub use error::{AppendError, CheckError, CreateError, ExportError, OpenError, ReadError};
+pub use export_csv::CSV_COLUMNS;
+pub use id::{ReceiptId, ReceiptIdError};
+pub use keys::{KeyStoreError, OperatorKey};
+pub use ledger::Ledger;
+pub use outside::{Clock, Outside, Random, RandomError, SystemClock, SystemRandom, rfc3339};
+pub use stats::{BATCH_BOUNDS, Stats, StatsNow};
+pub use store::Store;

@@ -1,0 +1,253 @@
+//! What goes wrong and what happens then: failing commits, crashes between steps, altered stores and files.
+
+#![allow(clippy::unwrap_used, reason = "tests may panic, and so may what they share")]
+
+mod common;
+
+use std::sync::Arc;
+
+use assent_ledger::store::memory::{Fault, SiteLog};
+use assent_ledger::store::{Row, RowBody};
+use assent_ledger::{AppendError, CheckError, Ledger, OpenError, OperatorKey};
+use common::{World, append, assert_good, config, decide, draft, keyed, site, subject};
+
+/// Each of four commits × each way to fail: what the caller hears, and how many entries there are in the end.
+#[test]
+fn every_commit_may_fail_in_every_way() {
+    for failing in 0..4usize {
+        for fault in [Fault::Refused, Fault::Lost, Fault::AppliedUnheard] {
+            let world = World::new();
+            let ledger = world.create();
+            let plan = (0..4).map(|commit| (commit == failing).then_some(fault));
+            world.store.inject(plan);
+            let mut receipts = Vec::new();
+            for commit in 0..4usize {
+                let draft = keyed(draft(commit as u64, None), &format!("key {commit}"), "body");
+                let heard = append(&ledger, draft.clone());
+                if commit == failing {
+                    let expected = match fault {
+                        Fault::Refused => AppendError::Unavailable,
+                        _ => AppendError::OutcomeUnknown,
+                    };
+                    assert_eq!(heard.unwrap_err(), expected, "{commit} {fault:?}");
+                    assert_eq!(ledger.size(), commit as u64, "nothing unheard is published");
+                    // Asking again with the same key is always right, and is recorded once.
+                    let again = append(&ledger, draft).unwrap();
+                    assert_eq!(again.replayed, fault == Fault::AppliedUnheard);
+                    receipts.push(again);
+                } else {
+                    receipts.push(heard.unwrap());
+                }
+                ledger.check().unwrap();
+                assert!(ledger.is_writable());
+            }
+            assert_eq!(ledger.size(), 4, "{failing} {fault:?}");
+            drop(ledger);
+            let ledger = world.open().unwrap();
+            ledger.check().unwrap();
+            for (number, appended) in receipts.iter().enumerate() {
+                assert_good(&ledger, appended);
+                let kept = ledger.receipt(&subject(number as u64), appended.id).unwrap().unwrap();
+                assert_eq!(kept.receipt.to_json(), appended.receipt.to_json());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_crash_before_the_checkpoint_is_repaired_at_start() {
+    let world = World::new();
+    let ledger = world.create();
+    decide(&ledger, 1);
+    let checkpoint = config(world.dir.path()).checkpoint;
+    let before = std::fs::read(&checkpoint).unwrap();
+    let appended = decide(&ledger, 2);
+    drop(ledger);
+    std::fs::write(&checkpoint, before).unwrap();
+    let ledger = world.open().unwrap();
+    assert_eq!(ledger.size(), 2);
+    let again = ledger.receipt(&subject(2), appended.id).unwrap().unwrap();
+    assert_eq!(again.receipt.to_json(), appended.receipt.to_json());
+    ledger.check().unwrap();
+    decide(&ledger, 2);
+}
+
+#[test]
+fn a_crash_while_creating_is_picked_up() {
+    // Keys but no log: creating again takes the keys.
+    let world = World::new();
+    world.store.inject([Some(Fault::Refused)]);
+    let store = world.store.clone();
+    Ledger::create(config(world.dir.path()), store, &common::operator(), world.outside()).unwrap_err();
+    let keys = std::fs::read(config(world.dir.path()).keys.join("log.keys")).unwrap();
+    let ledger = world.create();
+    assert_eq!(std::fs::read(config(world.dir.path()).keys.join("log.keys")).unwrap(), keys);
+    drop(ledger);
+    // An empty log but no checkpoint: opening signs it.
+    std::fs::remove_file(config(world.dir.path()).checkpoint).unwrap();
+    let ledger = world.open().unwrap();
+    decide(&ledger, 1);
+}
+
+fn snapshot(world: &World) -> SiteLog {
+    let mut copy = SiteLog::default();
+    world.store.tamper(&site(), |log| copy = log.clone());
+    copy
+}
+
+#[test]
+fn what_a_crash_cannot_leave_is_refused_with_the_way_out() {
+    let world = World::new();
+    let ledger = world.create();
+    decide(&ledger, 1);
+    let old = snapshot(&world);
+    (2..300).for_each(|n| drop(decide(&ledger, n)));
+    let good = snapshot(&world);
+    drop(ledger);
+    let refused = |what: &str| {
+        let error = world.open().unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+        error
+    };
+
+    // The store was rolled back.
+    world.store.tamper(&site(), |log| *log = old.clone());
+    assert!(matches!(refused("rolled back"), OpenError::StoreBehind { store: 1, signed: 299, .. }));
+    // Rolled back, and then another history grew beyond the checkpoint.
+    world.store.tamper(&site(), |log| {
+        *log = good.clone();
+        log.leaves[280][5] ^= 1;
+    });
+    assert!(matches!(refused("do not have the root"), OpenError::StoreDiffers { .. }));
+    // A leaf after the checkpoint was altered: never signed.
+    let checkpoint = config(world.dir.path()).checkpoint;
+    let newest = std::fs::read(&checkpoint).unwrap();
+    world.store.tamper(&site(), |log| *log = good.clone());
+    let ledger = world.open().unwrap();
+    decide(&ledger, 900);
+    drop(ledger);
+    let more = snapshot(&world);
+    std::fs::write(&checkpoint, &newest).unwrap();
+    world.store.tamper(&site(), |log| log.leaves[299][5] ^= 1);
+    assert!(matches!(refused("do not give the root"), OpenError::StoreDamaged { .. }));
+    world.store.tamper(&site(), |log| *log = more);
+    drop(world.open().unwrap());
+
+    // The checkpoint is gone, or another log's.
+    let newest = std::fs::read(&checkpoint).unwrap();
+    std::fs::remove_file(&checkpoint).unwrap();
+    assert!(matches!(refused("is missing"), OpenError::CheckpointMissing { .. }));
+    std::fs::write(&checkpoint, b"nothing of the kind").unwrap();
+    refused("is missing");
+    let foreign = World::new();
+    drop(foreign.create());
+    std::fs::copy(config(foreign.dir.path()).checkpoint, &checkpoint).unwrap();
+    assert!(matches!(refused("does not belong"), OpenError::CheckpointForeign { .. }));
+    std::fs::write(&checkpoint, newest).unwrap();
+
+    // Another operator key; no keys.
+    let store = world.store.clone();
+    let other = OperatorKey::from_bytes([1; 32]);
+    let error = Ledger::open(config(world.dir.path()), store, &other, world.outside()).unwrap_err();
+    assert!(matches!(error, OpenError::Keys(_)), "{error}");
+    let keys = config(world.dir.path()).keys;
+    std::fs::rename(&keys, keys.with_extension("away")).unwrap();
+    refused("keys could not be opened");
+    std::fs::rename(keys.with_extension("away"), &keys).unwrap();
+    world.open().unwrap().check().unwrap();
+}
+
+#[test]
+fn an_altered_entry_is_named() {
+    let world = World::new();
+    let ledger = world.create();
+    (0..300).for_each(|n| drop(decide(&ledger, n)));
+    let good = snapshot(&world);
+    let named = |change: &dyn Fn(&mut SiteLog)| {
+        world.store.tamper(&site(), |log| change(log));
+        let error = ledger.check().unwrap_err();
+        world.store.tamper(&site(), |log| *log = good.clone());
+        error.to_string()
+    };
+    assert_eq!(named(&|log| log.leaves[17][9] ^= 1), "entry 17: its record and salt do not give its leaf");
+    assert_eq!(
+        named(&|log| log.rows.get_mut(&4).unwrap()[60] ^= 1),
+        "entry 4 is damaged: its row does not open"
+    );
+    let swap = |log: &mut SiteLog| {
+        let row = log.rows[&8].clone();
+        log.rows.insert(9, row);
+    };
+    assert_eq!(named(&swap), "entry 9: no checkpoint of the size it names covers it");
+    assert_eq!(named(&|log| drop(log.rows.remove(&200))), "entry 200: its row is missing");
+    let forget = |log: &mut SiteLog| log.records.retain(|_, index| *index != 33);
+    assert_eq!(named(&forget), "entry 33: it is not found by its subject and receipt id");
+    let backdate = |log: &mut SiteLog| {
+        let mut row = Row::from_bytes(&log.rows[&50]).unwrap();
+        row.time -= 86_400_000;
+        log.rows.insert(50, row.to_bytes());
+    };
+    assert_eq!(named(&backdate), "entry 50: its time is before that of the entry before it");
+    let subject_of = |log: &SiteLog, index: u64| match Row::from_bytes(&log.rows[&index]).unwrap().body {
+        RowBody::Sealed { subject, .. } => subject,
+        _ => panic!("entry {index} is a record"),
+    };
+    let unknown = |log: &mut SiteLog| _ = log.subjects.remove(&subject_of(log, 60));
+    assert_eq!(named(&unknown), "entry 60 is damaged: its subject is missing from the index");
+    assert!(
+        named(&|log| log.hashes.get_mut(&(1, 0)).unwrap().0[0] ^= 1).starts_with("tree hash 0 of level 1")
+    );
+    // A leaf and its row removed together, and everything after moved up.
+    let cut = |log: &mut SiteLog| _ = log.leaves.remove(100);
+    assert_eq!(named(&cut), "entry 100: its record and salt do not give its leaf");
+    ledger.check().unwrap();
+}
+
+#[test]
+fn a_receipt_is_never_signed_over_an_altered_tree() {
+    let world = World::new();
+    let ledger = world.create();
+    let appended: Vec<_> = (0..600).map(|n| decide(&ledger, n)).collect();
+    let good = snapshot(&world);
+    // Entry 10 is in a full tile, so only its hash above vouches for it; its receipt was given at size 11.
+    world.store.tamper(&site(), |log| log.leaves[10][9] ^= 1);
+    assert!(ledger.receipt(&subject(10), appended[10].id).is_err());
+    assert!(ledger.receipt(&subject(11), appended[11].id).is_err());
+    world.store.tamper(&site(), |log| *log = good.clone());
+    let again = ledger.receipt(&subject(11), appended[11].id).unwrap().unwrap();
+    assert_eq!(again.receipt.to_json(), appended[11].receipt.to_json());
+}
+
+#[test]
+fn keys_that_cannot_be_written_stop_decisions_without_a_trace() {
+    let world = World::new();
+    let ledger = world.create();
+    let keys = config(world.dir.path()).keys;
+    std::fs::rename(&keys, keys.with_extension("away")).unwrap();
+    assert_eq!(append(&ledger, draft(1, None)).unwrap_err(), AppendError::Unavailable);
+    assert_eq!(ledger.size(), 0);
+    std::fs::rename(keys.with_extension("away"), &keys).unwrap();
+    decide(&ledger, 1);
+    ledger.check().unwrap();
+}
+
+#[test]
+fn a_damaged_store_stays_closed_until_it_is_whole() {
+    let world = World::new();
+    let ledger = world.create();
+    decide(&ledger, 1);
+    // The outcome is unknown, and when the sequencer looks, an entry is not what was signed.
+    world.store.inject([Some(Fault::Lost)]);
+    append(&ledger, draft(2, None)).unwrap_err();
+    assert!(!ledger.is_writable());
+    world.store.tamper(&site(), |log| log.leaves[0][5] ^= 1);
+    for _ in 0..2 {
+        assert_eq!(append(&ledger, draft(2, None)).unwrap_err(), AppendError::Unavailable);
+        assert!(!ledger.is_writable());
+    }
+    assert!(matches!(ledger.check(), Err(CheckError::Entry { index: 0, .. })));
+    world.store.tamper(&site(), |log| log.leaves[0][5] ^= 1);
+    decide(&ledger, 2);
+    assert!(ledger.is_writable());
+    let _: Arc<str> = ledger.checkpoint();
+}
