@@ -1,0 +1,58 @@
+// The choice cookie's form and what follows from it: the same rules as crates/assent-core/src/choice_cookie.rs, whose
+// comment says what each part is. Pure: nothing here reads a clock, a cookie or the page.
+
+const DAY = 86400;
+const ITEM = '[a-z][a-z0-9-]{0,47}:[yn]';
+// The token's last character stands for two bits only, so that one token has one spelling.
+const FORM = new RegExp(`^v1\\.([\\w-]{21}[AQgw])\\.([0-9a-f]{16})\\.(\\d{1,12})\\.((?:${ITEM}(?:~${ITEM})*)?)$`);
+
+// The choice a cookie value says, or undefined for anything that is not exactly the form.
+export const parse = (value) => {
+  const found = FORM.exec(value);
+  if (!found) return;
+  // No prototype: a purpose may be called `constructor`.
+  const choices = { __proto__: null };
+  for (const item of found[4].split('~')) {
+    const [purpose, said] = item.split(':');
+    if (said) choices[purpose] = said;
+  }
+  return { token: found[1], notice: found[2], decided: +found[3], choices };
+};
+
+// The cookie value for a choice: purposes sorted, as core writes them.
+export const print = ({ token, notice, decided, choices }) =>
+  `v1.${token}.${notice}.${decided}.` +
+  Object.keys(choices)
+    .sort()
+    .map((purpose) => `${purpose}:${choices[purpose]}`)
+    .join('~');
+
+// The newest well-formed choice among all cookies of that name. There can be two: for the host and for its domain.
+export const newest = (cookies) => {
+  let best;
+  for (const part of cookies.split('; ')) {
+    const choice = part.startsWith('assent=') && parse(part.slice(7));
+    if (choice && !(best && best.decided > choice.decided)) best = choice;
+  }
+  return best;
+};
+
+// Whether there is something for the person to choose.
+export const isChoice = (purpose) => purpose.route != 'necessary' && purpose.route != 'service';
+
+// Whether what was said about `purpose` still holds at `now` (Unix seconds): said, within the notice's memory, and not
+// in a future that a wrong clock made up.
+export const isFresh = (purpose, choice, memory, now) => {
+  const said = choice && choice.choices[purpose.id];
+  const age = said && now - choice.decided;
+  return !!said && age > -DAY && age < (said == 'y' ? memory.grant_days : memory.refusal_days) * DAY;
+};
+
+// Whether `purpose` may be acted on. `told`: the person has been shown the banner, or showed by deciding that they were.
+// An objection never wears off by itself; a yes does.
+export const allows = (purpose, choice, memory, now, told) => {
+  if (!isChoice(purpose)) return true;
+  const said = choice && choice.choices[purpose.id];
+  if (purpose.route == 'statistics') return said != 'n' && told;
+  return said == 'y' && isFresh(purpose, choice, memory, now);
+};

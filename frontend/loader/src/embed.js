@@ -1,0 +1,304 @@
+// The script behind the one tag. Remembers the choice, applies it (signals, storage, gates), asks when a question is due,
+// sends what was said, and loads the widget only when something more than the first layer is needed.
+//
+// It runs inside a function of four arguments, DATA, HTML, CSS and ASSETS (README.md says what they are). It decides
+// nothing for the person: whatever fails, fails to "no".
+
+import { allows, isChoice, isFresh, newest, print } from './cookie.js';
+import { scan, setAllowed } from './gates.js';
+import { deny, update } from './google.js';
+import { isSafe, policy, sheets } from './page.js';
+import { enqueue, flush } from './queue.js';
+import { clear } from './storage.js';
+
+const { api, language, memory, purposes, text } = DATA;
+const { words } = text;
+const asked = purposes.filter(isChoice);
+const choicesPage = `${api}/choices?lang=${language}`;
+const seconds = () => Math.floor(Date.now() / 1000);
+
+// What was said, if anything; also the memory where cookies are refused.
+let choice;
+// Whether the banner was put before the person, or their choice shows that it was.
+let told;
+
+// What is drawn. `root` holds the first layer or the widget, `note` the loader's own confirmation.
+let host, root, note, back, pad, opener;
+// The widget's module once it has taken over; whether it cannot; what it is to do first.
+let widget, broken, loading, wanted, kept;
+
+const isDue = () => asked.some((purpose) => !isFresh(purpose, choice, memory, seconds()));
+
+const readChoice = () => {
+  try {
+    const found = newest(document.cookie);
+    if (found && !(choice && choice.decided > found.decided)) choice = found;
+  } catch {
+    // Cookies are forbidden here.
+  }
+};
+
+const writeChoice = () => {
+  const age = Math.max(memory.refusal_days, memory.grant_days) * 86400;
+  const domain = DATA.cookie_domain ? `;domain=${DATA.cookie_domain}` : '';
+  const secure = location.protocol == 'https:' ? ';secure' : '';
+  try {
+    document.cookie = `assent=${print(choice)};path=/;max-age=${age};samesite=lax${domain}${secure}`;
+  } catch {
+    // Remembered as long as the page lives.
+  }
+};
+
+const newToken = () =>
+  btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))))
+    .slice(0, 22)
+    .replace(/\+/g, '-')
+    .replace(/\//g, '_');
+
+const apply = () => {
+  const allowed = { __proto__: null };
+  for (const purpose of purposes) allowed[purpose.id] = allows(purpose, choice, memory, seconds(), told);
+  if (choice) update(allowed);
+  if (told) clear(allowed);
+  setAllowed(allowed);
+};
+
+// Takes a choice: it holds from here on; the record travels behind it.
+const decide = (act, surface, choices) => {
+  // The same press, already taken before the widget was there.
+  if (kept && kept.act == act) {
+    const { receipt } = kept;
+    kept = 0;
+    return receipt;
+  }
+  const at = seconds();
+  choice = { token: choice ? choice.token : newToken(), notice: DATA.notice.slice(0, 16), decided: at, choices: { __proto__: null } };
+  for (const id in choices) choice.choices[id] = choices[id][0];
+  told = 1;
+  writeChoice();
+  apply();
+  const body = { notice: DATA.notice, language, act, surface, choices, acted: new Date().toISOString() };
+  if (navigator.globalPrivacyControl === true) body.signals = { gpc: true };
+  const receipt = enqueue({ key: crypto.randomUUID(), subject: choice.token, body: JSON.stringify(body), at });
+  send();
+  return receipt;
+};
+
+const decideAll = (act) => {
+  const choices = {};
+  for (const { id } of asked) choices[id] = act == 'accept-all' ? 'yes' : 'no';
+  kept = { act, receipt: decide(act, 'first-layer', choices) };
+};
+
+// The service will never take this decision, so it does not hold: forgotten, and asked again.
+const refused = (item) => {
+  if (!choice || choice.decided > item.at) return;
+  choice.choices = { __proto__: null };
+  writeChoice();
+  apply();
+  kept = 0;
+  show('ask');
+};
+
+// Sends what waits; tells the widget when the service is away.
+const send = () => flush(refused, () => widget?.press('waiting'));
+
+const element = (name, properties, ...children) => {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+};
+
+// The page keeps room for what is fixed in front of it, so that the focused element and the last line can be seen.
+const makeRoom = () => {
+  const height = root.offsetHeight + note.offsetHeight;
+  back.hidden = height;
+  let css = `html{scroll-padding-bottom:${height}px}`;
+  // In other layouts one more element would move the page.
+  if (document.readyState != 'loading' && /^(block|flow-root)$/.test(getComputedStyle(document.body).display)) {
+    css += `#assent-choices{height:${height}px}`;
+  }
+  pad.replaceSync(height ? css : '');
+};
+
+const paint = () => {
+  if (host || !document.body) return;
+  host = element('assent-choices', { id: 'assent-choices' });
+  const shadow = host.attachShadow({ mode: 'open' });
+  shadow.adoptedStyleSheets = sheets;
+  root = element('div', { id: 'root' });
+  note = element('div', { id: 'note' });
+  back = element('a', { id: 'back', href: choicesPage, lang: language }, element('span', {}, words.your_choices));
+  back.dataset.assent = 'open';
+  shadow.append(root, note, back);
+  shadow.addEventListener('click', pressed);
+  pad = new CSSStyleSheet();
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, pad];
+  const watch = new ResizeObserver(makeRoom);
+  watch.observe(root);
+  watch.observe(note);
+  document.body.append(host);
+  if (isDue()) {
+    fillRoot();
+    told = 1;
+    apply();
+    (window.requestIdleCallback || setTimeout)(load);
+  }
+};
+
+const fillRoot = () => {
+  if (!root.firstChild) root.innerHTML = policy.createHTML(HTML);
+};
+
+// Shows the question (`ask`) or the single choices (`choose`).
+const show = (what) => {
+  if (!host) return;
+  note.textContent = '';
+  if (widget) {
+    root.hidden = false;
+    widget.press(what);
+  } else if (what == 'ask') {
+    fillRoot();
+    root.hidden = false;
+    load();
+  } else if (broken) {
+    location.assign(choicesPage);
+  } else {
+    wanted = what;
+    load();
+  }
+};
+
+// The first layer's buttons, as long as the widget is not there.
+const pressed = (event) => {
+  const button = event.target.closest('[data-act]');
+  if (widget || !button) return;
+  const { act } = button.dataset;
+  if (act == 'choose') {
+    show(act);
+  } else if (act == 'close') {
+    note.textContent = '';
+    kept = 0;
+  } else {
+    decideAll(act);
+    root.hidden = true;
+    const title = element('h2', { tabIndex: -1 }, act == 'accept-all' ? words.accepted : words.declined);
+    const alert = element('div', {}, title);
+    alert.setAttribute('role', 'alert');
+    const hide = element('button', { type: 'button', className: 'act' }, words.hide);
+    hide.dataset.act = 'close';
+    const said = element('div', { className: 'say' }, alert, element('p', {}, words.change_any_time));
+    note.append(element('section', { className: 'bar', lang: language }, said, element('div', { className: 'acts' }, hide)));
+    title.focus();
+  }
+};
+
+// What the service has for the holder of the token.
+const ask = async (path) => {
+  const answer = await fetch(`${api}/${path}`, { headers: { 'assent-subject': choice.token }, credentials: 'include' });
+  if (!answer.ok) throw answer.status;
+  return answer.text();
+};
+
+// What the widget may ask of the page (ARCHITECTURE.md).
+const bridge = {
+  decide: (act, surface, choices) => decide(act, surface, JSON.parse(choices)),
+  choices: () => {
+    const said = {};
+    for (const purpose of asked) {
+      if (isFresh(purpose, choice, memory, seconds())) said[purpose.id] = choice.choices[purpose.id] == 'y' ? 'yes' : 'no';
+    }
+    return JSON.stringify(said);
+  },
+  close() {
+    // Back to where the person came from.
+    opener?.focus();
+    opener = 0;
+  },
+  hydrated: () => {},
+  html(into, markup) {
+    into.innerHTML = policy.createHTML(markup);
+  },
+  subject: () => choice?.token || '',
+  async last_receipt() {
+    const { receipts } = JSON.parse(await ask('state'));
+    return ask(`receipts/${receipts[receipts.length - 1]}`);
+  },
+};
+
+const load = () =>
+  (loading ||= (async () => {
+    try {
+      const bytes = fetch(ASSETS.wasm, { integrity: ASSETS.integrity });
+      bytes.catch(() => {});
+      const module = await import(ASSETS.glue);
+      await module.default({ module_or_path: bytes });
+      if (!root.firstChild) {
+        root.hidden = true;
+        fillRoot();
+      }
+      module.start(root, JSON.stringify(DATA), bridge);
+      widget = module;
+      const first = kept ? kept.act : wanted;
+      if (first) show(first);
+      else if (!isDue()) widget.press('hide');
+    } catch (error) {
+      // Forbidden, blocked or broken: the buttons work without it, and single choices have their own page.
+      broken = 1;
+      widget = undefined;
+      console.warn('assent: the widget cannot run here', error);
+      if (wanted) show(wanted);
+    }
+  })());
+
+const open = () => {
+  opener = host?.shadowRoot.activeElement || document.activeElement;
+  show('choose');
+};
+
+if (window.assent) {
+  // The tag is there twice.
+} else if (!isSafe(location)) {
+  console.error('assent: this page is not served over https, so nothing is asked and nothing runs');
+} else {
+  deny();
+  readChoice();
+  told = !isDue();
+  window.assent = {
+    open,
+    state: () => {
+      const allowed = {};
+      for (const purpose of purposes) allowed[purpose.id] = !!allows(purpose, choice, memory, seconds(), told);
+      return { decided: !isDue(), allowed, notice: DATA.notice };
+    },
+  };
+  apply();
+  paint();
+  new MutationObserver(() => {
+    paint();
+    scan();
+  }).observe(document, { childList: true, subtree: true });
+  document.addEventListener('DOMContentLoaded', () => {
+    if (host && host != document.body.lastElementChild && document.activeElement != host) document.body.append(host);
+    if (host) makeRoom();
+  });
+  document.addEventListener('click', (event) => {
+    const link = event.composedPath()[0].closest?.('[data-assent=open]');
+    if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
+      event.preventDefault();
+      open();
+    }
+  }, true);
+  // Another tab may have decided, or this page comes back from the cache.
+  document.addEventListener('visibilitychange', () => {
+    const before = choice;
+    readChoice();
+    if (choice != before && choice?.decided != before?.decided) {
+      told ||= !isDue();
+      apply();
+      if (host && !isDue()) widget ? widget.press('hide') : (root.hidden = true);
+    }
+  });
+  addEventListener('online', () => send());
+  send();
+}

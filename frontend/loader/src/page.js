@@ -1,0 +1,24 @@
+// What every part needs from the page: the Trusted Types policy, the stylesheet of our shadow roots, and small helpers.
+
+const same = (text) => text;
+const rules = { createHTML: same, createScript: same, createScriptURL: same };
+
+// What goes through it is the embed's own markup, the widget's (which escapes every value), and scripts the page itself
+// wrote down as held back.
+export let policy = rules;
+try {
+  policy = trustedTypes.createPolicy('assent', rules);
+} catch {
+  // The browser has no Trusted Types, or the page's rules do not name `assent`.
+}
+
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(CSS);
+export const sheets = [sheet];
+
+// Plain http can be read and changed on its way, except to this very machine.
+export const isSafe = ({ protocol, hostname }) =>
+  protocol == 'https:' || /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+
+// Puts `value` where a sentence of the notice says `{}`.
+export const fill = (sentence, value) => sentence.replace('{}', () => value);

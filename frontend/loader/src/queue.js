@@ -1,0 +1,87 @@
+// Decisions on their way to the service: kept in localStorage until they are acknowledged or refused for good, so that a
+// closed tab or a stopped server loses none. Each carries its own idempotency key, so sending twice records once.
+// Where storage is forbidden they live as long as the page.
+
+const NAME = `assent.queue.${DATA.site}`;
+const LONGEST_PAUSE = 300000;
+
+let inMemory = [];
+let sending;
+let timer;
+let pause = 1000;
+// By key: who waits for an acknowledgement in this page.
+const waiters = new Map();
+
+const read = () => {
+  try {
+    const kept = JSON.parse(localStorage.getItem(NAME) || '[]');
+    return Array.isArray(kept) ? kept : [];
+  } catch {
+    return inMemory;
+  }
+};
+
+const keep = (items) => {
+  inMemory = items;
+  try {
+    if (items.length) localStorage.setItem(NAME, JSON.stringify(items));
+    else localStorage.removeItem(NAME);
+  } catch {
+    // In memory only.
+  }
+};
+
+// Reads again before writing: another tab may have added to it.
+const drop = (key) => keep(read().filter((item) => item.key != key));
+
+const send = async (item) => {
+  const answer = await fetch(`${DATA.api}/decisions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': item.key, 'assent-subject': item.subject },
+    body: item.body,
+    credentials: 'include',
+    keepalive: true,
+  });
+  const { status } = answer;
+  if (status == 201) {
+    const text = await answer.text();
+    drop(item.key);
+    waiters.get(item.key)?.(text);
+  } else if (status > 399 && status < 500 && status != 408 && status != 429) {
+    drop(item.key);
+    return item;
+  } else {
+    throw status;
+  }
+};
+
+// Sends everything that waits, oldest first. `refused` hears of a decision that the service will never take, `away` that
+// it could not be reached; it is tried again later and later.
+export const flush = async (refused, away) => {
+  if (sending) return;
+  sending = true;
+  let again;
+  try {
+    for (let item; (item = read()[0]); ) {
+      const gone = await send(item);
+      pause = 1000;
+      if (gone) refused(gone);
+    }
+  } catch {
+    again = true;
+  }
+  sending = false;
+  if (again) {
+    away();
+    clearTimeout(timer);
+    timer = setTimeout(flush, pause, refused, away);
+    pause = Math.min(pause * 2, LONGEST_PAUSE);
+  }
+};
+
+// Adds a decision. The promise gives the receipt's text; it stays pending while the service is away.
+export const enqueue = (item) =>
+  new Promise((done) => {
+    waiters.set(item.key, done);
+    keep([...read(), item]);
+  });

@@ -1,0 +1,27 @@
+//! The HTML pages that Assent itself serves: props in, one whole HTML document out.
+//!
+//! Every page works without script and under a strict content security policy: no inline style, no inline
+//! script, one stylesheet ([`PAGES_CSS`]) at an address the caller gives. Not here: routing, cookies, status codes
+//! and what a form post does (all in `server`), and the banner inside a visitor's page (the rest of this package).
+//!
+//! What a visitor reads comes from the notice's own words. Only the pages for programmers ([`mod@reference`],
+//! [`problem`]) are in English alone.
+
+pub mod layout;
+
+pub mod alerts;
+pub mod choices;
+pub mod log;
+pub mod message;
+pub mod notice;
+pub mod problem;
+pub mod reference;
+
+mod details;
+mod when;
+
+#[cfg(test)]
+mod tests;
+
+/// The stylesheet of every page; serve it as `text/css` at the address handed to the pages.
+pub const PAGES_CSS: &str = include_str!("pages/pages.css");

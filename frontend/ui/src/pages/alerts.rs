@@ -1,0 +1,297 @@
+//! The alert sign-up form, and the page after it.
+//!
+//! Nothing is ticked until the person ticks it; after an error their own ticks and addresses come back. Checking
+//! an address and recording the wish are `server`'s tasks.
+
+use super::details::facts;
+use super::layout::{Here, Icon, SiteFrame, icon, site_document};
+use super::when;
+use crate::fill;
+use assent_core::ids::PurposeId;
+use assent_core::notice::{Asked, Channel, Purpose};
+use assent_core::words::Words;
+use leptos::prelude::*;
+
+/// What the sign-up form needs.
+#[derive(Debug, Clone)]
+pub struct AlertsProps {
+    /// The site.
+    pub frame: SiteFrame,
+    /// The form's `key` field, drawn at random for this answer.
+    pub key: String,
+    /// Alerts to show ticked: only what this person ticked in the post that failed. Empty at first.
+    pub wanted: Vec<PurposeId>,
+    /// The email address they wrote.
+    pub email: String,
+    /// The number they wrote.
+    pub phone: String,
+    /// What was wrong with the post, in the order shown.
+    pub errors: Vec<AlertError>,
+}
+
+/// What can be wrong with a sign-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertError {
+    /// No alert is ticked.
+    NothingWanted,
+    /// An email alert is ticked and there is no address.
+    EmailMissing,
+    /// The email address is not one.
+    EmailWrong,
+    /// A text alert is ticked and there is no number.
+    PhoneMissing,
+    /// The number is not one.
+    PhoneWrong,
+    /// The form was for an older notice.
+    QuestionsChanged,
+    /// The record could not be kept.
+    NotRecorded,
+    /// The form was not one of ours.
+    NotUnderstood,
+}
+
+/// What the page after a sign-up needs.
+#[derive(Debug, Clone)]
+pub struct DoneProps {
+    /// The site.
+    pub frame: SiteFrame,
+    /// The alerts that were recorded.
+    pub wanted: Vec<PurposeId>,
+    /// The receipt's id.
+    pub receipt: String,
+    /// When it was recorded: RFC 3339 in UTC.
+    pub time: String,
+}
+
+/// The whole document with the form.
+#[must_use]
+pub fn render(props: &AlertsProps) -> String {
+    let frame = &props.frame;
+    let words = frame.words();
+    let text = frame.text();
+    let title = frame.alerts_title(&words);
+    let next = [&words.next_recorded, &words.next_confirmed, &words.next_stop]
+        .map(|step| view! { <li>{step.clone()}</li> })
+        .into_iter()
+        .collect_view();
+    let intro =
+        (!text.alerts_intro.is_empty()).then(|| view! { <p class="lede">{text.alerts_intro.clone()}</p> });
+    let main = view! {
+        {summary(props, &words)}
+        <p class="who">{fill(&words.asked_by, &frame.notice.controller.name)}</p>
+        <h1>{title.clone()}</h1>
+        {intro}
+        <form method="post" action=format!("{}/alerts", frame.api) novalidate=true class="sign-up">
+            <input type="hidden" name="notice" value=frame.hash.to_hex()/>
+            <input type="hidden" name="language" value=frame.language.clone()/>
+            <input type="hidden" name="key" value=props.key.clone()/>
+            {channel(props, Channel::Email, &words)}
+            {channel(props, Channel::Text, &words)}
+            <section aria-labelledby="next">
+                <h2 id="next">{words.next.clone()}</h2>
+                <ol class="next">{next}</ol>
+            </section>
+            <button type="submit" class="press">{words.sign_up.clone()}</button>
+        </form>
+    };
+    let title = if props.errors.is_empty() { title } else { format!("{} {title}", words.error) };
+    site_document(frame, Here::Alerts, &title, main.into_any())
+}
+
+/// The whole document after a sign-up.
+#[must_use]
+pub fn render_done(props: &DoneProps) -> String {
+    let frame = &props.frame;
+    let words = frame.words();
+    let title = frame.alerts_title(&words);
+    let wanted = props.wanted.iter().filter_map(|id| frame.notice.purpose(id)).map(|purpose| {
+        let name = frame.name_of(purpose.id.as_str());
+        let channel = purpose.channel.map(|channel| channel_words(channel, &words));
+        view! {
+            <li>
+                <strong>{name}</strong>
+                {channel.map(|channel| view! { <span>" – "{channel.to_string()}</span> })}
+                ": "
+                {words.unconfirmed.clone()}
+            </li>
+        }
+    });
+    let wanted = wanted.collect_view();
+    let time = when::plain(&props.time, &words.months);
+    let receipt = format!("{}/receipts/{}", frame.api, props.receipt);
+    let file = format!("receipt-{}.json", props.receipt);
+    let main = view! {
+        <div class="region good" role="status" tabindex="-1" autofocus=true>
+            {icon(Icon::On)}
+            <div>
+                <p class="strong">{words.signed_up.clone()}</p>
+                <ul class="said">{wanted}</ul>
+                <p>{when::time(&props.time, &words.months)}</p>
+            </div>
+        </div>
+        <h1>{title.clone()}</h1>
+        <p><a href=receipt download=file>{fill(&words.receipt_of, &time)}</a></p>
+        <p>{words.next_stop.clone()}</p>
+        <p><a class="press" href=frame.page("choices")>{words.your_choices.clone()}</a></p>
+    };
+    site_document(frame, Here::Alerts, &title, main.into_any())
+}
+
+/// A channel's heading.
+pub(crate) fn channel_words(channel: Channel, words: &Words) -> &str {
+    match channel {
+        Channel::Email => &words.by_email,
+        Channel::Text => &words.by_text,
+    }
+}
+
+impl AlertError {
+    fn words(self, words: &Words) -> &str {
+        match self {
+            Self::NothingWanted => &words.wanted_missing,
+            Self::EmailMissing => &words.email_missing,
+            Self::EmailWrong => &words.email_wrong,
+            Self::PhoneMissing => &words.phone_missing,
+            Self::PhoneWrong => &words.phone_wrong,
+            Self::QuestionsChanged => &words.questions_changed,
+            Self::NotRecorded => &words.try_again,
+            Self::NotUnderstood => &words.not_understood,
+        }
+    }
+
+    /// The id of the field it is about.
+    fn field(self, frame: &SiteFrame) -> Option<String> {
+        match self {
+            Self::NothingWanted => {
+                frame.notice.asked_at(Asked::AlertForm).next().map(|purpose| format!("wanted-{}", purpose.id))
+            }
+            Self::EmailMissing | Self::EmailWrong => Some("email".into()),
+            Self::PhoneMissing | Self::PhoneWrong => Some("phone".into()),
+            Self::QuestionsChanged | Self::NotRecorded | Self::NotUnderstood => None,
+        }
+    }
+}
+
+fn summary(props: &AlertsProps, words: &Words) -> Option<AnyView> {
+    if props.errors.is_empty() {
+        return None;
+    }
+    let each = props.errors.iter().map(|error| {
+        let text = error.words(words).to_string();
+        match error.field(&props.frame) {
+            Some(field) => view! { <li><a href=format!("#{field}")>{text}</a></li> }.into_any(),
+            None => view! { <li>{text}</li> }.into_any(),
+        }
+    });
+    let each = each.collect_view();
+    Some(
+        view! {
+            <div class="region bad" role="alert" tabindex="-1" autofocus=true>
+                {icon(Icon::Alert)}
+                <div>
+                    <h2>{words.problem.clone()}</h2>
+                    <ul>{each}</ul>
+                </div>
+            </div>
+        }
+        .into_any(),
+    )
+}
+
+fn channel(props: &AlertsProps, channel: Channel, words: &Words) -> Option<AnyView> {
+    let frame = &props.frame;
+    let topics: Vec<&Purpose> =
+        frame.notice.asked_at(Asked::AlertForm).filter(|purpose| purpose.channel == Some(channel)).collect();
+    if topics.is_empty() {
+        return None;
+    }
+    let first = frame.notice.asked_at(Asked::AlertForm).next().map(|purpose| &purpose.id);
+    let holds_first = topics.iter().any(|purpose| Some(&purpose.id) == first);
+    let nothing = props.errors.contains(&AlertError::NothingWanted) && holds_first;
+    let error = nothing.then(|| field_error("wanted-error", &words.wanted_missing, words));
+    let described = nothing.then_some("wanted-error");
+    let topics = topics.into_iter().map(|purpose| topic(props, purpose, words)).collect_view();
+    Some(
+        view! {
+            <fieldset class="card" aria-describedby=described>
+                <legend>{channel_words(channel, words).to_string()}</legend>
+                {error}
+                {topics}
+                {address(props, channel, words)}
+            </fieldset>
+        }
+        .into_any(),
+    )
+}
+
+fn topic(props: &AlertsProps, purpose: &Purpose, words: &Words) -> Option<AnyView> {
+    let text = props.frame.text().purposes.get(&purpose.id)?;
+    let id = format!("wanted-{}", purpose.id);
+    let about = format!("about-{}", purpose.id);
+    let ticked = props.wanted.contains(&purpose.id);
+    Some(
+        view! {
+            <div class="tick">
+                <input type="checkbox" name="wanted" value=purpose.id.to_string() id=id.clone() checked=ticked aria-describedby=about.clone()/>
+                <label for=id>{text.name.clone()}</label>
+                <p class="hint" id=about>{text.description.clone()}</p>
+                <details>
+                    <summary>{words.details.clone()}<span class="listen">": "{text.name.clone()}</span></summary>
+                    {facts(&props.frame.notice, purpose, text, words)}
+                </details>
+            </div>
+        }
+        .into_any(),
+    )
+}
+
+/// The channel's address field.
+fn address(props: &AlertsProps, channel: Channel, words: &Words) -> AnyView {
+    let wrong = |error: &AlertError| match channel {
+        Channel::Email => matches!(error, AlertError::EmailMissing | AlertError::EmailWrong),
+        Channel::Text => matches!(error, AlertError::PhoneMissing | AlertError::PhoneWrong),
+    };
+    let error = props.errors.iter().copied().find(wrong);
+    let (id, label, hint, value) = match channel {
+        Channel::Email => ("email", &words.email_address, &words.email_hint, &props.email),
+        Channel::Text => ("phone", &words.phone_number, &words.phone_hint, &props.phone),
+    };
+    let (kind, autocomplete, inputmode) = match channel {
+        Channel::Email => ("email", "email", "email"),
+        Channel::Text => ("tel", "tel", "tel"),
+    };
+    let mut described = format!("{id}-hint");
+    if error.is_some() {
+        described.push_str(&format!(" {id}-error"));
+    }
+    let shown = error.map(|error| field_error(&format!("{id}-error"), error.words(words), words));
+    view! {
+        <div class="field">
+            <label for=id>{label.clone()}</label>
+            <p class="hint" id=format!("{id}-hint")>{hint.clone()}</p>
+            {shown}
+            <input
+                type=kind
+                id=id
+                name=id
+                value=value.clone()
+                autocomplete=autocomplete
+                inputmode=inputmode
+                spellcheck="false"
+                aria-describedby=described
+                aria-invalid=error.map(|_| "true")
+            />
+        </div>
+    }
+    .into_any()
+}
+
+fn field_error(id: &str, text: &str, words: &Words) -> AnyView {
+    view! {
+        <p class="field-error" id=id.to_string()>
+            {icon(Icon::Alert)}
+            <span><span class="listen">{words.error.clone()}" "</span>{text.to_string()}</span>
+        </p>
+    }
+    .into_any()
+}
