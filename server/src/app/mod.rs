@@ -1,0 +1,86 @@
+//! What the server does, without HTTP: one use-case per file.
+//!
+//! [`App`] is everything a request needs. Reading from the ledger blocks for as long as a disk read takes, so callers
+//! run it through [`blocking`]; recording waits for the disk without holding a thread.
+
+pub mod alerts;
+pub mod contact;
+pub mod embed;
+pub mod export;
+pub mod may;
+pub mod record;
+pub mod sites;
+pub mod staff;
+pub mod state;
+
+use crate::assets::Assets;
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::metrics::Metrics;
+use assent_ledger::{Clock as _, SystemClock};
+use sites::Sites;
+use staff::StaffToken;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Everything a request needs.
+#[derive(Debug)]
+pub struct App {
+    /// The configuration in force.
+    pub config: Config,
+    /// The sites that are published here.
+    pub sites: Sites,
+    /// What browsers load.
+    pub assets: Arc<Assets>,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Who may use staff addresses; nobody when absent.
+    pub staff: Option<StaffToken>,
+    stopping: AtomicBool,
+}
+
+impl App {
+    /// Opens the store and every published site.
+    pub fn open(config: Config, data: DataDir) -> anyhow::Result<Self> {
+        let assets = Arc::new(Assets::load(&config.server.web_dir.relative())?);
+        let staff = StaffToken::from_config(&config.staff)?;
+        let sites = Sites::open(data, config.limits.queue, Arc::clone(&assets))?;
+        let metrics = Metrics::default();
+        Ok(Self { config, sites, assets, metrics, staff, stopping: AtomicBool::new(false) })
+    }
+
+    /// From now on the app says that it is not ready for more.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether decisions can be taken now.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.stopping.load(Ordering::Relaxed)
+            && self.sites.all().iter().all(|site| site.ledger.is_writable())
+    }
+}
+
+/// Unix milliseconds now.
+#[must_use]
+pub fn now() -> u64 {
+    SystemClock.now()
+}
+
+/// 16 random bytes in hex: for form keys. Nothing is secret about them but their freshness.
+pub fn random_hex() -> anyhow::Result<String> {
+    Ok(assent_core::hash::hex_encode(&random_bytes()?))
+}
+
+/// 16 random bytes.
+pub fn random_bytes() -> anyhow::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    Ok(bytes)
+}
+
+/// Runs work that waits for the disk where it holds up no one else.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+    Ok(tokio::task::spawn_blocking(work).await?)
+}

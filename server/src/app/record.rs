@@ -1,0 +1,188 @@
+//! Recording a decision: is it answerable, what does it mean after everything said before, and keep it.
+//!
+//! Nothing is stored unless everything fits. The answer comes when the record is on disk under a signed checkpoint.
+
+use super::sites::Site;
+use super::state::fold;
+use assent_core::decision::{Act, Choice, ChoiceError, decide};
+use assent_core::hash::{Hash, sha256};
+use assent_core::ids::PurposeId;
+use assent_core::notice::{Asked, Notice, Purpose};
+use assent_core::record::{Signals, Surface};
+use assent_core::standing::may_answer;
+use assent_core::subject::SubjectId;
+use assent_core::wire::DecisionRequest;
+use assent_ledger::{AppendError, Appended, Contact, Draft, Idempotency, ReadError, rfc3339};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How often a decision is worked out again because the same person decided something else meanwhile.
+const TRIES: usize = 8;
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// A decision as it arrived, from wherever.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Whose.
+    pub subject: SubjectId,
+    /// The page's origin.
+    pub origin: Option<String>,
+    /// What was said.
+    pub request: DecisionRequest,
+    /// Addresses it is about, normalised.
+    pub contacts: Vec<Contact>,
+    /// The idempotency key, as the client drew it.
+    pub key: String,
+}
+
+/// Why a decision was not recorded. Nothing was stored, except after an unknown outcome of the append.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The hash names no notice of this site.
+    #[error("no notice has this hash")]
+    UnknownNotice,
+    /// Another notice took its place before the person pressed.
+    #[error("the notice was replaced before the choice was made")]
+    StaleNotice,
+    /// The notice is not in that language.
+    #[error("the notice is not in this language")]
+    UnknownLanguage,
+    /// A yes to an alert that did not come through the sign-up form, which asks for an address.
+    #[error("`{0}` needs an address: it is asked on the sign-up form")]
+    AskedElsewhere(PurposeId),
+    /// `acted` cannot be read.
+    #[error("the time of the press is not RFC 3339 in UTC with `Z`")]
+    BadTime,
+    /// The choices do not fit the notice.
+    #[error(transparent)]
+    Choices(#[from] ChoiceError),
+    /// The ledger did not take it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The ledger could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The work was stopped.
+    #[error("the work was stopped")]
+    Stopped(#[source] anyhow::Error),
+}
+
+/// Records the decision, or nothing.
+pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Appended, RecordError> {
+    let acted = ask.request.acted.as_deref().map(parse_time).transpose()?;
+    let (notice, draft) = {
+        let (site, ask) = (Arc::clone(&site), ask.clone());
+        super::blocking(move || judge(&site, &ask, acted)).await.map_err(RecordError::Stopped)??
+    };
+    let notice = Arc::new(notice);
+    let mut tries = 0;
+    loop {
+        let (reader, before, notice, choices) =
+            (Arc::clone(&site), draft.clone(), Arc::clone(&notice), ask.request.choices.clone());
+        let work = move || work_out(&reader, &notice, before, &choices, now);
+        let draft = super::blocking(work).await.map_err(RecordError::Stopped)??;
+        match site.ledger.append(draft).await {
+            Err(AppendError::SubjectMoved { .. }) if tries < TRIES => tries += 1,
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// Unix milliseconds of an RFC 3339 time in UTC.
+fn parse_time(text: &str) -> Result<u64, RecordError> {
+    let time: jiff::Timestamp = text.parse().map_err(|_| RecordError::BadTime)?;
+    let milliseconds = u64::try_from(time.as_millisecond()).map_err(|_| RecordError::BadTime)?;
+    if text.ends_with('Z') { Ok(milliseconds) } else { Err(RecordError::BadTime) }
+}
+
+/// Everything that does not depend on what was said before: the notice, and a draft that lacks decisions.
+fn judge(site: &Site, ask: &Ask, acted: Option<u64>) -> Result<(Notice, Draft), RecordError> {
+    let request = &ask.request;
+    let notice = answerable(site, &request.notice, acted)?;
+    if !notice.languages.contains_key(&request.language) {
+        return Err(RecordError::UnknownLanguage);
+    }
+    // A yes to an alert needs an address on its channel, whichever door it came through.
+    let has_address =
+        |purpose: &Purpose| ask.contacts.iter().any(|contact| Some(contact.channel) == purpose.channel);
+    let wants = request.choices.iter().filter(|(_, choice)| **choice == Choice::Yes);
+    let mut wants = wants.filter_map(|(id, _)| notice.purpose(id));
+    if let Some(alert) = wants.find(|purpose| purpose.asked == Asked::AlertForm && !has_address(purpose)) {
+        return Err(RecordError::AskedElsewhere(alert.id.clone()));
+    }
+    let draft = Draft {
+        subject: ask.subject,
+        acted: acted.map(rfc3339),
+        notice: request.notice,
+        language: request.language.clone(),
+        act: request.act,
+        surface: request.surface,
+        origin: ask.origin.clone(),
+        decisions: BTreeMap::new(),
+        signals: request.signals,
+        contacts: ask.contacts.clone(),
+        expect_previous: None,
+        idempotency: Some(Idempotency {
+            key: format!("{}/{}", ask.subject, ask.key),
+            request: fingerprint(site, ask),
+        }),
+    };
+    Ok((notice, draft))
+}
+
+/// The notice of this hash, if a press at `acted` may answer it. A press that states no time answers today's words.
+fn answerable(site: &Site, hash: &Hash, acted: Option<u64>) -> Result<Notice, RecordError> {
+    if *hash == site.hash {
+        return Ok((*site.notice).clone());
+    }
+    let versions = site.ledger.notices()?;
+    let version =
+        versions.iter().rev().find(|version| version.hash == *hash).ok_or(RecordError::UnknownNotice)?;
+    // A browser's clock may be behind, but not by more than a day: nobody read these words before they were published.
+    let in_time =
+        |acted: u64| version.published <= acted.saturating_add(DAY_MS) && may_answer(version.replaced, acted);
+    if version.replaced.is_some() && !acted.is_some_and(in_time) {
+        return Err(RecordError::StaleNotice);
+    }
+    let document = site.ledger.notice(hash)?.ok_or(RecordError::UnknownNotice)?;
+    serde_json::from_slice(&document).map_err(|_| {
+        ReadError::Damaged { index: version.index, reason: "its notice document cannot be read" }.into()
+    })
+}
+
+/// The draft with what the choices mean after everything this subject said before.
+fn work_out(
+    site: &Site,
+    notice: &Notice,
+    mut draft: Draft,
+    choices: &BTreeMap<PurposeId, Choice>,
+    now: u64,
+) -> Result<Draft, RecordError> {
+    let history = site.ledger.history(&draft.subject)?;
+    draft.decisions = decide(notice, draft.act, choices, &fold(notice, &history, now))?;
+    draft.expect_previous = history.last().map(|opened| opened.id);
+    Ok(draft)
+}
+
+/// What makes two requests the same request. Addresses count by their keyed hash: a plain one could be guessed.
+fn fingerprint(site: &Site, ask: &Ask) -> Hash {
+    // The request has text keys and finite numbers.
+    let mut bytes = serde_json::to_vec(&ask.request).unwrap_or_default();
+    for contact in &ask.contacts {
+        bytes.extend_from_slice(site.ledger.contact_hash(contact.channel, &contact.address).as_bytes());
+    }
+    sha256(&bytes)
+}
+
+/// A request made from a form, which has no clock of its own.
+#[must_use]
+pub fn from_form(
+    notice: Hash,
+    language: String,
+    (act, surface): (Act, Surface),
+    choices: BTreeMap<PurposeId, Choice>,
+    signals: Signals,
+) -> DecisionRequest {
+    DecisionRequest { notice, language, act, surface, choices, signals, acted: None }
+}

@@ -1,0 +1,310 @@
+//! The sites published here: opening them at start, and publishing a site file.
+//!
+//! Publishing writes the file beside the one in force, lets the ledger publish the notice, and then puts the file in
+//! force. A crash in between leaves `next.toml`: at the next start it is put in force if its notice was published,
+//! and dropped if not, so that file and log never disagree for long.
+
+use super::embed::Embeds;
+use crate::assets::Assets;
+use crate::data_dir::{DataDir, DataDirError, replace_file};
+use assent_core::hash::Hash;
+use assent_core::ids::SiteId;
+use assent_core::lint::{self, Finding};
+use assent_core::notice::Notice;
+use assent_core::site::{SiteFile, SiteFileError};
+use assent_ledger::{
+    AppendError, CreateError, Ledger, LogConfig, OpenError, OperatorKey, Outside, PublishedNotice, ReadError,
+    Store,
+};
+use assent_store_sled::SledStore;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// One site as it is served now. Replaced as a whole when a site file is published.
+#[derive(Debug)]
+pub struct Site {
+    /// The file in force.
+    pub file: SiteFile,
+    /// The notice published last.
+    pub notice: Arc<Notice>,
+    /// Its hash: of the bytes in the log.
+    pub hash: Hash,
+    /// The log.
+    pub ledger: Arc<Ledger>,
+    /// The embed in every language, ready to send; nothing without built web files.
+    pub embeds: Option<Embeds>,
+}
+
+impl Site {
+    /// `{public_url}/v1/{site}`.
+    #[must_use]
+    pub fn api(&self) -> String {
+        format!("{}/v1/{}", self.file.public_url, self.file.id)
+    }
+}
+
+/// Every published site, and what is needed to publish more.
+#[derive(Debug)]
+pub struct Sites {
+    data: DataDir,
+    store: Arc<dyn Store>,
+    queue: usize,
+    assets: Arc<Assets>,
+    served: RwLock<BTreeMap<SiteId, Arc<Site>>>,
+    /// One publication at a time.
+    publishing: tokio::sync::Mutex<()>,
+}
+
+/// A site file was published.
+#[derive(Debug, Clone, Copy)]
+pub struct Applied {
+    /// The notice in force.
+    pub notice: PublishedNotice,
+    /// Whether the site's log was begun.
+    pub begun: bool,
+}
+
+/// Why a site file was not put in force.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// It is not TOML, or not a site file's shape.
+    #[error("the site file cannot be read: {0}")]
+    Shape(String),
+    /// It does not make a notice.
+    #[error(transparent)]
+    File(#[from] SiteFileError),
+    /// The notice breaks rules of fair asking.
+    #[error("the notice asks unfairly: {}", findings(.0))]
+    Unfair(Vec<Finding>),
+    /// The address it was sent to names another site.
+    #[error("the file is of the site `{found}`")]
+    OtherSite {
+        /// The id in the file.
+        found: SiteId,
+    },
+    /// The log's name would change.
+    #[error(
+        "public_url must stay `{0}`: the log is named after it, and every receipt names the log. Publish the site under \
+         another id if it must move"
+    )]
+    Moved(String),
+    /// Browsers would send the choice made on one site to the other.
+    #[error(
+        "the site `{other}` is seen by the same browsers' cookies: give each site a cookie_domain (or, without one, a \
+         public_url) of its own, so that a choice holds only where it was made"
+    )]
+    SharesCookies {
+        /// The site that is published already.
+        other: SiteId,
+    },
+    /// The log could not be begun.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The log could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The notice was not published.
+    #[error(transparent)]
+    Publish(#[from] AppendError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The file could not be kept.
+    #[error(transparent)]
+    Keep(#[from] DataDirError),
+    /// The work could not be run.
+    #[error("the work was stopped")]
+    Stopped(#[source] anyhow::Error),
+}
+
+/// Findings, one a line.
+#[must_use]
+pub fn findings(findings: &[Finding]) -> String {
+    let lines =
+        findings.iter().map(|finding| format!("{} at {}: {}", finding.rule, finding.place, finding.message));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Reads and judges a site file, without changing anything.
+pub fn check(text: &str) -> Result<(SiteFile, Notice), ApplyError> {
+    let file: SiteFile = toml::from_str(text).map_err(|error| ApplyError::Shape(error.to_string()))?;
+    let notice = file.notice()?;
+    let findings = lint::check(&notice);
+    if findings.is_empty() { Ok((file, notice)) } else { Err(ApplyError::Unfair(findings)) }
+}
+
+impl Sites {
+    /// Opens the store and every site that was published.
+    pub fn open(data: DataDir, queue: usize, assets: Arc<Assets>) -> anyhow::Result<Self> {
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(&data.store())?);
+        let (served, publishing) = (RwLock::default(), tokio::sync::Mutex::new(()));
+        let sites = Self { data, store, queue, assets, served, publishing };
+        let folders = fs::read_dir(sites.data.sites())?;
+        for folder in folders {
+            let name = folder?.file_name();
+            let Some(id) = name.to_str().and_then(|name| SiteId::new(name).ok()) else { continue };
+            let opened =
+                sites.reopen(&id).map_err(|error| error.context(format!("site `{id}` cannot be opened")))?;
+            if let Some(site) = opened {
+                sites.serve(site);
+            }
+        }
+        Ok(sites)
+    }
+
+    /// The site of this name.
+    #[must_use]
+    pub fn get(&self, id: &SiteId) -> Option<Arc<Site>> {
+        self.served.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Every site, by name.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Site>> {
+        self.served.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Publishes a site file: begins the log the first time, publishes the notice if it changed, keeps the file.
+    pub async fn apply(&self, text: &str, expected: Option<&SiteId>) -> Result<Applied, ApplyError> {
+        let (file, notice) = check(text)?;
+        if let Some(expected) = expected.filter(|expected| **expected != file.id) {
+            tracing::debug!(site = %expected, "site file sent to another site's address");
+            return Err(ApplyError::OtherSite { found: file.id });
+        }
+        let _one_at_a_time = self.publishing.lock().await;
+        let before = self.get(&file.id);
+        if let Some(site) = before.as_ref().filter(|site| site.file.log_origin() != file.log_origin()) {
+            return Err(ApplyError::Moved(site.file.public_url.clone()));
+        }
+        if let Some(other) = self.all().iter().find(|other| shares_cookies(&other.file, &file)) {
+            return Err(ApplyError::SharesCookies { other: other.file.id.clone() });
+        }
+        replace_file(&self.path(&file.id, "next.toml"), text.as_bytes())?;
+        let begun = before.is_none();
+        let ledger = match before {
+            Some(site) => Arc::clone(&site.ledger),
+            None => {
+                let (config, store, key) = (self.log(&file), Arc::clone(&self.store), self.key());
+                let begin =
+                    move || match Ledger::create(config.clone(), Arc::clone(&store), &key, Outside::system())
+                    {
+                        // An earlier attempt was cut short after the log was begun.
+                        Err(CreateError::Exists { .. }) => {
+                            Ok(Ledger::open(config, store, &key, Outside::system())?)
+                        }
+                        other => Ok::<_, ApplyError>(other?),
+                    };
+                match super::blocking(begin).await.map_err(ApplyError::Stopped)? {
+                    Ok(ledger) => Arc::new(ledger),
+                    Err(error) => {
+                        // Nothing was published: a file that cannot be served must not stand in the next start's way.
+                        let _ = fs::remove_file(self.path(&file.id, "next.toml"));
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        let published = ledger.publish_notice(notice.document()).await?;
+        self.keep(&file.id)
+            .map_err(|source| DataDirError::Io { path: self.path(&file.id, "site.toml"), source })?;
+        tracing::info!(site = %file.id, notice = %published.hash, changed = published.changed, "site file applied");
+        let assets = Arc::clone(&self.assets);
+        let site = super::blocking(move || Site::new(file, notice, published.hash, ledger, &assets));
+        self.serve(site.await.map_err(ApplyError::Stopped)?);
+        Ok(Applied { notice: published, begun })
+    }
+
+    /// Opens one site as its folder has it; nothing if its first publication never came to an end.
+    fn reopen(&self, id: &SiteId) -> anyhow::Result<Option<Site>> {
+        let (kept, next) = (read(&self.path(id, "site.toml"))?, read(&self.path(id, "next.toml"))?);
+        let Some(text) = kept.as_ref().or(next.as_ref()) else { return Ok(None) };
+        let mut file: SiteFile = toml::from_str(text)?;
+        let ledger =
+            match Ledger::open(self.log(&file), Arc::clone(&self.store), &self.key(), Outside::system()) {
+                Err(OpenError::NoLog { .. }) if kept.is_none() => return Ok(None),
+                other => Arc::new(other?),
+            };
+        let Some((version, document)) = ledger.current_notice()? else { return Ok(None) };
+        if let Some(next) = next {
+            let next: SiteFile = toml::from_str(&next)?;
+            if next.notice().is_ok_and(|notice| notice.hash() == version.hash) {
+                tracing::warn!(site = %id, "finishing a site file's publication that was cut short");
+                self.keep(id)?;
+                file = next;
+            }
+        }
+        let notice: Notice = serde_json::from_slice(&document)?;
+        if file.notice().map(|notice| notice.hash()) != Ok(version.hash) {
+            tracing::warn!(site = %id, "the site file makes another notice than the published one: apply it again");
+        }
+        Ok(Some(Site::new(file, notice, version.hash, ledger, &self.assets)))
+    }
+
+    fn serve(&self, site: Site) {
+        let id = site.file.id.clone();
+        self.served.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(site));
+    }
+
+    fn log(&self, file: &SiteFile) -> LogConfig {
+        LogConfig {
+            site: file.id.clone(),
+            origin: file.log_origin(),
+            keys: self.data.keys().join(file.id.as_str()),
+            checkpoint: self.data.checkpoint(&file.id),
+            queue: self.queue,
+        }
+    }
+
+    fn key(&self) -> OperatorKey {
+        OperatorKey::from_bytes(*self.data.key().0)
+    }
+
+    fn path(&self, id: &SiteId, name: &str) -> PathBuf {
+        self.data.sites().join(id.as_str()).join(name)
+    }
+
+    /// Puts `next.toml` in force.
+    fn keep(&self, id: &SiteId) -> io::Result<()> {
+        let path = self.path(id, "site.toml");
+        fs::rename(self.path(id, "next.toml"), &path)?;
+        path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+    }
+}
+
+impl Site {
+    fn new(file: SiteFile, notice: Notice, hash: Hash, ledger: Arc<Ledger>, assets: &Assets) -> Self {
+        let embeds = Embeds::render(&file, &notice, hash, &ledger.vkey().to_string(), assets);
+        Self { file, notice: Arc::new(notice), hash, ledger, embeds }
+    }
+}
+
+/// Whether browsers would send one site's choice to another: both are seen by the same domain, and the choice cookie has
+/// one name. A choice must hold only for the site it was made on.
+fn shares_cookies(one: &SiteFile, other: &SiteFile) -> bool {
+    let under = |host: &str, domain: &str| {
+        host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+    };
+    let reach = |file: &SiteFile| -> Vec<String> {
+        let host = |address: &String| {
+            let host = address.split("://").nth(1).unwrap_or_default();
+            host.split(':').next().unwrap_or_default().to_string()
+        };
+        match &file.cookie_domain {
+            Some(domain) => vec![domain.clone()],
+            None => file.origins.iter().chain([&file.public_url]).map(host).collect(),
+        }
+    };
+    one.id != other.id && reach(one).iter().any(|a| reach(other).iter().any(|b| under(a, b) || under(b, a)))
+}
+
+fn read(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,86 @@
+//! The `assent` command: one file per command. Data goes to stdout, everything else to stderr.
+//!
+//! Exit codes: 0 done and good; 1 the answer is no, or the work failed; 2 wrong use, or something cannot be read.
+
+mod client;
+mod config;
+mod export;
+mod serve;
+mod site;
+mod verify;
+
+use crate::config::{Environment, Loaded};
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Cookie consent that people can check: banner, choices, alerts and a verifiable log.
+#[derive(Debug, Parser)]
+#[command(name = "assent", version, arg_required_else_help = true)]
+struct Arguments {
+    /// The configuration file. Without it: assent.toml in this folder if there is one, else the defaults.
+    #[arg(long, global = true, value_name = "FILE", env = "ASSENT_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server. Stops cleanly on Ctrl-C or SIGTERM.
+    Serve(serve::Arguments),
+    /// Check, publish or show a site file.
+    Site(site::Arguments),
+    /// Write a site's records to a file or standard output: ndjson with proofs, or csv.
+    Export(export::Arguments),
+    /// Check a receipt or an export offline. Exit code 0: it holds; 1: it does not, and where; 2: it cannot be read.
+    Verify(verify::Arguments),
+    /// Show the configuration in force: each key, its value, where it came from, and what it does.
+    Config(config::Arguments),
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let file = arguments.config.clone();
+    let done = match arguments.command {
+        Command::Serve(own) => configured(file).and_then(|loaded| serve::run(loaded, own)),
+        Command::Site(own) => site::run(own, || configured(file)),
+        Command::Export(own) => configured(file).and_then(|loaded| export::run(own, loaded)),
+        Command::Verify(own) => verify::run(&own),
+        Command::Config(own) => config::run(own, || configured(file)),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            note(format_args!("assent: {error:#}"));
+            ExitCode::from(if error.is::<crate::config::ConfigError>() { 2 } else { 1 })
+        }
+    }
+}
+
+/// The configuration from the named file, `assent.toml` or the defaults, and from the environment.
+fn configured(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
+    let usual = Path::new("assent.toml");
+    let file = file.or_else(|| usual.exists().then(|| usual.to_path_buf()));
+    let environment: Environment = std::env::vars().filter(|(name, _)| name.starts_with("ASSENT_")).collect();
+    Ok(crate::config::load(file.as_deref(), &environment)?)
+}
+
+/// One line for the person at the terminal.
+#[expect(clippy::print_stderr, reason = "the command line talks to people on stderr")]
+fn note(text: impl std::fmt::Display) {
+    eprintln!("{text}");
+}
+
+/// Data, as it is.
+fn data(text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // The reader has what it wanted, as in `assent config | head`.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,104 @@
+//! `assent serve`: open the data, listen, answer, stop cleanly.
+
+use crate::app::App;
+use crate::config::{Config, Loaded, LogFormat};
+use crate::data_dir::DataDir;
+use anyhow::Context as _;
+use std::future::Future;
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {}
+
+pub(super) fn run(loaded: Loaded, _: Arguments) -> anyhow::Result<ExitCode> {
+    let config = loaded.config;
+    start_log(&config);
+    let data_dir = DataDir::open(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config, data_dir))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
+    let listen = config.server.listen;
+    let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen} (server.listen)"))?;
+    let address = listener.local_addr()?;
+    let app = tokio::task::spawn_blocking(move || App::open(config, data_dir)).await??;
+    let app = Arc::new(app);
+    tracing::info!(%address, sites = app.sites.all().len(), "listening");
+    let (stop, stopped) = watch::channel(false);
+    let mut told = stopped.clone();
+    let router = crate::http::router(Arc::clone(&app));
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        // An error means the sender is gone, which is a stop as well.
+        let _ = told.wait_for(|stop| *stop).await;
+    });
+    let mut server = tokio::spawn(server.into_future());
+    tokio::select! {
+        ended = &mut server => ended??,
+        () = signal() => {
+            tracing::info!(grace_seconds = grace.as_secs(), "stopping: no new requests");
+            app.stop();
+            stop.send_replace(true);
+            match tokio::time::timeout(grace, &mut server).await {
+                Ok(ended) => ended??,
+                Err(_) => tracing::warn!("stopping: some requests did not end in time"),
+            }
+        }
+    }
+    // The last owner lets the ledgers finish what is queued.
+    tokio::task::spawn_blocking(move || drop(app)).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Resolves on Ctrl-C or SIGTERM.
+async fn signal() {
+    let interrupt = async {
+        // Without a handler the default action still ends the process.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate() => {}
+    }
+}
+
+#[cfg(unix)]
+fn terminate() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stream = signal(SignalKind::terminate());
+    async move {
+        match stream {
+            Ok(mut stream) => drop(stream.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn terminate() -> impl Future<Output = ()> {
+    std::future::pending()
+}
+
+fn start_log(config: &Config) {
+    // `check` has read it once; if it cannot be read now, nothing but errors is logged.
+    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(&config.log.level);
+    let colours = std::io::stderr().is_terminal();
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    match config.log.format {
+        LogFormat::Text => builder.with_target(false).init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+}

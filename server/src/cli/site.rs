@@ -1,0 +1,132 @@
+//! `assent site`: check a site file, publish it, or print the embed it makes.
+
+use super::client::Server;
+use crate::app::embed::script;
+use crate::app::sites::{ApplyError, Sites, check};
+use crate::assets::Assets;
+use crate::config::Loaded;
+use crate::data_dir::{DataDir, DataDirError};
+use crate::http::SiteFileApplied;
+use anyhow::Context as _;
+use assent_core::notice::Asked;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Say whether a site file may be published, and if not, each reason. Changes nothing. Exit code 1: not fair or not whole.
+    Check {
+        /// The site file.
+        file: PathBuf,
+    },
+    /// Publish a site file: begins the site's log the first time. Works beside a running server and without one.
+    Apply {
+        /// The site file.
+        file: PathBuf,
+    },
+    /// Print the embed that a site file makes, as it would be served. Changes nothing.
+    Embed {
+        /// The site file.
+        file: PathBuf,
+        /// Language, as in `cy`.
+        #[arg(long)]
+        lang: Option<String>,
+    },
+}
+
+pub(super) fn run(
+    arguments: Arguments,
+    load: impl FnOnce() -> anyhow::Result<Loaded>,
+) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        Command::Check { file } => says(&file),
+        Command::Apply { file } => apply(&file, load()?),
+        Command::Embed { file, lang } => embed(&file, lang.as_deref(), load()?),
+    }
+}
+
+/// 0: may be published. 1: may not.
+fn says(path: &Path) -> anyhow::Result<ExitCode> {
+    let (file, notice) = match check(&read(path)?) {
+        Ok(good) => good,
+        Err(ApplyError::Unfair(findings)) => {
+            for finding in &findings {
+                super::data(&format!("{}: {}: {}\n", finding.rule, finding.place, finding.message))?;
+            }
+            let count = findings.len();
+            super::note(format_args!("{}: {count} finding(s); it would not be published", path.display()));
+            return Ok(ExitCode::from(1));
+        }
+        Err(error) => {
+            super::note(format_args!("{}: {error}", path.display()));
+            return Ok(ExitCode::from(1));
+        }
+    };
+    let languages: Vec<&str> = notice.languages.keys().map(String::as_str).collect();
+    let (banner, alerts) =
+        (notice.asked_at(Asked::Banner).count(), notice.asked_at(Asked::AlertForm).count());
+    super::data(&format!(
+        "{}: good. Site `{}`, {banner} purposes, {alerts} alerts, languages {}, notice {}\n",
+        path.display(),
+        file.id,
+        languages.join(", "),
+        notice.hash()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn apply(path: &Path, loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let text = read(path)?;
+    let config = loaded.config;
+    // Read before anything is touched, so that a bad file is refused at once and in the same words.
+    let (file, _) = check(&text)?;
+    let applied = match DataDir::open(&config) {
+        Ok(data) => {
+            let assets = Arc::new(Assets::load(&config.server.web_dir.relative())?);
+            let sites = Sites::open(data, config.limits.queue, assets)?;
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let applied = runtime.block_on(sites.apply(&text, None))?;
+            SiteFileApplied::new(&file.id, &applied)
+        }
+        Err(DataDirError::InUse(_)) => {
+            let path = format!("/v1/{}/site-file", file.id);
+            serde_json::from_str(&Server::of(&config)?.put(&path, "application/toml", &text)?)?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let what = match (applied.begun, applied.changed) {
+        (true, _) => "published; its log was begun",
+        (false, true) => "published; the notice changed",
+        (false, false) => "in force; the notice is as before",
+    };
+    super::data(&format!("{}: {what}. Notice {}\n", applied.site, applied.notice))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn embed(path: &Path, lang: Option<&str>, loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let (file, notice) = check(&read(path)?)?;
+    let web_dir = loaded.config.server.web_dir.relative();
+    let assets = Assets::load(&web_dir)?;
+    let (language, _) = notice.text(lang);
+    let made = script(&file, &notice, notice.hash(), language, &sample_key(&file.log_origin())?, &assets);
+    let text = made
+        .with_context(|| format!("no built loader and widget in {} (server.web_dir)", web_dir.display()))?;
+    super::data(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A log key of the right form and length: the real one exists only once the site is published.
+fn sample_key(origin: &str) -> anyhow::Result<String> {
+    Ok(assent_core::note::SignerKey::from_seed(origin, &[7; 32])?.verifier().to_string())
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}

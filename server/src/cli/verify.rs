@@ -1,0 +1,199 @@
+//! `assent verify`: checks a receipt or an export offline and says in plain words what it found.
+//!
+//! Exit codes: 0 everything holds; 1 something does not, and it says where; 2 the file cannot be read or is neither.
+
+use anyhow::Context as _;
+use assent_core::export_format::{ExportVerifier, Line, MAX_LINE_BYTES};
+use assent_core::note::VerifierKey;
+use assent_core::receipt::{KeyTrust, Receipt};
+use assent_core::record::Record;
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Longest receipt that is read, in bytes.
+const RECEIPT_MAX: u64 = 8 << 20;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// A receipt (JSON) or an export (NDJSON).
+    file: PathBuf,
+    /// The log's key, or a file with it, from the site's log page. Without it: checked against the key the file
+    /// brings along, which shows that nothing changed since signing, but not who signed.
+    #[arg(long, value_name = "VKEY")]
+    key: Option<String>,
+    /// Print the verdict as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found.
+struct Verdict {
+    holds: bool,
+    /// For people, one line each.
+    lines: Vec<String>,
+    /// For programs.
+    json: Value,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let verdict = match judge(arguments) {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            super::note(format_args!("assent verify: {error:#}"));
+            return Ok(ExitCode::from(2));
+        }
+    };
+    if arguments.json {
+        super::data(&format!("{}\n", verdict.json))?;
+    } else {
+        super::data(&(verdict.lines.iter().map(|line| plain(line) + "\n").collect::<String>()))?;
+    }
+    Ok(ExitCode::from(u8::from(!verdict.holds)))
+}
+
+fn judge(arguments: &Arguments) -> anyhow::Result<Verdict> {
+    let path = &arguments.file;
+    let key = arguments.key.as_deref().map(key).transpose()?;
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let mut reader = BufReader::new(file);
+    let begin = reader.fill_buf().with_context(|| format!("cannot read {}", path.display()))?;
+    // An export's first line says what it is; everything else is read as a receipt, whose errors name what is wrong.
+    let head = String::from_utf8_lossy(&begin[..begin.len().min(256)]).into_owned();
+    if head.trim_start().starts_with("{\"kind\"") {
+        export(reader, key)
+    } else {
+        receipt(reader, key.as_ref())
+    }
+}
+
+/// What a file says must not move the cursor of the terminal it is shown on.
+fn plain(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn key(text: &str) -> anyhow::Result<VerifierKey> {
+    let from_file = std::fs::read_to_string(text).ok();
+    VerifierKey::parse(from_file.as_deref().unwrap_or(text).trim()).context("--key is not a log's key (vkey)")
+}
+
+fn receipt(reader: impl BufRead, key: Option<&VerifierKey>) -> anyhow::Result<Verdict> {
+    let mut bytes = Vec::new();
+    reader.take(RECEIPT_MAX).read_to_end(&mut bytes).context("cannot read the file")?;
+    let Ok(text) = String::from_utf8(bytes) else {
+        return Ok(bad(
+            "receipt",
+            "malformed",
+            "this is not a receipt file: it is not UTF-8 text",
+            None,
+            None,
+        ));
+    };
+    let verified = Receipt::parse(text.trim_end()).and_then(|receipt| receipt.verify(key));
+    let receipt = match verified {
+        Ok(receipt) => receipt,
+        Err(error) => {
+            let code = error.code();
+            let sentence = format!("{:#}", anyhow::Error::from(error));
+            return Ok(bad("receipt", code, &sentence, None, None));
+        }
+    };
+    let checkpoint = receipt.checkpoint();
+    let Ok(record) = Record::from_bytes(receipt.record().as_bytes()) else {
+        return Ok(bad("receipt", "record-unreadable", "its record is not a consent record", None, None));
+    };
+    if !receipt.key().name().ends_with(&format!("/v1/{}/log", record.site)) {
+        let sentence = "its record is of another site than the log it is in";
+        return Ok(bad("receipt", "origin-mismatch", sentence, None, None));
+    }
+    let mut lines = vec![
+        match receipt.trust() {
+            KeyTrust::Pinned => "The receipt is genuine: the record is in the log exactly as it stands here.",
+            KeyTrust::SelfAsserted => {
+                "The receipt is whole: the record is in a log signed with the key that the receipt brings along. Whose \
+                 key that is was not checked: give the log's key with --key."
+            }
+        }
+        .to_string(),
+        format!("Log: {}, entry {} of {}", receipt.key().name(), receipt.index(), checkpoint.size),
+    ];
+    lines.push(format!("Recorded: {}, by {}, notice {}", record.time, record.act.as_str(), record.notice));
+    lines.extend(record.decisions.iter().map(|(id, decision)| format!("  {id}: {}", decision.as_str())));
+    lines.push(trust(receipt.trust()).to_string());
+    lines.push("It proves what was recorded then. It does not say what was chosen later.".to_string());
+    let json = json!({
+        "holds": true, "kind": "receipt", "origin": receipt.key().name(), "index": receipt.index(),
+        "size": checkpoint.size, "key_pinned": receipt.trust() == KeyTrust::Pinned,
+        "record": record.id,
+    });
+    Ok(Verdict { holds: true, lines, json })
+}
+
+fn export(mut reader: impl BufRead, key: Option<VerifierKey>) -> anyhow::Result<Verdict> {
+    let mut verifier = ExportVerifier::new(key);
+    let mut line = Vec::new();
+    let fault = |fault: assent_core::export_format::ExportFault| {
+        let sentence = format!("{fault}");
+        bad("export", fault.code(), &sentence, Some(fault.line), fault.index)
+    };
+    loop {
+        line.clear();
+        // One byte more than the longest, so that the verifier sees that it is longer.
+        let length = reader.by_ref().take(MAX_LINE_BYTES as u64 + 2).read_until(b'\n', &mut line)?;
+        if length == 0 {
+            break;
+        }
+        // What is not UTF-8 is no line of an export; the verifier says so, with the place.
+        let text = String::from_utf8_lossy(&line);
+        let found: Option<Line> = match verifier.line(text.strip_suffix('\n').unwrap_or(&text)) {
+            Ok(found) => found,
+            Err(error) => return Ok(fault(error)),
+        };
+        drop(found);
+    }
+    let summary = match verifier.finish() {
+        Ok(summary) => summary,
+        Err(error) => return Ok(fault(error)),
+    };
+    let checkpoint = summary.checkpoint.checkpoint();
+    let origin = summary.checkpoint.log_key().name().to_string();
+    let mut lines = vec![
+        format!(
+            "The export holds: each of its {} entries is what was logged, in its place, and none between them is missing.",
+            summary.end - summary.first
+        ),
+        format!(
+            "Log: {origin}, entries {} to {} (not included) of {}; what lies outside is not part of it",
+            summary.first, summary.end, checkpoint.size
+        ),
+        format!("It says it was asked for: {}", Value::Object(summary.filter.clone())),
+        format!("{} records, {} notices, {} withheld", summary.records, summary.notices, summary.withheld),
+    ];
+    lines.extend(
+        summary.withheld_by_reason.iter().map(|(reason, count)| format!("  withheld, {reason}: {count}")),
+    );
+    lines.push(trust(summary.trust).to_string());
+    let json = json!({
+        "holds": true, "kind": "export", "origin": origin, "first": summary.first, "end": summary.end,
+        "size": checkpoint.size, "records": summary.records, "notices": summary.notices,
+        "withheld": summary.withheld, "key_pinned": summary.trust == KeyTrust::Pinned,
+    });
+    Ok(Verdict { holds: true, lines, json })
+}
+
+fn bad(kind: &str, code: &str, sentence: &str, line: Option<u64>, entry: Option<u64>) -> Verdict {
+    let lines = vec![format!("This {kind} does not hold: {sentence} ({code})")];
+    let json = json!({ "holds": false, "kind": kind, "code": code, "message": sentence, "line": line, "entry": entry });
+    Verdict { holds: false, lines, json }
+}
+
+fn trust(trust: KeyTrust) -> &'static str {
+    match trust {
+        KeyTrust::Pinned => "Signed with the key you gave.",
+        KeyTrust::SelfAsserted => {
+            "Signed with the key it brings along. To know whose key that is, compare it with the site's log page (--key)."
+        }
+    }
+}

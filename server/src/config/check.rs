@@ -1,0 +1,79 @@
+//! What is refused although it is readable: settings under which a promise could not be kept.
+
+use super::Config;
+use std::path::{Component, Path, PathBuf};
+
+/// A risky ambiguity. The message carries the way out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Listening beyond this machine without a word on how requests are encrypted.
+    #[error(
+        "server.listen is {0}, which other machines can reach, and Assent speaks plain http: put a TLS proxy in front \
+         that writes X-Forwarded-Proto, and set server.trust_forwarded_proto = true; or listen on 127.0.0.1"
+    )]
+    PlainHttp(std::net::SocketAddr),
+    /// A backup of the data would carry the key that opens it.
+    #[error(
+        "ledger.key_file is inside server.data_dir, so that one stolen backup opens every record: move it elsewhere"
+    )]
+    KeyAmongData,
+    /// Two tokens.
+    #[error(
+        "staff.token_sha256 and staff.token_file are both set: keep one, so that it is clear which token counts"
+    )]
+    TwoTokens,
+    /// Not a SHA-256.
+    #[error("staff.token_sha256 must be 64 lowercase hex digits: the SHA-256 of the token, not the token")]
+    TokenHash,
+    /// A limit of nothing.
+    #[error("{0} must be at least {1}")]
+    TooSmall(&'static str, u64),
+    /// Log filter cannot be read.
+    #[error(
+        "log.level is not a level or filter: write error, warn, info, debug, trace, or as `warn,server=debug`"
+    )]
+    LogLevel,
+}
+
+pub(super) fn check(config: &Config) -> Result<(), Refusal> {
+    let listen = config.server.listen;
+    if !listen.ip().is_loopback() && !config.server.trust_forwarded_proto {
+        return Err(Refusal::PlainHttp(listen));
+    }
+    let data_dir = plain(&config.server.data_dir.relative());
+    if plain(&config.ledger.key_file.relative()).starts_with(&data_dir) {
+        return Err(Refusal::KeyAmongData);
+    }
+    let staff = &config.staff;
+    if !staff.token_sha256.is_empty() {
+        if !staff.token_file.original().as_os_str().is_empty() {
+            return Err(Refusal::TwoTokens);
+        }
+        assent_core::hash::Hash::from_hex(&staff.token_sha256).map_err(|_| Refusal::TokenHash)?;
+    }
+    let limits = [
+        ("limits.body_bytes", config.limits.body_bytes as u64, 4096),
+        ("limits.queue", config.limits.queue as u64, 1),
+        ("server.request_timeout_seconds", config.server.request_timeout_seconds, 1),
+    ];
+    if let Some((key, _, least)) = limits.into_iter().find(|(_, value, least)| value < least) {
+        return Err(Refusal::TooSmall(key, least));
+    }
+    let filter = tracing_subscriber::EnvFilter::builder().parse(&config.log.level);
+    filter.map(|_| ()).map_err(|_| Refusal::LogLevel)
+}
+
+/// The absolute path with `.` and `..` worked out by name; the folders need not exist yet.
+fn plain(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut plain = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    plain
+}

@@ -1,0 +1,96 @@
+//! The configuration: one commented file, one environment variable per key, refused when it is risky.
+//!
+//! `default.toml` is the single source of keys, defaults and explanations; the structs here only give them types,
+//! and reading fails when the two differ. Where values come from is [`load`]; what is refused is [`check`].
+
+mod check;
+mod load;
+mod setting;
+
+use figment::value::magic::RelativePathBuf;
+use serde::Deserialize;
+use std::net::SocketAddr;
+
+pub use check::Refusal;
+pub use load::{ConfigError, DEFAULT_TOML, Environment, Loaded, load};
+pub use setting::{Setting, settings};
+
+/// Everything that can be configured. Units are in the names; `default.toml` explains each key.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Listening and files.
+    pub server: Server,
+    /// The log and its keys.
+    pub ledger: Ledger,
+    /// Who may use staff addresses.
+    pub staff: Staff,
+    /// What is too much.
+    pub limits: Limits,
+    /// Log lines.
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
+pub struct Server {
+    pub listen: SocketAddr,
+    pub data_dir: RelativePathBuf,
+    pub web_dir: RelativePathBuf,
+    pub trust_forwarded_proto: bool,
+    pub request_timeout_seconds: u64,
+    pub shutdown_grace_seconds: u64,
+}
+
+/// `[ledger]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
+pub struct Ledger {
+    pub key_file: RelativePathBuf,
+}
+
+/// `[staff]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
+pub struct Staff {
+    pub token_sha256: String,
+    pub token_file: RelativePathBuf,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
+pub struct Limits {
+    pub body_bytes: usize,
+    pub queue: usize,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl std::fmt::Debug for Staff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Staff").field("token_file", &self.token_file.original()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! The choice cookie in requests and answers. Its form is core's `choice_cookie`.
+
+use super::error::Problem;
+use crate::app::sites::Site;
+use assent_core::choice_cookie::{COOKIE_NAME, ChoiceCookie};
+use assent_core::subject::SubjectToken;
+use axum::http::{HeaderMap, HeaderValue, header};
+
+/// Seconds of a day.
+pub(super) const DAY_SECONDS: u64 = 86_400;
+
+/// The newest well-formed choice the browser sent; there can be two, for the host and for its domain.
+pub(super) fn choice(headers: &HeaderMap) -> Option<ChoiceCookie> {
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let named = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let ours =
+        named.filter(|(name, _)| *name == COOKIE_NAME).filter_map(|(_, value)| ChoiceCookie::parse(value));
+    ours.max_by_key(|cookie| cookie.decided)
+}
+
+/// Who asks: the `Assent-Subject` header, or else the cookie.
+pub(super) fn holder(headers: &HeaderMap) -> Result<Option<SubjectToken>, Problem> {
+    if headers.contains_key(assent_core::wire::SUBJECT_HEADER) {
+        return super::extract::subject_header(headers).map(Some);
+    }
+    Ok(choice(headers).map(|cookie| cookie.token))
+}
+
+/// `Set-Cookie` for this choice. Readable by script, because the page's gates obey it before any request.
+pub(super) fn set(site: &Site, cookie: &ChoiceCookie) -> Option<HeaderValue> {
+    let memory = site.notice.memory;
+    let age = u64::from(memory.grant_days.max(memory.refusal_days)) * DAY_SECONDS;
+    let domain =
+        site.file.cookie_domain.as_deref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
+    let secure = if site.file.public_url.starts_with("https://") { "; Secure" } else { "" };
+    let value = cookie.to_value();
+    HeaderValue::from_str(&format!(
+        "{COOKIE_NAME}={value}; Path=/; Max-Age={age}; SameSite=Lax{domain}{secure}"
+    ))
+    .ok()
+}
+
+/// Whether the browser already holds a later choice of the same person than `cookie`.
+///
+/// Decisions that waited in a queue arrive late and one by one; answering the first must not undo the second.
+pub(super) fn is_older(cookie: &ChoiceCookie, headers: &HeaderMap) -> bool {
+    let Some(held) = choice(headers).filter(|held| held.token == cookie.token) else { return false };
+    let differs = held.choices.iter().any(|(id, choice)| cookie.choices.get(id) != Some(choice));
+    held.decided > cookie.decided || (held.decided == cookie.decided && differs)
+}

@@ -1,0 +1,113 @@
+//! Which application error becomes which problem.
+
+use super::error::{Code, Problem};
+use crate::app::alerts::{SignUpError, Wrong};
+use crate::app::may::MayError;
+use crate::app::record::RecordError;
+use crate::app::sites::ApplyError;
+use assent_core::decision::ChoiceError;
+use assent_core::notice::Channel;
+use assent_ledger::{AppendError, ReadError};
+
+impl From<RecordError> for Problem {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::UnknownNotice => Code::UnknownNotice.into(),
+            RecordError::StaleNotice => Code::StaleNotice.into(),
+            RecordError::UnknownLanguage => Code::UnknownLanguage.into(),
+            RecordError::AskedElsewhere(_) => Self::with(Code::UnknownPurpose, error.to_string()),
+            RecordError::BadTime => Code::BadTime.into(),
+            RecordError::Choices(error) => error.into(),
+            RecordError::Append(error) => error.into(),
+            RecordError::Read(error) => error.into(),
+            RecordError::Stopped(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<ChoiceError> for Problem {
+    fn from(error: ChoiceError) -> Self {
+        let code = match &error {
+            ChoiceError::UnknownPurpose { .. } => Code::UnknownPurpose,
+            ChoiceError::NotAChoice { .. } => Code::NotAChoice,
+            ChoiceError::Empty => Code::NoChoices,
+            ChoiceError::ActDiffers { .. } => Code::ActDiffers,
+            ChoiceError::ActNotVisitors { .. } => Code::ActNotVisitors,
+            _ => Code::BadBody,
+        };
+        // These name acts and purposes, which are ids with a strict form, and nothing else that was sent.
+        Self::with(code, error.to_string())
+    }
+}
+
+impl From<AppendError> for Problem {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Busy | AppendError::SubjectMoved { .. } => Code::Busy.into(),
+            AppendError::KeyReused => Code::IdempotencyKeyReused.into(),
+            AppendError::Unavailable | AppendError::OutcomeUnknown => {
+                Self { code: Code::LedgerStopped, detail: Some(error.to_string()), cause: Some(error.into()) }
+            }
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<SignUpError> for Problem {
+    fn from(error: SignUpError) -> Self {
+        match error {
+            SignUpError::Record(error) => error.into(),
+            SignUpError::Form(wrong) => match wrong.first() {
+                None | Some(Wrong::NothingWanted) => Code::NoChoices.into(),
+                Some(Wrong::NotAnAlert(id)) => {
+                    Self::with(Code::UnknownPurpose, format!("`{id}` is no alert here."))
+                }
+                Some(Wrong::Missing(channel)) => {
+                    Self::with(Code::ContactMissing, format!("An alert by {} is wanted.", channel.as_str()))
+                }
+                Some(Wrong::Malformed(Channel::Email)) => Code::BadEmail.into(),
+                Some(Wrong::Malformed(Channel::Text)) => Code::BadPhone.into(),
+            },
+        }
+    }
+}
+
+impl From<MayError> for Problem {
+    fn from(error: MayError) -> Self {
+        match error {
+            MayError::UnknownTopic => Code::UnknownPurpose.into(),
+            MayError::Address(address) if address.0 == Channel::Email => Code::BadEmail.into(),
+            MayError::Address(_) => Code::BadPhone.into(),
+            MayError::Read(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApplyError> for Problem {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Shape(_)
+            | ApplyError::File(_)
+            | ApplyError::OtherSite { .. }
+            | ApplyError::Moved(_)
+            | ApplyError::SharesCookies { .. } => Self::with(Code::BadSiteFile, error.to_string()),
+            ApplyError::Unfair(findings) => {
+                Self::with(Code::NoticeRefused, crate::app::sites::findings(&findings))
+            }
+            ApplyError::Publish(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Problem {
+    fn from(error: anyhow::Error) -> Self {
+        Self::internal(error)
+    }
+}

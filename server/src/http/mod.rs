@@ -1,0 +1,28 @@
+//! Requests in, answers out: the only part that knows statuses and headers.
+//!
+//! [`router`] lists every address; [`error`] is every way to say no. Handlers parse, call one use-case of
+//! [`crate::app`] and show its result; they decide nothing.
+
+mod router;
+
+pub mod error;
+mod mapping;
+
+mod cookies;
+mod extract;
+mod idempotency;
+mod language;
+
+mod cors;
+mod headers;
+
+mod ops;
+mod pages;
+mod public;
+mod staff;
+
+pub mod openapi;
+mod schema;
+
+pub use router::router;
+pub use staff::SiteFileApplied;

@@ -1,0 +1,25 @@
+//! Whether the process runs, and whether it can take decisions.
+
+use crate::app::App;
+use axum::extract::State;
+use axum::http::StatusCode;
+use std::sync::Arc;
+
+/// The process answers.
+#[utoipa::path(get, path = "/healthz", tag = "Operations",
+    responses((status = 200, description = "`ok`.", body = String, content_type = "text/plain")))]
+pub(in crate::http) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Every site's log takes decisions, and the server is not stopping.
+#[utoipa::path(get, path = "/readyz", tag = "Operations",
+    responses((status = 200, description = "`ready`.", body = String, content_type = "text/plain"),
+        (status = 503, description = "`not ready`.", body = String, content_type = "text/plain")))]
+pub(in crate::http) async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+    if app.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    }
+}

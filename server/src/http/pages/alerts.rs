@@ -1,0 +1,203 @@
+//! The alert sign-up form and its post; the same path takes JSON from programs.
+
+use super::choices::{read, with_code};
+use super::form::{self, FORM, Fields};
+use super::frame::{self, PageQuery};
+use crate::app::alerts::{SignUp, SignUpError, Wrong, sign_up};
+use crate::app::record::RecordError;
+use crate::app::sites::Site;
+use crate::app::{self, App};
+use crate::http::error::{Code, Problem};
+use crate::http::extract::{InSite, StrictJson, has_content_type, subject_header};
+use crate::http::public::decisions::{cookie, declared_origin, recorded};
+use crate::http::{cookies, idempotency};
+use assent_core::ids::PurposeId;
+use assent_core::notice::Channel;
+use assent_core::record::{Signals, Surface};
+use assent_core::subject::SubjectToken;
+use assent_core::wire::SignUpRequest;
+use axum::extract::{FromRequest as _, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use std::sync::Arc;
+use ui::pages::alerts::{AlertError, AlertsProps, DoneProps, render, render_done};
+
+/// The sign-up form. Nothing is ticked.
+#[utoipa::path(
+    get, path = "/v1/{site}/alerts", tag = "Pages",
+    params(("site" = String, Path, description = "The site."), ("lang" = Option<String>, Query, description = "Language wanted.")),
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html"),
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn page(
+    State(app): State<Arc<App>>,
+    InSite(site): InSite,
+    Query(query): Query<PageQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let frame = frame::of(&app, &site, query.lang.as_deref(), &headers);
+    if let Some(done) = &query.done {
+        let history = read(&site, &headers).await?.history;
+        let signed_up = history.last().filter(|opened| opened.record.surface == Surface::AlertForm);
+        if let Some(opened) = signed_up.filter(|opened| opened.id.to_string() == *done) {
+            let wanted = opened.record.decisions.keys().cloned().collect();
+            let (receipt, time) = (done.clone(), opened.record.time.clone());
+            return Ok(frame::page(&site, render_done(&DoneProps { frame, wanted, receipt, time })));
+        }
+    }
+    let key = app::random_hex()?;
+    let (email, phone) = (String::new(), String::new());
+    let empty = AlertsProps { frame, key, wanted: Vec::new(), email, phone, errors: Vec::new() };
+    Ok(frame::page(&site, render(&empty)))
+}
+
+/// Sign up for alerts: the wish is recorded, the address is sealed, and nothing is sent until it is confirmed.
+#[utoipa::path(
+    post, path = "/v1/{site}/alerts", tag = "Alerts",
+    params(("site" = String, Path, description = "The site."),
+        ("Idempotency-Key" = Option<String>, Header, description = "For JSON: 1–128 visible ASCII characters, new for each sign-up."),
+        ("Assent-Subject" = Option<String>, Header, description = "For JSON: the holder's token.")),
+    request_body(content((crate::http::schema::SignUpRequest = "application/json"),
+        (crate::http::schema::AlertsForm = "application/x-www-form-urlencoded"))),
+    responses((status = 201, description = "JSON: recorded.", body = crate::http::schema::Receipt),
+        (status = 303, description = "Form: recorded; to the page that says what happens next."),
+        (status = 400, description = "`bad-json`, `idempotency-key-missing`, `idempotency-key-malformed`, `subject-missing`, `subject-malformed`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`origin-missing`, `origin-not-declared`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`stale-notice`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`body-too-large`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`wrong-content-type`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`bad-body`, `unknown-field`, `idempotency-key-reused`, `unknown-notice`, `unknown-language`, `unknown-purpose`, `no-choices`, `contact-missing`, `bad-email`, `bad-phone`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`, `timeout`, `ledger-stopped`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn post(
+    State(app): State<Arc<App>>,
+    InSite(site): InSite,
+    request: Request,
+) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
+    if !has_content_type(&headers, FORM) {
+        let StrictJson(body) = StrictJson::<SignUpRequest>::from_request(request, &app).await?;
+        return by_program(site, &headers, body).await;
+    }
+    let origin = form::origin(&site, &headers)?;
+    let fields = Fields::read(&app, request).await?;
+    by_form(&app, site, &headers, origin, fields).await
+}
+
+async fn by_program(
+    site: Arc<Site>,
+    headers: &HeaderMap,
+    request: SignUpRequest,
+) -> Result<Response, Problem> {
+    let origin = Some(declared_origin(&site, headers)?);
+    let key = idempotency::key(headers)?;
+    let token = subject_header(headers)?;
+    let asked = SignUp { subject: token.id(), origin, request, signals: Signals::default(), key };
+    let appended = sign_up(Arc::clone(&site), asked, app::now()).await?;
+    Ok(recorded(&site, &appended, None))
+}
+
+async fn by_form(
+    app: &App,
+    site: Arc<Site>,
+    headers: &HeaderMap,
+    origin: String,
+    mut fields: Fields,
+) -> Result<Response, Problem> {
+    let mut typed = Typed::default();
+    let (request, key) = match typed.take(&mut fields).and_then(|taken| fields.end().map(|()| taken)) {
+        Ok(taken) => taken,
+        Err(problem) => {
+            return typed.again(app, &site, headers, problem.code, vec![AlertError::NotUnderstood]);
+        }
+    };
+    let held = cookies::choice(headers).map(|cookie| (cookie.token, cookie.decided));
+    let now = app::now();
+    let (token, decided) = match held {
+        Some(held) => held,
+        // An empty choice: it lets the person come back to what they signed up for, and nothing else.
+        None => (SubjectToken::from_random(app::random_bytes()?), now / 1000),
+    };
+    let signals = form::signals(headers);
+    let asked = SignUp { subject: token.id(), origin: Some(origin), request, signals, key };
+    let appended = match sign_up(Arc::clone(&site), asked, now).await {
+        Ok(appended) => appended,
+        Err(error) => {
+            let errors = errors(&error);
+            let problem = Problem::from(error);
+            problem.log();
+            return typed.again(app, &site, headers, problem.code, errors);
+        }
+    };
+    let cookie = cookie(&site, &token, decided, headers).await?;
+    let lang = &typed.language;
+    form::see_other(&format!("{}/alerts?lang={lang}&done={}", site.api(), appended.id), cookie)
+}
+
+/// What the person wrote, to show it again beside what was wrong with it.
+#[derive(Default)]
+struct Typed {
+    language: String,
+    wanted: Vec<PurposeId>,
+    email: String,
+    phone: String,
+}
+
+impl Typed {
+    fn take(&mut self, fields: &mut Fields) -> Result<(SignUpRequest, String), Problem> {
+        self.email = fields.optional("email")?.unwrap_or_default();
+        self.phone = fields.optional("phone")?.unwrap_or_default();
+        self.language = fields.required("language")?;
+        for id in fields.all("wanted") {
+            self.wanted.push(PurposeId::new(&id).map_err(|_| Problem::from(Code::UnknownPurpose))?);
+        }
+        let (email, phone) = (Some(self.email.clone()), Some(self.phone.clone()));
+        let (language, wanted) = (self.language.clone(), self.wanted.clone());
+        let request = SignUpRequest { notice: fields.notice()?, language, wanted, email, phone };
+        Ok((request, fields.key()?))
+    }
+
+    /// The form again. Nothing was recorded.
+    fn again(
+        self,
+        app: &App,
+        site: &Site,
+        headers: &HeaderMap,
+        code: Code,
+        errors: Vec<AlertError>,
+    ) -> Result<Response, Problem> {
+        let frame = frame::of(app, site, Some(&self.language), headers);
+        let key = app::random_hex()?;
+        let Self { wanted, email, phone, .. } = self;
+        let html = render(&AlertsProps { frame, key, wanted, email, phone, errors });
+        let status =
+            if code.status().is_success() { StatusCode::UNPROCESSABLE_ENTITY } else { code.status() };
+        Ok(with_code(frame::page_with(status, site, html), code))
+    }
+}
+
+fn errors(error: &SignUpError) -> Vec<AlertError> {
+    let one = |error| vec![error];
+    match error {
+        SignUpError::Form(wrong) => wrong.iter().map(shown).collect(),
+        SignUpError::Record(RecordError::StaleNotice | RecordError::UnknownNotice) => {
+            one(AlertError::QuestionsChanged)
+        }
+        SignUpError::Record(
+            RecordError::Choices(_) | RecordError::UnknownLanguage | RecordError::BadTime,
+        ) => one(AlertError::NotUnderstood),
+        SignUpError::Record(_) => one(AlertError::NotRecorded),
+    }
+}
+
+fn shown(wrong: &Wrong) -> AlertError {
+    match wrong {
+        Wrong::NothingWanted => AlertError::NothingWanted,
+        Wrong::NotAnAlert(_) => AlertError::NotUnderstood,
+        Wrong::Missing(Channel::Email) => AlertError::EmailMissing,
+        Wrong::Missing(Channel::Text) => AlertError::PhoneMissing,
+        Wrong::Malformed(Channel::Email) => AlertError::EmailWrong,
+        Wrong::Malformed(Channel::Text) => AlertError::PhoneWrong,
+    }
+}

@@ -1,0 +1,183 @@
+//! The choices page: what holds, one press to change it, everything said so far. Complete without script.
+
+use super::form::{self, Fields};
+use super::frame::{self, PageQuery};
+use crate::app::record::{Ask, record};
+use crate::app::sites::Site;
+use crate::app::state::State as Standings;
+use crate::app::{self, App};
+use crate::http::cookies;
+use crate::http::error::{Code, Problem};
+use crate::http::extract::InSite;
+use crate::http::public::decisions::cookie;
+use assent_core::decision::{Act, Choice};
+use assent_core::ids::PurposeId;
+use assent_core::record::Surface;
+use assent_core::subject::SubjectToken;
+use assent_core::wire::DecisionRequest;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use ui::pages::choices::{ChoicesProps, Outcome, render};
+
+/// The choices page.
+#[utoipa::path(
+    get, path = "/v1/{site}/choices", tag = "Pages",
+    params(("site" = String, Path, description = "The site."), ("lang" = Option<String>, Query, description = "Language wanted.")),
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html"),
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn page(
+    State(app): State<Arc<App>>,
+    InSite(site): InSite,
+    Query(query): Query<PageQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let state = read(&site, &headers).await?;
+    let newest = state.history.last().map(|opened| opened.id.to_string());
+    let outcome = query.done.filter(|done| Some(done) == newest.as_ref()).map(|_| Outcome::Recorded);
+    let html = html(&app, &site, &headers, query.lang.as_deref(), state, outcome)?;
+    Ok(frame::page(&site, html))
+}
+
+/// A form of the choices page, or one like it on the site's own pages.
+#[utoipa::path(
+    post, path = "/v1/{site}/choices", tag = "Pages", params(("site" = String, Path, description = "The site.")),
+    request_body(content = crate::http::schema::ChoicesForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303, description = "Recorded; to the page, or to `back`."),
+        (status = 400, description = "The page again: the form was not understood.", body = String, content_type = "text/html"),
+        (status = 403, description = "`origin-missing`, `origin-not-declared`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The page again: the notice was replaced.", body = String, content_type = "text/html"),
+        (status = 413, description = "`body-too-large`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`wrong-content-type`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The page again: the form was not understood.", body = String, content_type = "text/html"),
+        (status = 503, description = "The page again: nothing was recorded.", body = String, content_type = "text/html"))
+)]
+pub(in crate::http) async fn post(
+    State(app): State<Arc<App>>,
+    InSite(site): InSite,
+    Query(query): Query<PageQuery>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
+    let origin = form::origin(&site, &headers)?;
+    let fields = Fields::read(&app, request).await?;
+    let mut lang = query.lang;
+    match take(&site, &headers, origin, fields, &mut lang).await {
+        Ok(response) => Ok(response),
+        Err(problem) => again(&app, &site, &headers, lang.as_deref(), &problem).await,
+    }
+}
+
+async fn take(
+    site: &Arc<Site>,
+    headers: &HeaderMap,
+    origin: String,
+    mut fields: Fields,
+    lang: &mut Option<String>,
+) -> Result<Response, Problem> {
+    let language = fields.required("language")?;
+    *lang = Some(language.clone());
+    let notice = fields.notice()?;
+    let (act, surface): (Act, Surface) = (fields.word("act")?, fields.word("surface")?);
+    let key = fields.key()?;
+    let back = fields.optional("back")?;
+    let back = back.filter(|back| !back.is_empty());
+    let mut choices = BTreeMap::new();
+    for (id, value) in fields.with_prefix("choice.") {
+        let id = PurposeId::new(&id).map_err(|_| Problem::from(Code::UnknownPurpose))?;
+        let choice: Choice = form::word("choice", value)?;
+        if choices.insert(id, choice).is_some() {
+            return Err(Problem::with(Code::BadForm, "A choice stands twice."));
+        }
+    }
+    fields.end()?;
+    if surface == Surface::AlertForm {
+        return Err(Problem::with(Code::BadForm, "Alerts have a form of their own."));
+    }
+    // Checked before anything is recorded: it must fit into a header, too.
+    let fits =
+        |back: &str| frame::declared(site, back).is_some() && back.bytes().all(|b| b.is_ascii_graphic());
+    if back.as_deref().is_some_and(|back| !fits(back)) {
+        return Err(Problem::with(Code::OriginNotDeclared, "`back` must lead to a declared origin."));
+    }
+    let held = cookies::choice(headers).map(|cookie| (cookie.token, cookie.decided));
+    let (token, before) = match held {
+        Some(held) => held,
+        None => (SubjectToken::from_random(app::random_bytes()?), 0),
+    };
+    let request = DecisionRequest {
+        notice,
+        language,
+        act,
+        surface,
+        choices,
+        signals: form::signals(headers),
+        acted: None,
+    };
+    let now = app::now();
+    let ask = Ask { subject: token.id(), origin: Some(origin), request, contacts: Vec::new(), key };
+    let appended = record(Arc::clone(site), ask, now).await?;
+    // What is pressed here is the newest, also within one second and when the browser's clock is ahead of ours.
+    let decided = (now / 1000).max(before.min(now / 1000 + cookies::DAY_SECONDS).saturating_add(1));
+    let cookie = cookie(site, &token, decided, headers).await?;
+    let lang = lang.as_deref().unwrap_or_default();
+    let page = format!("{}/choices?lang={lang}&done={}", site.api(), appended.id);
+    form::see_other(back.as_deref().unwrap_or(&page), cookie)
+}
+
+/// The page again, with what went wrong. Nothing was recorded.
+async fn again(
+    app: &App,
+    site: &Arc<Site>,
+    headers: &HeaderMap,
+    lang: Option<&str>,
+    problem: &Problem,
+) -> Result<Response, Problem> {
+    let outcome = match problem.code {
+        Code::StaleNotice | Code::UnknownNotice => Outcome::QuestionsChanged,
+        code if code.status().is_server_error() => Outcome::NotRecorded,
+        _ => Outcome::NotUnderstood,
+    };
+    problem.log();
+    let html = html(app, site, headers, lang, read(site, headers).await?, Some(outcome))?;
+    Ok(with_code(frame::page_with(problem.code.status(), site, html), problem.code))
+}
+
+/// The answer, known to the log by its code.
+pub(super) fn with_code(mut response: Response, code: Code) -> Response {
+    if code.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert("retry-after", axum::http::HeaderValue::from_static("2"));
+    }
+    response.extensions_mut().insert(code);
+    response
+}
+
+/// What holds for whoever sent the cookie.
+pub(super) async fn read(site: &Arc<Site>, headers: &HeaderMap) -> Result<Standings, Problem> {
+    let Some(cookie) = cookies::choice(headers) else { return Ok(Standings::empty(site)) };
+    let reader = Arc::clone(site);
+    Ok(app::blocking(move || Standings::read(&reader, &cookie.token.id(), app::now())).await??)
+}
+
+fn html(
+    app: &App,
+    site: &Site,
+    headers: &HeaderMap,
+    lang: Option<&str>,
+    state: Standings,
+    outcome: Option<Outcome>,
+) -> Result<String, Problem> {
+    Ok(render(&ChoicesProps {
+        frame: frame::of(app, site, lang, headers),
+        key: app::random_hex()?,
+        standings: state.standings,
+        history: state.history.into_iter().map(|opened| opened.record).collect(),
+        outcome,
+        gpc: form::signals(headers).gpc,
+        browser_help: None,
+    }))
+}

@@ -1,0 +1,8 @@
+//! HTML pages and their forms. They work without script; what they look like is `ui::pages`.
+
+pub(super) mod alerts;
+pub(super) mod choices;
+pub(super) mod form;
+pub(super) mod frame;
+pub(super) mod log;
+pub(super) mod problems;

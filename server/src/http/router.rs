@@ -1,0 +1,49 @@
+//! Every address in one place. ARCHITECTURE.md says what each is for, `/reference` how to use it.
+
+use super::error::{Code, Problem};
+use super::{cors, headers, ops, pages, public, staff};
+use crate::app::App;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse as _;
+use axum::routing::{get, post, put};
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// The whole service.
+pub fn router(app: Arc<App>) -> Router {
+    let limited = Router::new()
+        .route("/v1/{site}/embed.js", get(public::embed::embed))
+        .route("/v1/assets/{hash}/{file}", get(public::assets::asset))
+        .route("/v1/{site}/notices/current", get(public::notices::current))
+        .route("/v1/{site}/notices/{hash}", get(public::notices::by_hash))
+        .route("/v1/{site}/decisions", post(public::decisions::decide))
+        .route("/v1/{site}/receipts/{id}", get(public::receipts::receipt))
+        .route("/v1/{site}/state", get(public::state::state))
+        .route("/v1/{site}/choices", get(pages::choices::page).post(pages::choices::post))
+        .route("/v1/{site}/alerts", get(pages::alerts::page).post(pages::alerts::post))
+        .route("/v1/{site}/may", post(staff::may::ask))
+        .route("/v1/{site}/site-file", put(staff::site_file::put))
+        .route("/v1/{site}/log", get(pages::log::page))
+        .route("/v1/{site}/log/key", get(public::log::key))
+        .route("/v1/{site}/log/checkpoint", get(public::log::checkpoint))
+        .route("/v1/{site}/log/tile/{*path}", get(public::log::tile))
+        .route("/healthz", get(ops::health::healthz))
+        .route("/readyz", get(ops::health::readyz))
+        .route("/metrics", get(ops::metrics::metrics))
+        .route("/openapi.json", get(ops::reference::document))
+        .route("/reference", get(ops::reference::page))
+        .route("/problems/{code}", get(pages::problems::page))
+        .route_layer(from_fn_with_state(Arc::clone(&app), headers::limit_time));
+    // An export lasts as long as its receiver needs.
+    let unlimited = Router::new().route("/v1/{site}/export", get(staff::export::export));
+    limited
+        .merge(unlimited)
+        .method_not_allowed_fallback(async || Problem::from(Code::WrongMethod))
+        .fallback(async || Problem::from(Code::NotFound))
+        .layer(cors::layer(Arc::clone(&app)))
+        .layer(CatchPanicLayer::custom(|_| Problem::from(Code::Internal).into_response()))
+        .layer(from_fn_with_state(Arc::clone(&app), headers::secure))
+        .layer(from_fn_with_state(Arc::clone(&app), headers::observe))
+        .with_state(app)
+}

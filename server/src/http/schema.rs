@@ -1,0 +1,198 @@
+//! The shapes of bodies as the reference shows them.
+//!
+//! The types that are really read and written are in `assent-core`, which knows nothing of OpenAPI. Tests hold
+//! the two together: every answer is checked against these shapes, and so is what the core types write.
+
+#![expect(dead_code, reason = "only their shapes are used")]
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// What a visitor pressed. Unknown fields are refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DecisionRequest {
+    /// SHA-256 of the notice on screen, in hex.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    notice: String,
+    /// Language it was read in (BCP 47); one of the notice's.
+    #[schema(example = "cy")]
+    language: String,
+    act: Act,
+    surface: Surface,
+    /// The choice per purpose. With `accept-all` and `reject-all`: every purpose the banner asks, all the same.
+    choices: BTreeMap<String, Choice>,
+    /// Browser signals that were on.
+    signals: Option<Signals>,
+    /// When it was pressed, by the browser's clock. A replaced notice is accepted only with it.
+    #[schema(example = "2026-11-22T10:00:00.000Z")]
+    acted: Option<String>,
+}
+
+/// What was pressed: one button for all, or single choices.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Act {
+    AcceptAll,
+    RejectAll,
+    Save,
+}
+
+/// Where it was pressed.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Surface {
+    FirstLayer,
+    Preferences,
+    ChoicesPage,
+    AlertForm,
+}
+
+/// Yes or no. There is no third.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Choice {
+    Yes,
+    No,
+}
+
+/// Browser signals.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Signals {
+    /// Global Privacy Control.
+    gpc: Option<bool>,
+}
+
+/// What holds for a purpose. Only `granted` is a yes.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Standing {
+    NotAsked,
+    Unconfirmed,
+    Granted,
+    Refused,
+    Withdrawn,
+    Objected,
+    Expired,
+}
+
+/// What holds now for the holder of the token.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StateResponse {
+    /// SHA-256 of the current notice, in hex.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    notice: String,
+    /// What holds for every purpose of the current notice that is a choice.
+    purposes: BTreeMap<String, Standing>,
+    /// Receipt ids, oldest first.
+    receipts: Vec<String>,
+}
+
+/// A receipt: the record with everything that proves it. `assent verify` checks it offline.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Receipt {
+    /// `assent-receipt/v1`.
+    format: String,
+    /// The record's exact bytes: JSON in a string.
+    record: String,
+    /// C2SP tlog-proof: salt, inclusion proof, signed checkpoint.
+    proof: String,
+    /// The log's verifier key.
+    key: String,
+}
+
+/// A sign-up for alerts. Unknown fields are refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignUpRequest {
+    /// SHA-256 of the notice on screen, in hex.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    notice: String,
+    /// Language it was read in.
+    language: String,
+    /// Purpose ids of the alerts wanted: only what the person ticked.
+    wanted: Vec<String>,
+    /// Needed when an email alert is wanted.
+    email: Option<String>,
+    /// Needed when a text alert is wanted; international form.
+    #[schema(example = "+44 7700 900123")]
+    phone: Option<String>,
+}
+
+/// May this address be written to? Unknown fields are refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MayRequest {
+    channel: Channel,
+    /// The address or number.
+    address: String,
+    /// The alert topic.
+    topic: String,
+}
+
+/// How an alert arrives.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Channel {
+    Email,
+    Text,
+}
+
+/// Anything but a confirmed, unbroken yes is a no.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MayResponse {
+    may: Choice,
+    reason: Standing,
+    /// The receipt id behind the answer.
+    receipt: Option<String>,
+}
+
+/// What went wrong (RFC 9457). `code` is stable; `/problems/{code}` explains it.
+#[derive(ToSchema)]
+pub(super) struct Problem {
+    /// Address of the page that explains the code.
+    #[schema(example = "/problems/stale-notice")]
+    r#type: String,
+    /// The same for every occurrence.
+    title: String,
+    /// HTTP status.
+    status: u16,
+    /// What was wrong this time. Never personal data.
+    detail: Option<String>,
+    /// Stable, kebab-case.
+    code: String,
+}
+
+/// The form of the choices page; one `choice.{purpose}` field for each purpose.
+#[derive(ToSchema)]
+pub(super) struct ChoicesForm {
+    notice: String,
+    language: String,
+    act: Act,
+    surface: Surface,
+    /// Random, new for each form: makes pressing twice record once.
+    key: String,
+    /// Where to go afterwards: an address on a declared origin.
+    back: Option<String>,
+    /// `yes` or `no`; likewise for every other purpose.
+    #[schema(rename = "choice.analytics")]
+    choice: Choice,
+}
+
+/// The sign-up form.
+#[derive(ToSchema)]
+pub(super) struct AlertsForm {
+    notice: String,
+    language: String,
+    /// Random, new for each form.
+    key: String,
+    /// One field for each alert that was ticked.
+    wanted: Vec<String>,
+    email: Option<String>,
+    phone: Option<String>,
+}

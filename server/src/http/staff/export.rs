@@ -1,0 +1,77 @@
+//! Exports, streamed.
+
+use super::IsStaff;
+use crate::app::export::{Format, parse_time, stream};
+use crate::http::error::{Code, Problem};
+use crate::http::extract::{InSite, StrictQuery};
+use assent_core::ids::PurposeId;
+use assent_ledger::ExportFilter;
+use axum::body::Body;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct ExportQuery {
+    /// `ndjson` (lossless, with proofs; the default) or `csv` (for spreadsheets).
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    format: Format,
+    /// Only records that decide about this purpose.
+    #[param(value_type = Option<String>)]
+    purpose: Option<PurposeId>,
+    /// From this time on: RFC 3339 with `Z`, or a date (UTC).
+    from: Option<String>,
+    /// Before this time: RFC 3339 with `Z`, or a date (UTC).
+    to: Option<String>,
+}
+
+/// The site's records with their proofs, or as a table.
+#[utoipa::path(
+    get, path = "/v1/{site}/export", tag = "Staff", params(("site" = String, Path, description = "The site."), ExportQuery),
+    security(("staff" = [])),
+    responses((status = 200, description = "The export, streamed. NDJSON ends with a footer line; without it, it is not whole."),
+        (status = 400, description = "`bad-query`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn export(
+    _: IsStaff,
+    InSite(site): InSite,
+    StrictQuery(query): StrictQuery<ExportQuery>,
+) -> Result<Response, Problem> {
+    let time = |key, text: Option<&str>| text.map(|text| parse_time(key, text)).transpose();
+    let bad = |error: crate::app::export::BadTime| Problem::with(Code::BadQuery, error.to_string());
+    let filter = ExportFilter {
+        from: time("from", query.from.as_deref()).map_err(bad)?,
+        to: time("to", query.to.as_deref()).map_err(bad)?,
+        purpose: query.purpose,
+    };
+    let (kind, ending) = match query.format {
+        Format::Ndjson => ("application/x-ndjson", "ndjson"),
+        Format::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
+    };
+    let about = [
+        (header::CONTENT_TYPE, kind.to_string()),
+        (header::CACHE_CONTROL, "private, no-store".to_string()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}.{ending}\"", site.file.id)),
+    ];
+    let parts = Parts(stream(site, query.format, filter));
+    Ok((about, Body::from_stream(parts)).into_response())
+}
+
+/// The channel's receiver as a stream.
+struct Parts(mpsc::Receiver<std::io::Result<Vec<u8>>>);
+
+impl futures_core::Stream for Parts {
+    type Item = std::io::Result<Vec<u8>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(context)
+    }
+}

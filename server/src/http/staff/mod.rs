@@ -1,0 +1,38 @@
+//! For staff, with the bearer token: may we, export, publishing a site file.
+
+pub(super) mod export;
+pub(super) mod may;
+pub(super) mod site_file;
+
+pub use site_file::SiteFileApplied;
+
+use super::error::{Code, Problem};
+use crate::app::App;
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use std::sync::Arc;
+
+/// Whoever asks has shown the staff token.
+pub(super) struct IsStaff;
+
+impl FromRequestParts<Arc<App>> for IsStaff {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let staff = app.staff.as_ref().ok_or_else(|| {
+            Problem::with(
+                Code::Unauthorised,
+                "No staff token is configured: set staff.token_file or staff.token_sha256.",
+            )
+        })?;
+        let value = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let token = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let shown = token.is_some_and(|(_, token)| staff.is(token.trim()));
+        if shown { Ok(Self) } else { Err(Code::Unauthorised.into()) }
+    }
+}

@@ -1,0 +1,14 @@
+//! The Assent server: HTTP, pages, configuration and the command line, around the ledger.
+//!
+//! [`cli`] reads the [`config`] and starts one command. [`http`] turns requests into calls of [`app`], whose
+//! use-cases know nothing of HTTP and ask `assent-core` for the rules and `assent-ledger` for the keeping. Only
+//! `http` knows statuses, only `config` and `cli` read the environment, only [`data_dir`] and [`assets`] read files.
+
+pub mod cli;
+pub mod config;
+pub mod data_dir;
+pub mod http;
+
+pub mod app;
+pub mod assets;
+pub mod metrics;

@@ -1,0 +1,116 @@
+//! Counts and durations for Prometheus. Labels are routes, statuses and site names: never anything of a person.
+//!
+//! Every name is listed in [`Metrics`] and in `help` texts, which `/metrics` shows.
+
+use crate::app::sites::Site;
+use assent_ledger::StatsNow;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is counted about requests. What is counted about each log is read from the ledger when asked for:
+/// `assent_log_entries`, `assent_log_writable`, `assent_records_total`, `assent_replays_total`,
+/// `assent_commits_total`, `assent_failed_commits_total`, `assent_commit_seconds_total`, `assent_busy_total`.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// `assent_http_requests_total`: answers by route, method and status.
+    requests: Family<Request, Counter>,
+    /// `assent_http_request_seconds`: from the request's head to the answer's head, by route.
+    durations: Family<Route, Histogram, fn() -> Histogram>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    route: String,
+    method: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+impl Metrics {
+    /// Counts one answer. `route` is the pattern, never the address.
+    pub fn answered(&self, route: &str, method: &str, status: u16, took: Duration) {
+        let (route, method) = (route.to_string(), method.to_string());
+        self.durations.get_or_create(&Route { route: route.clone() }).observe(took.as_secs_f64());
+        self.requests.get_or_create(&Request { route, method, status }).inc();
+    }
+
+    /// Everything in the OpenMetrics text format.
+    pub fn encode(&self, sites: Vec<Arc<Site>>) -> Result<String, fmt::Error> {
+        let mut registry = Registry::with_prefix("assent");
+        registry.register("http_requests", "Answers by route, method and status", self.requests.clone());
+        registry.register(
+            "http_request_seconds",
+            "Time until an answer begins, by route",
+            self.durations.clone(),
+        );
+        registry.register_collector(Box::new(Logs(sites)));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        // 1 ms to 8 s.
+        let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 2.0, 14));
+        Self { requests: Family::default(), durations: Family::new_with_constructor(histogram) }
+    }
+}
+
+/// The counters of every site's log.
+#[derive(Debug)]
+struct Logs(Vec<Arc<Site>>);
+
+type Read = fn(&StatsNow) -> f64;
+
+/// Name, help and source of each counter.
+#[expect(clippy::cast_precision_loss, reason = "counters stay far below 2^52")]
+const COUNTERS: [(&str, &str, Read); 6] = [
+    ("records", "Leaves recorded since the start", |now| now.records as f64),
+    ("replays", "Requests answered with an earlier receipt", |now| now.replays as f64),
+    ("commits", "Commits that ended well: batches", |now| now.commits as f64),
+    ("failed_commits", "Commits that did not end well", |now| now.failed_commits as f64),
+    ("commit_seconds", "Time spent in commits that ended well", |now| now.commit_time.as_secs_f64()),
+    ("busy", "Decisions refused because the queue was full", |now| now.busy as f64),
+];
+
+impl Collector for Logs {
+    #[expect(clippy::cast_possible_wrap, reason = "a log's size stays far below 2^63")]
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for (name, help, read) in COUNTERS {
+            let example = ConstCounter::new(0.0);
+            let mut family = encoder.encode_descriptor(name, help, None, example.metric_type())?;
+            for site in &self.0 {
+                let label = [("site", site.file.id.as_str())];
+                ConstCounter::new(read(&site.ledger.stats().now())).encode(family.encode_family(&label)?)?;
+            }
+        }
+        type Gauge = fn(&Site) -> i64;
+        let gauges: [(&str, &str, Gauge); 2] = [
+            ("log_entries", "Leaves under the newest checkpoint", |site| site.ledger.size() as i64),
+            ("log_writable", "1 while the log takes decisions", |site| i64::from(site.ledger.is_writable())),
+        ];
+        for (name, help, read) in gauges {
+            let example = ConstGauge::new(0_i64);
+            let mut family = encoder.encode_descriptor(name, help, None, example.metric_type())?;
+            for site in &self.0 {
+                let label = [("site", site.file.id.as_str())];
+                ConstGauge::new(read(site)).encode(family.encode_family(&label)?)?;
+            }
+        }
+        Ok(())
+    }
+}

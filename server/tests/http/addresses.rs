@@ -1,0 +1,52 @@
+//! Reading changes nothing, and pages and documents are there for who asks.
+
+use crate::app::{TestApp, to};
+use assent_core::hash::sha256;
+use axum::body::Body;
+use axum::http::{Method, StatusCode, header};
+
+#[tokio::test]
+async fn reading_changes_nothing() {
+    let app = TestApp::new().await;
+    let before = app.entries();
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/reference",
+        "/problems/stale-notice",
+        "/v1/clinic/choices",
+        "/v1/clinic/alerts",
+        "/v1/clinic/log",
+        "/v1/clinic/log/key",
+        "/v1/clinic/log/checkpoint",
+        "/v1/clinic/log/tile/0/000.p/1",
+        "/v1/clinic/log/tile/entries/000.p/1",
+        "/v1/clinic/notices/current",
+    ] {
+        let answer = app.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text());
+        assert_eq!(answer.header(header::SET_COOKIE), "", "{path}");
+    }
+    assert_eq!(app.entries(), before);
+}
+
+#[tokio::test]
+async fn a_notice_is_bytes_for_programs_and_a_page_for_people() {
+    let app = TestApp::new().await;
+    let path = format!("/v1/clinic/notices/{}", app.notice());
+    assert_eq!(sha256(&app.get(&path).await.body), app.notice());
+    let page =
+        to(Method::GET, &path).header(header::ACCEPT, "text/html,*/*;q=0.8").body(Body::empty()).unwrap();
+    assert!(app.ask(page).await.text().to_lowercase().starts_with("<!doctype html>"));
+}
+
+#[tokio::test]
+async fn every_problem_has_its_page() {
+    let app = TestApp::empty();
+    for code in server::http::error::Code::ALL {
+        let page = app.get(&format!("/problems/{}", code.as_str())).await;
+        assert!(page.status == StatusCode::OK && page.text().contains(code.title()), "{code:?}");
+    }
+}

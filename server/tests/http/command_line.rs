@@ -1,0 +1,86 @@
+//! The `assent` command, as it is run.
+
+use crate::app::{SITE, TestApp};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn assent(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_assent"));
+    command.env_clear().current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[tokio::test]
+async fn verify_says_what_is_wrong_and_where() {
+    let app = TestApp::new().await;
+    let receipt = app.records(json!({ "analytics": "yes" })).await.text();
+    app.records(json!({ "analytics": "no" })).await;
+    let key = app.get("/v1/clinic/log/key").await.text();
+    let folder = app.folder.path();
+    let verify = |text: &str, more: &[&str]| {
+        std::fs::write(app.path("file"), text).unwrap();
+        let output = assent(folder, &[&["verify", "file"], more].concat());
+        (output.status.code(), out(&output))
+    };
+    assert_eq!(verify(&receipt, &[]).0, Some(0));
+    let (code, said) = verify(&receipt, &["--key", key.trim()]);
+    assert!(code == Some(0) && said.contains("the key you gave"), "{said}");
+    let (code, said) = verify(&receipt.replace("given", "ungiven"), &[]);
+    assert!(code == Some(1) && said.contains("record-changed"), "{said}");
+    let (code, said) = verify("{}", &["--json"]);
+    let verdict: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &verdict["holds"], &verdict["code"]), (Some(1), &json!(false), &json!("malformed")));
+
+    let site = app.app.sites.all().remove(0);
+    let mut export = Vec::new();
+    site.ledger.export(&assent_ledger::ExportFilter::default(), &mut export, &mut |_| ()).unwrap();
+    let export = String::from_utf8(export).unwrap();
+    assert_eq!(verify(&export, &[]).0, Some(0));
+    let (code, said) = verify(&export.replace(":\\\"given\\\"", ":\\\"taken\\\""), &[]);
+    assert!(code == Some(1) && said.contains("entry 1"), "{said}");
+    let (code, said) =
+        verify(&export.lines().take(3).map(|line| format!("{line}\n")).collect::<String>(), &[]);
+    assert!(code == Some(1) && said.contains("does not hold"), "{said}");
+    assert_eq!(assent(folder, &["verify", "nothing-here"]).status.code(), Some(2));
+    assert_eq!(verify(&receipt, &["--key", "nonsense"]).0, Some(2));
+}
+
+#[test]
+fn sites_are_checked_published_and_exported_without_a_server() {
+    let folder = TestApp::empty().stopped();
+    let path = folder.path();
+    std::fs::write(path.join("site.toml"), SITE).unwrap();
+    std::fs::write(path.join("bad.toml"), SITE.replace("We would like", "You will miss out: we would like"))
+        .unwrap();
+    let run = |arguments: &[&str]| {
+        let output = assent(path, arguments);
+        (output.status.code(), out(&output))
+    };
+    assert_eq!(run(&["site", "check", "site.toml"]).0, Some(0));
+    let (code, said) = run(&["site", "check", "bad.toml"]);
+    assert!(code == Some(1) && said.contains("guilt: text.en.intro"), "{said}");
+    let (code, said) = run(&["site", "apply", "site.toml"]);
+    assert!(code == Some(0) && said.contains("its log was begun"), "{said}");
+    let (code, said) = run(&["site", "embed", "site.toml", "--lang", "en"]);
+    assert!(code == Some(0) && said.starts_with("((DATA"), "{said}");
+    let (code, said) = run(&["export", "--site", "clinic", "--output", "out.ndjson"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(run(&["verify", "out.ndjson"]).0, Some(0));
+    let (code, said) = run(&["export", "--site", "nobody"]);
+    assert!(code == Some(1) && said.contains("nobody"), "{said}");
+}
+
+#[test]
+fn configuration_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = assent(folder.path(), &["config", "--default"]);
+    assert_eq!(String::from_utf8_lossy(&shown.stdout), server::config::DEFAULT_TOML);
+    let shown: Value = serde_json::from_slice(&assent(folder.path(), &["config", "--json"]).stdout).unwrap();
+    assert_eq!(shown[0]["key"], "server.listen");
+    let output = assent(folder.path(), &["--config", "missing.toml", "config"]);
+    assert_eq!(output.status.code(), Some(2), "{}", out(&output));
+}

@@ -1,0 +1,69 @@
+//! The configuration: every key explained and overridable, nothing stale, nothing risky.
+
+use server::config::{DEFAULT_TOML, Environment, load, settings};
+
+fn with(pairs: &[(&str, &str)]) -> Environment {
+    pairs.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect()
+}
+
+#[test]
+fn the_defaults_load_and_every_key_is_explained() {
+    let loaded = load(None, &with(&[])).unwrap();
+    let settings = settings(&loaded);
+    assert_eq!(settings.len(), DEFAULT_TOML.lines().filter(|line| line.contains(" = ")).count());
+    for setting in &settings {
+        assert!(setting.doc.len() > 20, "{} has no explanation", setting.key);
+        assert_eq!((setting.value.as_str(), setting.origin.as_str()), (setting.default.as_str(), "default"));
+    }
+}
+
+#[test]
+fn every_key_has_its_variable_and_says_where_its_value_came_from() {
+    for setting in settings(&load(None, &with(&[])).unwrap()) {
+        let value = match setting.key.as_str() {
+            "server.listen" => "127.0.0.1:1",
+            "server.trust_forwarded_proto" => "true",
+            "staff.token_sha256" => &"0".repeat(64),
+            "log.format" => "json",
+            "log.level" => "warn",
+            key if key.ends_with("_dir") || key.ends_with("_file") => "elsewhere",
+            _ => "5000",
+        };
+        let loaded = load(None, &with(&[(&setting.variable, value)]))
+            .unwrap_or_else(|error| panic!("{}: {error}", setting.key));
+        let now = settings(&loaded).into_iter().find(|now| now.key == setting.key).unwrap();
+        assert_eq!(now.origin, "environment", "{}", setting.key);
+        let hidden = setting.key == "staff.token_sha256";
+        assert_eq!(now.value == "(hidden)", hidden);
+        assert!(hidden || now.value.trim_matches('"') == value, "{}: {}", setting.key, now.value);
+    }
+}
+
+#[test]
+fn what_is_risky_is_refused_with_the_way_out() {
+    for (name, value, says) in [
+        ("ASSENT_SERVER_LISTEN", "0.0.0.0:80", "trust_forwarded_proto"),
+        ("ASSENT_SERVER_LISTN", "127.0.0.1:1", "assent config"),
+        ("ASSENT_LEDGER_KEY_FILE", "data/keys/../key", "move it elsewhere"),
+        ("ASSENT_STAFF_TOKEN_SHA256", "secret", "64 lowercase hex"),
+        ("ASSENT_LIMITS_QUEUE", "0", "at least 1"),
+        ("ASSENT_LIMITS_QUEUE", "many", "whole number"),
+        ("ASSENT_LOG_LEVEL", "server=lots", "log.level"),
+    ] {
+        let error = load(None, &with(&[(name, value)])).expect_err(name).to_string();
+        assert!(error.contains(says), "{name}: {error}");
+        assert!(!error.contains("secret"));
+    }
+}
+
+#[test]
+fn a_file_says_where_its_paths_begin_and_unknown_keys_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("assent.toml");
+    std::fs::write(&file, "[server]\ndata_dir = \"d\"\n").unwrap();
+    let loaded = load(Some(&file), &with(&[])).unwrap();
+    assert_eq!(loaded.config.server.data_dir.relative(), folder.path().join("d"));
+    std::fs::write(&file, "[server]\ndata_dri = \"d\"\n").unwrap();
+    let error = load(Some(&file), &with(&[])).unwrap_err().to_string();
+    assert!(error.contains("data_dri"), "{error}");
+}

@@ -1,0 +1,113 @@
+//! Decisions: recorded once, answered with a good receipt, kept for their holder.
+
+use crate::app::{HOLDER, OTHER, SITE, TestApp, key, to};
+use assent_core::receipt::Receipt;
+use axum::body::Body;
+use axum::http::{Method, StatusCode, header};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_receipt_that_verifies_and_a_cookie() {
+    let app = TestApp::new().await;
+    let answer = app.records(json!({ "analytics": "yes", "surveys": "no" })).await;
+    let key = app.get("/v1/clinic/log/key").await.text();
+    let key = assent_core::note::VerifierKey::parse(key.trim()).unwrap();
+    let receipt = Receipt::parse(&answer.text()).unwrap().verify(Some(&key)).unwrap();
+    assert!(receipt.record().contains("\"analytics\":\"given\""));
+    let cookie = answer.header(header::SET_COOKIE);
+    let decided = cookie.split('.').nth(3).unwrap().to_string();
+    let begin = &app.notice().to_hex()[..16];
+    insta::assert_snapshot!(
+        cookie.replace(&decided, "DECIDED").replace(begin, "NOTICE"),
+        @"assent=v1.BwcHBwcHBwcHBwcHBwcHBw.NOTICE.DECIDED.analytics:y~surveys:n; Path=/; Max-Age=31536000; SameSite=Lax; Domain=example.org; Secure"
+    );
+    let location = answer.header(header::LOCATION);
+    let path = location.strip_prefix("https://privacy.example.org").unwrap();
+    let held =
+        |token: &str| to(Method::GET, path).header("assent-subject", token).body(Body::empty()).unwrap();
+    assert_eq!(app.ask(held(HOLDER)).await.body, answer.body);
+    app.ask(held(OTHER)).await.is_problem(404, "not-found");
+    app.get(path).await.is_problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn the_same_key_records_once() {
+    let app = TestApp::new().await;
+    let body = app.decision(json!({ "analytics": "yes" }));
+    let first = app.decides(&body, "\"once\"").await;
+    let entries = app.entries();
+    let again = app.decides(&body, "once").await;
+    assert_eq!((again.status, &again.body), (StatusCode::CREATED, &first.body));
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(first.header("idempotent-replayed"), "");
+    app.decides(&app.decision(json!({ "analytics": "no" })), "once")
+        .await
+        .is_problem(422, "idempotency-key-reused");
+    assert_eq!(app.entries(), entries);
+}
+
+#[tokio::test]
+async fn decisions_follow_each_other() {
+    let app = TestApp::new().await;
+    for (choice, meaning) in [("no", "refused"), ("yes", "given"), ("yes", "renewed"), ("no", "withdrawn")] {
+        let answer = app.records(json!({ "analytics": choice })).await;
+        assert!(answer.text().contains(&format!("\\\"analytics\\\":\\\"{meaning}\\\"")), "{}", answer.text());
+    }
+    let state =
+        to(Method::GET, "/v1/clinic/state").header("assent-subject", HOLDER).body(Body::empty()).unwrap();
+    let state = app.ask(state).await.json();
+    assert_eq!(state["purposes"]["analytics"], "withdrawn");
+    assert_eq!(state["purposes"]["surveys"], "not-asked");
+    assert_eq!(state["receipts"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn many_at_once_of_one_person_are_all_kept() {
+    let app = TestApp::new().await;
+    let body = app.decision(json!({ "analytics": "yes" }));
+    let keys: Vec<String> = (0..6).map(|_| key()).collect();
+    let (one, two, three) = tokio::join!(
+        app.decides(&body, &keys[0]),
+        app.decides(&body, &keys[1]),
+        app.decides(&body, &keys[2]),
+    );
+    for answer in [one, two, three] {
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn replaced_words_are_answered_only_by_who_saw_them() {
+    let app = TestApp::new().await;
+    let mut old = app.decision(json!({ "analytics": "yes" }));
+    let changed = SITE.replace("We would like", "Please read: we would like");
+    app.app.sites.apply(&changed, None).await.unwrap();
+    app.decides(&old, &key()).await.is_problem(409, "stale-notice");
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(11);
+    old["acted"] = json!(later.to_string());
+    app.decides(&old, &key()).await.is_problem(409, "stale-notice");
+    old["acted"] = json!(jiff::Timestamp::now().to_string());
+    assert_eq!(app.decides(&old, &key()).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_late_record_does_not_undo_a_later_choice() {
+    let app = TestApp::new().await;
+    let mut body = app.decision(json!({ "analytics": "yes" }));
+    body["acted"] = json!("2026-01-01T00:00:00.000Z");
+    let newer = format!("assent=v1.{HOLDER}.{}.9000000000.analytics:n", &app.notice().to_hex()[..16]);
+    let request = crate::app::decision(&body).header("idempotency-key", key()).header(header::COOKIE, newer);
+    let answer = app.ask(request.body(Body::from(body.to_string())).unwrap()).await;
+    assert_eq!((answer.status, answer.header(header::SET_COOKIE)), (StatusCode::CREATED, ""));
+}
+
+#[tokio::test]
+async fn everything_is_there_after_a_restart() {
+    let app = TestApp::new().await;
+    let receipt = app.records(json!({ "analytics": "yes" })).await;
+    let path =
+        receipt.header(header::LOCATION).strip_prefix("https://privacy.example.org").unwrap().to_string();
+    let app = app.restarted();
+    let held = to(Method::GET, &path).header("assent-subject", HOLDER).body(Body::empty()).unwrap();
+    assert_eq!(app.ask(held).await.body, receipt.body);
+}

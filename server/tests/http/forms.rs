@@ -1,0 +1,102 @@
+//! Pages and their forms: complete without script, safe to show, recorded once.
+
+use crate::app::{Answer, HOLDER, ORIGIN, TestApp, to};
+use axum::body::Body;
+use axum::http::{Method, StatusCode, header};
+
+const OURS: &str = "https://privacy.example.org";
+
+async fn post(app: &TestApp, path: &str, origin: &str, fields: &[(&str, &str)]) -> Answer {
+    let mut body = form_urlencoded::Serializer::new(String::new());
+    let notice = app.notice().to_hex();
+    body.append_pair("notice", &notice).append_pair("language", "en").extend_pairs(fields);
+    let cookie = format!("assent=v1.{HOLDER}.{}.1.", &notice[..16]);
+    let request = to(Method::POST, path)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::COOKIE, cookie)
+        .header(header::ORIGIN, origin);
+    app.ask(request.body(Body::from(body.finish())).unwrap()).await
+}
+
+const SAVE: [(&str, &str); 3] = [("act", "save"), ("surface", "choices-page"), ("key", "abc-on")];
+
+#[tokio::test]
+async fn a_press_is_recorded_once_and_leads_back() {
+    let app = TestApp::new().await;
+    let fields = [&SAVE[..], &[("choice.analytics", "yes")]].concat();
+    let answer = post(&app, "/v1/clinic/choices", OURS, &fields).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+    assert!(
+        answer
+            .header(header::LOCATION)
+            .starts_with("https://privacy.example.org/v1/clinic/choices?lang=en&done=")
+    );
+    let cookie = answer.header(header::SET_COOKIE);
+    assert!(cookie.contains(".analytics:y; Path=/"), "{cookie}");
+    let entries = app.entries();
+    post(&app, "/v1/clinic/choices", OURS, &fields).await;
+    assert_eq!(app.entries(), entries, "pressed twice, recorded once");
+
+    let path = answer.header(header::LOCATION).strip_prefix(OURS).unwrap();
+    let page = to(Method::GET, path).header(header::COOKIE, cookie.split(';').next().unwrap());
+    let page = app.ask(page.body(Body::empty()).unwrap()).await;
+    assert!(page.text().contains("role=\"status\""), "it says that it was recorded");
+    assert_eq!(
+        page.header(header::CONTENT_SECURITY_POLICY),
+        "default-src 'none'; style-src 'self'; form-action 'self' https://privacy.example.org https://www.example.org; \
+         base-uri 'none'; frame-ancestors 'none'"
+    );
+    assert_eq!(page.header(header::CACHE_CONTROL), "private, no-store");
+    assert_eq!(page.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+}
+
+#[tokio::test]
+async fn back_leads_to_declared_origins_only() {
+    let app = TestApp::new().await;
+    let with = |back| [&SAVE[..], &[("choice.analytics", "yes"), ("back", back)]].concat();
+    let answer = post(&app, "/v1/clinic/choices", ORIGIN, &with("https://www.example.org/page")).await;
+    assert_eq!(answer.header(header::LOCATION), "https://www.example.org/page");
+    let before = app.entries();
+    for back in
+        ["https://evil.example/", "https://www.example.org.evil.example/", "//evil.example", "javascript:0"]
+    {
+        let answer = post(&app, "/v1/clinic/choices", ORIGIN, &with(back)).await;
+        assert_eq!((answer.status, app.entries()), (StatusCode::FORBIDDEN, before), "{back}");
+    }
+}
+
+#[tokio::test]
+async fn forms_that_are_not_ours_record_nothing() {
+    let app = TestApp::new().await;
+    let before = app.entries();
+    let good = [&SAVE[..], &[("choice.analytics", "yes")]].concat();
+    post(&app, "/v1/clinic/choices", "https://evil.example", &good)
+        .await
+        .is_problem(403, "origin-not-declared");
+    for extra in [("choice.analytics", "no"), ("colour", "red"), ("key", "two"), ("choice.teleport", "yes")] {
+        let answer = post(&app, "/v1/clinic/choices", OURS, &[&good[..], &[extra]].concat()).await;
+        assert!(answer.status.is_client_error() && answer.text().contains("role=\"alert\""), "{extra:?}");
+    }
+    assert_eq!(app.entries(), before);
+}
+
+#[tokio::test]
+async fn signing_up_keeps_what_was_typed_when_it_is_wrong() {
+    let app = TestApp::new().await;
+    let fields = [("key", "k1"), ("wanted", "email-news"), ("email", "ann at home"), ("phone", "")];
+    let answer = post(&app, "/v1/clinic/alerts", OURS, &fields).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let html = answer.text();
+    assert!(
+        html.contains("value=\"ann at home\"") && html.contains("checked"),
+        "what was typed is still there"
+    );
+    let fields = [("key", "k1"), ("wanted", "email-news"), ("email", "ann@example.org"), ("phone", "")];
+    let answer = post(&app, "/v1/clinic/alerts", OURS, &fields).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+    let path = answer.header(header::LOCATION).strip_prefix(OURS).unwrap();
+    let cookie = answer.header(header::SET_COOKIE).split(';').next().unwrap();
+    let done =
+        app.ask(to(Method::GET, path).header(header::COOKIE, cookie).body(Body::empty()).unwrap()).await;
+    assert!(done.text().contains("role=\"status\"") && !done.text().contains("ann@example.org"));
+}

@@ -1,0 +1,15 @@
+//! The service as its callers see it: real store, real ledger, no socket. One module per promise.
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
+
+mod app;
+
+mod addresses;
+mod bad_requests;
+mod command_line;
+mod configuration;
+mod cors;
+mod decisions;
+mod embed;
+mod forms;
+mod openapi;
+mod staff;

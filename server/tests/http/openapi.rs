@@ -1,0 +1,84 @@
+//! The reference tells the truth: its addresses are the router's, and answers have the shapes it states.
+
+use crate::app::{HOLDER, TestApp, to};
+use axum::body::Body;
+use axum::http::Method;
+use serde_json::{Value, json};
+
+fn document() -> Value {
+    serde_json::to_value(server::http::openapi::document()).unwrap()
+}
+
+#[test]
+fn the_document_is_reviewed() {
+    let mut document = document();
+    document["info"]["version"] = json!("0.0.0");
+    insta::assert_json_snapshot!("openapi", document);
+}
+
+#[test]
+fn the_documents_addresses_are_the_routers() {
+    let source = include_str!("../../src/http/router.rs");
+    let routed = source.lines().filter_map(|line| line.split_once(".route(\"")?.1.split_once("\", "));
+    let mut routed: Vec<(String, usize)> = routed
+        .map(|(path, handlers)| {
+            (
+                path.replace("{*path}", "{path}"),
+                handlers.matches("get(").count()
+                    + handlers.matches("post(").count()
+                    + handlers.matches("put(").count(),
+            )
+        })
+        .collect();
+    let document = document();
+    let paths = document["paths"].as_object().unwrap();
+    let mut documented: Vec<(String, usize)> =
+        paths.iter().map(|(path, item)| (path.clone(), item.as_object().unwrap().len())).collect();
+    routed.sort();
+    documented.sort();
+    assert_eq!(routed, documented);
+}
+
+/// Fails unless `value` has the shape that the document gives `name`.
+#[track_caller]
+fn has_shape(document: &Value, name: &str, value: &Value) {
+    assert!(document["components"]["schemas"].get(name).is_some(), "no shape {name}");
+    let schema =
+        json!({ "$ref": format!("#/components/schemas/{name}"), "components": document["components"] });
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(value).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{name}: {errors:?}: {value}");
+}
+
+#[tokio::test]
+async fn answers_have_their_shapes() {
+    let (app, document) = (TestApp::new().await, document());
+    let body = app.decision(json!({ "analytics": "yes" }));
+    has_shape(&document, "DecisionRequest", &body);
+    has_shape(&document, "Receipt", &app.records(json!({ "analytics": "yes" })).await.json());
+    let state =
+        to(Method::GET, "/v1/clinic/state").header("assent-subject", HOLDER).body(Body::empty()).unwrap();
+    has_shape(&document, "StateResponse", &app.ask(state).await.json());
+    has_shape(&document, "Problem", &app.get("/nothing").await.json());
+    has_shape(&document, "Problem", &app.decides(&json!({}), "k").await.json());
+}
+
+#[test]
+fn the_wire_types_have_the_shapes_of_the_document() {
+    use assent_core::decision::{Choice, Standing};
+    use assent_core::notice::Channel;
+    use assent_core::wire::{MayRequest, MayResponse, SignUpRequest};
+    let (document, topic) = (document(), assent_core::ids::PurposeId::new("news").unwrap());
+    let address = "ann@example.org".to_string();
+    let question = MayRequest { channel: Channel::Email, address: address.clone(), topic };
+    has_shape(&document, "MayRequest", &json!(question));
+    let reason = Standing::Unconfirmed;
+    has_shape(
+        &document,
+        "MayResponse",
+        &json!(MayResponse { may: Choice::No, reason, receipt: Some("x".into()) }),
+    );
+    let (notice, language) = (assent_core::hash::Hash([0; 32]), "en".to_string());
+    let wish = SignUpRequest { notice, language, wanted: Vec::new(), email: Some(address), phone: None };
+    has_shape(&document, "SignUpRequest", &json!(wish));
+}

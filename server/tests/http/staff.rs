@@ -1,0 +1,87 @@
+//! Staff addresses: the token, "may we?", exports, publishing.
+
+use crate::app::{Answer, SITE, STAFF, TestApp, to};
+use assent_core::export_format::ExportVerifier;
+use axum::body::Body;
+use axum::http::{Method, StatusCode, header};
+use serde_json::json;
+
+async fn staff(app: &TestApp, method: Method, path: &str, kind: &str, body: String) -> Answer {
+    let request = to(method, path).header(header::AUTHORIZATION, format!("Bearer {STAFF}"));
+    app.ask(request.header(header::CONTENT_TYPE, kind).body(Body::from(body)).unwrap()).await
+}
+
+#[tokio::test]
+async fn without_the_token_nothing() {
+    let app = TestApp::new().await;
+    for (method, path) in [
+        (Method::GET, "/v1/clinic/export"),
+        (Method::POST, "/v1/clinic/may"),
+        (Method::PUT, "/v1/clinic/site-file"),
+    ] {
+        let answer = app.ask(to(method.clone(), path).body(Body::empty()).unwrap()).await;
+        answer.is_problem(401, "unauthorised");
+        let wrong = to(method, path).header(header::AUTHORIZATION, "Bearer guess-guess-guess-guess-guess");
+        app.ask(wrong.body(Body::empty()).unwrap()).await.is_problem(401, "unauthorised");
+    }
+}
+
+#[tokio::test]
+async fn may_we_is_no_until_confirmed() {
+    let app = TestApp::new().await;
+    let wish = json!({ "notice": app.notice(), "language": "en", "wanted": ["email-news"], "email": "Ann@Example.org" });
+    let request = to(Method::POST, "/v1/clinic/alerts")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ORIGIN, crate::app::ORIGIN)
+        .header("assent-subject", crate::app::HOLDER)
+        .header("idempotency-key", "k");
+    let answer = app.ask(request.body(Body::from(wish.to_string())).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    assert!(!answer.text().to_lowercase().contains("ann@"), "the record names it by hash only");
+    for (channel, address, reason) in [
+        ("email", "ann@example.org", "unconfirmed"),
+        ("email", "bob@example.org", "not-asked"),
+        ("text", "+44 7700 900123", "not-asked"),
+    ] {
+        let question = json!({ "channel": channel, "address": address, "topic": "news" }).to_string();
+        let answer = staff(&app, Method::POST, "/v1/clinic/may", "application/json", question).await.json();
+        assert_eq!((&answer["may"], &answer["reason"]), (&json!("no"), &json!(reason)), "{address}");
+    }
+}
+
+#[tokio::test]
+async fn exports_hold_and_filters_are_strict() {
+    let app = TestApp::new().await;
+    app.records(json!({ "analytics": "yes" })).await;
+    app.records(json!({ "surveys": "no" })).await;
+    let export = |query: &'static str| staff(&app, Method::GET, query, "text/plain", String::new());
+    let mut verifier = ExportVerifier::new(None);
+    let answer = export("/v1/clinic/export").await;
+    for line in answer.text().lines() {
+        verifier.line(line).unwrap();
+    }
+    assert_eq!(verifier.finish().unwrap().records, 2);
+    let csv = export("/v1/clinic/export?format=csv&purpose=surveys&from=2026-01-01").await;
+    assert_eq!(csv.text().lines().count(), 2, "{}", csv.text());
+    assert_eq!(export("/v1/clinic/export?format=csv&to=2026-01-01").await.text().lines().count(), 1);
+    for bad in ["format=pdf", "from=yesterday", "colour=red", "purpose=A"] {
+        let path: &'static str = Box::leak(format!("/v1/clinic/export?{bad}").into_boxed_str());
+        export(path).await.is_problem(400, "bad-query");
+    }
+}
+
+#[tokio::test]
+async fn a_site_is_published_while_it_runs() {
+    let app = TestApp::empty();
+    let put = |body: String| staff(&app, Method::PUT, "/v1/clinic/site-file", "application/toml", body);
+    app.get("/v1/clinic/choices").await.is_problem(404, "unknown-site");
+    put("id = 1".to_string()).await.is_problem(422, "bad-site-file");
+    put(SITE.replace("id = \"clinic\"", "id = \"other\"")).await.is_problem(422, "bad-site-file");
+    let unfair = put(SITE.replace("Counts which pages", "To improve your experience: pages")).await;
+    unfair.is_problem(422, "notice-refused");
+    assert!(unfair.text().contains("vague-purpose"), "each finding is named");
+    assert_eq!(put(SITE.to_string()).await.status, StatusCode::CREATED);
+    assert_eq!(put(SITE.to_string()).await.json()["changed"], false);
+    assert_eq!(app.get("/v1/clinic/choices").await.status, StatusCode::OK);
+    put(SITE.replace("https://privacy.", "https://consent.")).await.is_problem(422, "bad-site-file");
+}
