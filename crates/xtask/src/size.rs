@@ -1,0 +1,101 @@
+//! `cargo xtask size`: what a visitor downloads, in bytes, raw and as brotli, and whether it is within the budget. The
+//! embed is measured as served: the server renders it for each example site. Does not time anything.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::place::Place;
+use crate::web::{self, br, brotli, read};
+use crate::{build, run, say};
+
+/// The embed, as brotli: every visitor pays it.
+const EMBED_BUDGET: usize = 10_000;
+/// The widget with its glue, as brotli: paid by visitors who have a question to answer.
+const WIDGET_BUDGET: usize = 65_000;
+
+/// The languages the example sites speak; each visitor downloads one.
+const LANGUAGES: [&str; 2] = ["en", "cy"];
+
+/// The sites whose embed is measured.
+pub(crate) const EXAMPLES: [&str; 2] = ["health-provider", "community-charity"];
+
+/// Builds, measures and prints the table.
+///
+/// # Errors
+/// When a build fails or something is over its budget.
+pub(crate) fn run() -> Result<()> {
+    let place = Place::find()?;
+    let made = web::build(&place)?;
+    build::programs(&place, &["server"], false)?;
+
+    let mut rows = Vec::new();
+    for name in EXAMPLES {
+        for language in LANGUAGES {
+            let embed = embed(&place, name, language)?;
+            let sent = brotli(&embed)?.len();
+            rows.push(Row::new(format!("embed, {name}, {language}"), &embed, sent, Some(EMBED_BUDGET)));
+        }
+    }
+    let (widget, glue) = (read(&made.widget)?, read(&made.glue)?);
+    let (widget_sent, glue_sent) = (read(&br(&made.widget))?.len(), read(&br(&made.glue))?.len());
+    let loader = read(&made.loader)?;
+    rows.push(Row::new("  of it the loader", &loader, brotli(&loader)?.len(), None));
+    rows.push(Row::new("widget", &widget, widget_sent, None));
+    rows.push(Row::new("glue", &glue, glue_sent, None));
+    let together = Row {
+        what: "widget with glue".into(),
+        raw: widget.len() + glue.len(),
+        sent: widget_sent + glue_sent,
+        budget: Some(WIDGET_BUDGET),
+    };
+    rows.push(together);
+
+    println!("{:<34} {:>9} {:>9} {:>9}", "bytes", "raw", "brotli", "budget");
+    for row in &rows {
+        let budget = row.budget.map(say::bytes).unwrap_or_default();
+        let over = if row.over() { "  over" } else { "" };
+        println!(
+            "{:<34} {:>9} {:>9} {:>9}{over}",
+            row.what,
+            say::bytes(row.raw),
+            say::bytes(row.sent),
+            budget
+        );
+    }
+    let over: Vec<&str> = rows.iter().filter(|row| row.over()).map(|row| row.what.as_str()).collect();
+    if !over.is_empty() {
+        bail!("over budget: {}", over.join(", "));
+    }
+    Ok(())
+}
+
+/// The embed of an example site as the server would send it.
+fn embed(place: &Place, example: &str, language: &str) -> Result<Vec<u8>> {
+    let site = place.root.join("examples").join(example).join("site.toml");
+    let mut command = Command::new(place.binaries(false).join("assent"));
+    command
+        .args(["site", "embed"])
+        .arg(&site)
+        .args(["--lang", language])
+        .env("ASSENT_SERVER_WEB_DIR", place.web());
+    let text = run::output(&mut command).context("the server cannot render the embed of an example site")?;
+    Ok(text.into_bytes())
+}
+
+struct Row {
+    what: String,
+    raw: usize,
+    sent: usize,
+    budget: Option<usize>,
+}
+
+impl Row {
+    fn new(what: impl Into<String>, raw: &[u8], sent: usize, budget: Option<usize>) -> Self {
+        Self { what: what.into(), raw: raw.len(), sent, budget }
+    }
+
+    fn over(&self) -> bool {
+        self.budget.is_some_and(|budget| self.sent > budget)
+    }
+}
