@@ -1,0 +1,38 @@
+//! What the scenarios stand on: the built product started in a folder of its own, people with browsers, and the
+//! plain HTTP that programs and auditors speak.
+//!
+//! Nothing here knows how the product is made inside; it knows addresses, wire bodies and what is drawn on screen.
+
+mod browser;
+mod http;
+mod log;
+mod places;
+mod process;
+mod stack;
+mod visitor;
+
+pub(crate) use browser::{Browser, Looks};
+pub(crate) use http::{Api, Holder, key, receipt, record};
+pub(crate) use log::Log;
+pub(crate) use places::{screenshots, tests_folder};
+pub(crate) use stack::{CHARITY, CLINIC, Site, Stack, offline};
+pub(crate) use visitor::Visitor;
+
+use std::time::{Duration, Instant};
+
+/// Asks again and again until there is an answer, and fails with `what` when there is none in half a minute.
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited 30 seconds in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}
+
+/// [`until`] for something that is so or is not.
+pub(crate) async fn until_so(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    until(what, async || look().await.then_some(())).await;
+}

@@ -1,0 +1,251 @@
+//! The built product, started: Assent with an empty store, both example sites, and the third parties they talk to.
+//!
+//! Each test has its own, in a temporary folder and on free ports, so that tests can run side by side.
+
+use reqwest::Client;
+use serde_json::Value;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU16, Ordering};
+use tempfile::TempDir;
+
+use super::http::{self, Api};
+use super::process::Process;
+use super::{places, until_so};
+
+/// The health provider's site.
+pub(crate) const CLINIC: &str = "clinic";
+/// The charity's site.
+pub(crate) const CHARITY: &str = "charity";
+
+const STAFF_TOKEN: &str = "a-staff-token-for-tests-only";
+
+/// One example site: its addresses in this run.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    /// The site's own origin, as in `http://clinic.localhost:20001`.
+    pub(crate) origin: String,
+    /// Assent's address for it: `{public_url}/v1/{id}`.
+    pub(crate) api: String,
+}
+
+impl Site {
+    /// A page's whole address; the path starts with a slash.
+    pub(crate) fn page(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    /// The origin of `api`.
+    pub(crate) fn assent(&self) -> &str {
+        self.api.split("/v1/").next().unwrap_or_default()
+    }
+}
+
+/// Everything that runs for one test. Ends with it.
+pub(crate) struct Stack {
+    // Dropped in this order: programs before the folder they write to.
+    assent: Option<Process>,
+    sites: Process,
+    client: Client,
+    ports: Ports,
+    folder: TempDir,
+}
+
+#[derive(Clone, Copy)]
+struct Ports {
+    assent: u16,
+    clinic: u16,
+    charity: u16,
+    third_party: u16,
+}
+
+impl Stack {
+    /// Starts Assent, publishes both site files, and starts the example sites.
+    pub(crate) async fn starts() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ports = Ports {
+            assent: free_port(),
+            clinic: free_port(),
+            charity: free_port(),
+            third_party: free_port(),
+        };
+        write_config(folder.path(), ports.assent);
+        let sites = Process::start("example-sites", &mut example_sites(ports));
+        let mut stack = Self { assent: None, sites, client: http::client(), ports, folder };
+        stack.assent_starts().await;
+        for id in [CLINIC, CHARITY] {
+            let file = stack.site_file(id);
+            let path = stack.path(&format!("{id}.toml"));
+            std::fs::write(&path, file).unwrap();
+            stack.runs_well(&["site", "apply", path.to_str().unwrap()]);
+        }
+        stack
+            .sites
+            .says("that the third parties answer", |line| line.contains("third-party").then_some(()))
+            .await;
+        stack
+    }
+
+    /// Starts Assent and waits until it is ready. On the same port and the same data as before.
+    pub(crate) async fn assent_starts(&mut self) {
+        let mut command = self.command(&["serve"]);
+        self.assent = Some(Process::start("assent", &mut command));
+        let ready = format!("http://127.0.0.1:{}/readyz", self.ports.assent);
+        until_so("Assent to be ready", async || {
+            assert!(self.assent.as_mut().is_some_and(Process::runs), "assent serve ended: {}", self.said());
+            self.client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+    }
+
+    /// Ends Assent the hard way, as a power cut would.
+    pub(crate) fn assent_is_killed(&mut self) {
+        self.assent = None;
+    }
+
+    /// What Assent logged since it was started last.
+    pub(crate) fn said(&self) -> String {
+        self.assent.as_ref().map(Process::output).unwrap_or_default()
+    }
+
+    /// A site's HTTP addresses.
+    pub(crate) fn api(&self, id: &'static str) -> Api {
+        Api::new(self.client.clone(), STAFF_TOKEN, self.site(id))
+    }
+
+    /// A site's addresses.
+    pub(crate) fn site(&self, id: &'static str) -> Site {
+        let Ports { assent, clinic, charity, .. } = self.ports;
+        let port = if id == CLINIC { clinic } else { charity };
+        Site {
+            origin: format!("http://{id}.localhost:{port}"),
+            api: format!("http://privacy.{id}.localhost:{assent}/v1/{id}"),
+        }
+    }
+
+    /// Assent's own address without a site.
+    pub(crate) fn address(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.ports.assent)
+    }
+
+    /// The third parties' origin.
+    pub(crate) fn third_party(&self) -> String {
+        format!("http://collector.localhost:{}", self.ports.third_party)
+    }
+
+    /// What the third parties heard from pages of a site, oldest first: objects with `kind`, `path`, `cookies`,
+    /// `detail`. What people open by hand (privacy statements) is not in it.
+    pub(crate) async fn heard(&self, id: &str) -> Vec<Value> {
+        let answer = self.client.get(format!("{}/heard", self.third_party())).send().await.unwrap();
+        let list: Vec<Value> = answer.json().await.unwrap();
+        list.into_iter().filter(|entry| entry["site"] == id || entry["site"] == "").collect()
+    }
+
+    /// A file or folder in this test's own folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Assent's data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    /// Runs `assent` with the configuration of this test.
+    pub(crate) fn runs(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// The same; it must succeed. Gives what it printed.
+    pub(crate) fn runs_well(&self, arguments: &[&str]) -> String {
+        let output = self.runs(arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "assent {arguments:?} failed: {error}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The site file of an example with this run's addresses.
+    pub(crate) fn site_file(&self, id: &str) -> String {
+        let output = example_sites(self.ports).args(["site-file", id]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = alone(&places::assent(), self.folder.path());
+        command.args(arguments).arg("--config").arg(self.path("assent.toml"));
+        command
+    }
+}
+
+/// Runs `assent` as an auditor would who has nothing but the file: an empty folder, no configuration, no server.
+pub(crate) fn offline(arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    alone(&places::assent(), folder.path()).args(arguments).output().unwrap()
+}
+
+/// A command that takes nothing from this process's environment but the path to other programs.
+fn alone(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().current_dir(folder);
+    command.envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "LLVM_PROFILE_FILE"));
+    command
+}
+
+fn example_sites(ports: Ports) -> Command {
+    let mut command = Command::new(places::example_sites());
+    command.arg("--examples").arg(places::project().join("examples"));
+    for (flag, port) in [
+        ("--assent-port", ports.assent),
+        ("--health-port", ports.clinic),
+        ("--charity-port", ports.charity),
+        ("--third-party-port", ports.third_party),
+    ] {
+        command.arg(flag).arg(port.to_string());
+    }
+    command
+}
+
+fn write_config(folder: &Path, port: u16) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let secret = |name: &str, content: &str| {
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(folder.join(name)).unwrap();
+        std::io::Write::write_all(&mut { file }, content.as_bytes()).unwrap();
+    };
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).unwrap();
+    secret("assent.key", &assent_core::hash::base64_encode(&key));
+    secret("staff.token", STAFF_TOKEN);
+    let web = places::web();
+    let config = toml::toml! {
+        [server]
+        data_dir = "data"
+        [ledger]
+        key_file = "assent.key"
+        [staff]
+        token_file = "staff.token"
+        [log]
+        format = "json"
+    };
+    let mut config = config;
+    let server = config["server"].as_table_mut().unwrap();
+    server.insert("listen".into(), format!("127.0.0.1:{port}").into());
+    server.insert("web_dir".into(), web.to_str().unwrap().into());
+    std::fs::write(folder.join("assent.toml"), config.to_string()).unwrap();
+}
+
+/// A port nobody listens on, outside the range that outgoing connections are given. Tests that run side by side
+/// are other processes and begin at other numbers.
+pub(super) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = std::process::id().wrapping_mul(16) % 12_000;
+    loop {
+        let offset = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(20_000 + (begin + offset) % 12_000).expect("below 32000");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! A person with a browser, in verbs: opens, presses, follows, sees. And what a suspicious person would look at
+//! afterwards: cookies, storage, requests.
+//!
+//! The banner is found by its contract only: the host element, its open shadow root, `data-act` on what is pressed.
+
+use assent_core::choice_cookie::{COOKIE_NAME, ChoiceCookie};
+use assent_core::hash::base64_decode;
+use fantoccini::Locator;
+use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
+use serde_json::{Value, json};
+use std::sync::Mutex;
+
+use super::browser::{Browser, Looks, Session};
+use super::http::Holder;
+use super::{places, until, until_so};
+
+/// The banner's host element.
+const HOST: &str = "#assent-choices";
+
+/// A cookie the browser keeps, of whatever site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) domain: String,
+}
+
+/// A person with a browser of their own.
+pub(crate) struct Visitor {
+    session: Session,
+    /// Addresses asked for so far (Chromium).
+    asked: Mutex<Vec<String>>,
+}
+
+impl Visitor {
+    /// Someone with an empty browser.
+    pub(crate) async fn arrives(browser: Browser) -> Self {
+        Self::arrives_with(browser, Looks::default()).await
+    }
+
+    /// Someone whose empty browser is set up in a certain way.
+    pub(crate) async fn arrives_with(browser: Browser, looks: Looks) -> Self {
+        let visitor = Self { session: Session::starts(browser, looks).await, asked: Mutex::default() };
+        if browser == Browser::Chromium {
+            visitor.looks(looks).await;
+        }
+        visitor
+    }
+
+    /// Changes colours and size (Chromium).
+    pub(crate) async fn looks(&self, looks: Looks) {
+        let scheme = if looks.dark { "dark" } else { "light" };
+        // Pictures and measurements are of what stands still.
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.session.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+        let (width, height) = looks.size;
+        let phone = width < 600;
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone });
+        self.session.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// Which browser it is.
+    pub(crate) fn browser(&self) -> Browser {
+        self.session.browser
+    }
+
+    /// Switches script on pages off, or on again; pages opened from now on obey.
+    pub(crate) async fn allows_script(&self, allowed: bool) {
+        self.session.allows_script(allowed).await;
+    }
+
+    /// Opens an address and waits until it is loaded.
+    pub(crate) async fn opens(&self, address: &str) {
+        self.session.client.goto(address).await.unwrap();
+    }
+
+    /// Opens a page of a site and waits until the one tag has done its work there.
+    pub(crate) async fn visits(&self, address: &str) {
+        self.opens(address).await;
+        until_so("the embed to have run", async || self.runs("return !!window.assent").await == true).await;
+    }
+
+    /// The address of another page of the same site: the first link to one.
+    pub(crate) async fn finds_another_page(&self) -> String {
+        let script = "return [...document.links].map(link => link.href.split('#')[0])
+            .find(to => to.startsWith(location.origin + '/') && to != location.href.split('#')[0])";
+        self.runs(script).await.as_str().expect("the site has more than one page").to_string()
+    }
+
+    /// The page's address.
+    pub(crate) async fn address(&self) -> String {
+        self.session.client.current_url().await.unwrap().to_string()
+    }
+
+    /// Runs a script in the page and gives what it returns.
+    pub(crate) async fn runs(&self, script: &str) -> Value {
+        self.session.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// Runs a script that ends by calling its last argument.
+    pub(crate) async fn runs_to_its_end(&self, script: &str) -> Value {
+        self.session.client.execute_async(script, Vec::new()).await.unwrap()
+    }
+
+    /// Presses what carries `data-act="{act}"` in the banner, as soon as it can be pressed.
+    pub(crate) async fn presses(&self, act: &str) {
+        self.presses_in_banner(&format!("[data-act='{act}']")).await;
+    }
+
+    /// Presses something in the banner, as soon as it can be pressed.
+    pub(crate) async fn presses_in_banner(&self, css: &str) {
+        // What is drawn may be replaced while the widget takes over.
+        until(&format!("`{css}` in the banner to be pressed"), async || {
+            let element = self.in_banner(css).await?;
+            (element.is_displayed().await.ok()? && element.click().await.is_ok()).then_some(())
+        })
+        .await;
+    }
+
+    /// Presses something on the page, as soon as it can be pressed.
+    pub(crate) async fn presses_on_page(&self, css: &str) {
+        until(&format!("`{css}` to be pressed"), async || {
+            let element = self.session.client.find(Locator::Css(css)).await.ok()?;
+            element.click().await.ok()
+        })
+        .await;
+    }
+
+    /// Writes into a field of the page.
+    pub(crate) async fn writes(&self, css: &str, text: &str) {
+        let field = self.session.client.wait().for_element(Locator::Css(css)).await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Waits until something shows in the banner.
+    pub(crate) async fn sees_in_banner(&self, css: &str) {
+        until_so(&format!("`{css}` to show in the banner"), async || self.shows_in_banner(css).await).await;
+    }
+
+    /// Whether something shows in the banner now.
+    pub(crate) async fn shows_in_banner(&self, css: &str) -> bool {
+        match self.in_banner(css).await {
+            Some(element) => element.is_displayed().await.unwrap_or(false),
+            None => false,
+        }
+    }
+
+    /// Waits until the question is on the screen.
+    pub(crate) async fn is_asked(&self) {
+        self.sees_in_banner("[data-act='accept-all']").await;
+        self.sees_in_banner("[data-act='reject-all']").await;
+    }
+
+    /// Whether the question is on the screen now.
+    pub(crate) async fn is_being_asked(&self) -> bool {
+        self.shows_in_banner("[data-act='accept-all']").await
+            || self.shows_in_banner("[data-act='reject-all']").await
+    }
+
+    /// Waits until the widget's files have arrived.
+    pub(crate) async fn has_the_widget(&self) {
+        let script = "return performance.getEntriesByType('resource').filter(entry => entry.responseEnd
+            && /assent(_bg)?\\.(js|wasm)$/.test(entry.name)).length";
+        until_so("the widget's two files to arrive", async || self.runs(script).await == 2).await;
+    }
+
+    /// The whole text of the banner.
+    pub(crate) async fn banner_text(&self) -> String {
+        self.in_banner_script("root.innerText").await.as_str().unwrap_or_default().to_string()
+    }
+
+    /// The value of an expression in which `root` is the element that holds the banner.
+    pub(crate) async fn in_banner_script(&self, expression: &str) -> Value {
+        let root = format!("document.querySelector('{HOST}').shadowRoot.querySelector('#root')");
+        self.runs(&format!("const root = {root}; return {expression}")).await
+    }
+
+    /// The text of something on the page.
+    pub(crate) async fn reads(&self, css: &str) -> String {
+        loop {
+            let element = self.session.client.wait().for_element(Locator::Css(css)).await.unwrap();
+            match element.text().await {
+                // The page was replaced in between; the next one has it, or the wait above ends.
+                Err(error) if error.is_stale_element_reference() => {}
+                text => return text.unwrap(),
+            }
+        }
+    }
+
+    /// How many elements of the page match.
+    pub(crate) async fn counts(&self, css: &str) -> usize {
+        self.session.client.find_all(Locator::Css(css)).await.unwrap().len()
+    }
+
+    /// Every cookie in the browser, of every site (WebKit: those that the page's own site gets).
+    pub(crate) async fn cookies(&self) -> Vec<Kept> {
+        let list = match self.session.browser {
+            Browser::Chromium => {
+                self.session.devtools("Storage.getCookies", json!({})).await["cookies"].clone()
+            }
+            Browser::Firefox => {
+                self.session.command("moz/context", json!({ "context": "chrome" })).await;
+                let script = "return Services.cookies.cookies.map(c => ({ name: c.name, value: c.value, domain: c.host }))";
+                let list =
+                    self.session.command("execute/sync", json!({ "script": script, "args": [] })).await;
+                self.session.command("moz/context", json!({ "context": "content" })).await;
+                list
+            }
+            Browser::WebKit => {
+                let list = self.session.client.get_all_cookies().await.unwrap();
+                list.iter()
+                    .map(|cookie| json!({ "name": cookie.name(), "value": cookie.value(), "domain": cookie.domain() }))
+                    .collect()
+            }
+        };
+        let text = |cookie: &Value, name: &str| cookie[name].as_str().unwrap_or_default().to_string();
+        let list = list.as_array().expect("a list of cookies");
+        list.iter()
+            .map(|cookie| Kept {
+                name: text(cookie, "name"),
+                value: text(cookie, "value"),
+                domain: text(cookie, "domain"),
+            })
+            .collect()
+    }
+
+    /// Names of the cookies in the browser, without the one that keeps the choice.
+    pub(crate) async fn other_cookies(&self) -> Vec<String> {
+        self.cookies()
+            .await
+            .into_iter()
+            .map(|cookie| cookie.name)
+            .filter(|name| name != COOKIE_NAME)
+            .collect()
+    }
+
+    /// The cookie that keeps the choice; it must be well formed.
+    pub(crate) async fn choice(&self) -> Option<ChoiceCookie> {
+        let cookie = self.cookies().await.into_iter().find(|cookie| cookie.name == COOKIE_NAME)?;
+        Some(ChoiceCookie::parse(&cookie.value).unwrap_or_else(|| panic!("malformed: {}", cookie.value)))
+    }
+
+    /// The token in that cookie.
+    pub(crate) async fn holder(&self) -> Holder {
+        Holder(self.choice().await.expect("the choice is kept in a cookie").token)
+    }
+
+    /// Everything in the page's `localStorage` and `sessionStorage`.
+    pub(crate) async fn storage(&self) -> Value {
+        self.runs("return { ...localStorage, ...sessionStorage }").await
+    }
+
+    /// Waits until no decision waits in the browser to be sent.
+    pub(crate) async fn has_sent_everything(&self, site: &str) {
+        let script = format!("return JSON.parse(localStorage.getItem('assent.queue.{site}') ?? '[]').length");
+        until_so("every decision to be acknowledged", async || self.runs(&script).await == 0).await;
+    }
+
+    /// How many decisions wait in the browser to be sent.
+    pub(crate) async fn waiting(&self, site: &str) -> u64 {
+        let script = format!("return JSON.parse(localStorage.getItem('assent.queue.{site}') ?? '[]').length");
+        self.runs(&script).await.as_u64().expect("a number")
+    }
+
+    /// Every address asked for: in Chromium since the browser started, by whatever frame; in the others what the
+    /// page on screen asked for.
+    pub(crate) async fn requests(&self) -> Vec<String> {
+        match self.session.browser {
+            Browser::Chromium => {
+                let entries = self.session.command("se/log", json!({ "type": "performance" })).await;
+                let mut asked = self.asked.lock().unwrap();
+                asked.extend(entries.as_array().into_iter().flatten().filter_map(request));
+                asked.clone()
+            }
+            Browser::Firefox | Browser::WebKit => {
+                let script = "return [location.href, ...performance.getEntriesByType('resource').map(entry => entry.name)]";
+                let list = self.runs(script).await;
+                let list = list.as_array().expect("a list of addresses");
+                list.iter().filter_map(Value::as_str).map(String::from).collect()
+            }
+        }
+    }
+
+    /// Forgets the requests so far (Chromium).
+    pub(crate) async fn forgets_requests(&self) {
+        self.requests().await;
+        self.asked.lock().unwrap().clear();
+    }
+
+    /// What the browser complained about: blocked by policy, failed scripts (Chromium).
+    pub(crate) async fn complaints(&self) -> Vec<String> {
+        let entries = self.session.command("se/log", json!({ "type": "browser" })).await;
+        let entries = entries.as_array().into_iter().flatten();
+        entries.filter_map(|entry| entry["message"].as_str().map(String::from)).collect()
+    }
+
+    /// Takes a picture, when pictures are wanted (`ASSENT_SCREENSHOTS=1`).
+    pub(crate) async fn photographs(&self, name: &str) {
+        if std::env::var_os("ASSENT_SCREENSHOTS").is_some_and(|value| value != "0") {
+            self.takes_picture(&format!("{name}-{:?}", self.browser()).to_lowercase()).await;
+        }
+    }
+
+    /// Takes a picture.
+    pub(crate) async fn takes_picture(&self, name: &str) {
+        keep(name, &self.session.client.screenshot().await.unwrap());
+    }
+
+    /// Takes a picture of the whole page, however long (Chromium).
+    pub(crate) async fn takes_long_picture(&self, name: &str) {
+        let size = self.session.devtools("Page.getLayoutMetrics", json!({})).await["cssContentSize"].clone();
+        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        let params = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+        let picture = self.session.devtools("Page.captureScreenshot", params).await;
+        keep(name, &base64_decode(picture["data"].as_str().unwrap()).unwrap());
+    }
+
+    async fn in_banner(&self, css: &str) -> Option<Element> {
+        let found: Result<Element, CmdError> = async {
+            let host = self.session.client.find(Locator::Css(HOST)).await?;
+            host.shadow_root().await?.find(Locator::Css(css)).await
+        }
+        .await;
+        found.ok()
+    }
+}
+
+/// The address in a log entry about a request that left the page.
+fn request(entry: &Value) -> Option<String> {
+    let message: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
+    let message = &message["message"];
+    if message["method"] != "Network.requestWillBeSent" {
+        return None;
+    }
+    let address = message["params"]["request"]["url"].as_str()?;
+    address.starts_with("http").then(|| address.to_string())
+}
+
+fn keep(name: &str, picture: &[u8]) {
+    let folder = places::screenshots();
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
+}

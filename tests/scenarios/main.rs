@@ -1,0 +1,30 @@
+//! Black-box tests of the built product: what a visitor, a staff member and an auditor would see.
+//!
+//! Each scenario of the main job is a module, numbered as in the list people agreed on; what is not numbered guards
+//! promises beside it. The binaries, the web files and the browsers are real; only the folder and the ports are the
+//! test's own. What runs and where it is found: [`harness`].
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests say what they expect by unwrapping, and print why they fail"
+)]
+
+mod harness;
+
+mod s01_nothing_before_a_choice;
+mod s02_decline;
+mod s03_preferences;
+mod s04_choices_page;
+mod s05_receipt;
+mod s06_sign_up;
+mod s07_export;
+mod s08_crash;
+mod s09_bad_requests;
+mod s10_no_wasm;
+mod s11_server_stopped;
+
+mod axe;
+mod fair_asking;
+mod screenshots;
+mod vectors;
+mod withdrawal;

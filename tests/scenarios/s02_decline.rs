@@ -1,0 +1,70 @@
+//! Scenario 2: declining is one press, is obeyed, and is remembered without a further question.
+
+use crate::harness::{Browser, CHARITY, CLINIC, Log, Stack, Visitor};
+use assent_core::decision::{Act, Decision, Standing};
+use assent_core::record::Surface;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_no_is_one_press_and_is_not_asked_again_in_chromium() {
+    a_no_is_one_press_and_is_not_asked_again(CLINIC, Browser::Chromium).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_no_is_one_press_and_is_not_asked_again_at_the_charity() {
+    a_no_is_one_press_and_is_not_asked_again(CHARITY, Browser::Chromium).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_no_is_one_press_and_is_not_asked_again_in_firefox() {
+    a_no_is_one_press_and_is_not_asked_again(CLINIC, Browser::Firefox).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs WebKitGTK and a virtual screen"]
+async fn a_no_is_one_press_and_is_not_asked_again_in_webkit() {
+    a_no_is_one_press_and_is_not_asked_again(CLINIC, Browser::WebKit).await;
+}
+
+async fn a_no_is_one_press_and_is_not_asked_again(id: &'static str, browser: Browser) {
+    let stack = Stack::starts().await;
+    let (site, api) = (stack.site(id), stack.api(id));
+    let before = Log(&api).size().await;
+    let visitor = Visitor::arrives(browser).await;
+
+    visitor.visits(&site.page("/")).await;
+    visitor.is_asked().await;
+    visitor.presses("reject-all").await;
+    assert!(!visitor.is_being_asked().await, "the question goes with the press");
+    visitor.sees_in_banner("[data-state='recorded']").await;
+    visitor.photographs(&format!("{id}-declined")).await;
+
+    visitor.forgets_requests().await;
+    let other = visitor.finds_another_page().await;
+    visitor.visits(&other).await;
+    assert!(!visitor.is_being_asked().await, "not asked again on {other}");
+    visitor.has_sent_everything(id).await;
+    let requests = visitor.requests().await;
+    let widget: Vec<_> = requests.iter().filter(|address| address.contains("/v1/assets/")).collect();
+    assert!(widget.is_empty(), "who has decided loads no widget: {widget:?}");
+    assert_eq!(stack.heard(id).await.len(), 0, "nobody else heard of the visit");
+    assert_eq!(visitor.other_cookies().await.len(), 0, "no cookie but the choice");
+
+    let holder = visitor.holder().await;
+    assert_eq!(Log(&api).size().await, before + 1, "one record");
+    let state = api.state(&holder).await;
+    assert_eq!(state.receipts.len(), 1, "one receipt");
+    assert!(state.purposes.values().all(|standing| match standing {
+        Standing::Refused => true,
+        // What is asked on the alert form was not asked here.
+        Standing::NotAsked => true,
+        _ => false,
+    }));
+    let [record] = &api.history(&holder).await[..] else { panic!("one record") };
+    assert_eq!((record.act, record.surface), (Act::RejectAll, Surface::FirstLayer));
+    assert!(
+        record.decisions.values().all(|decision| *decision == Decision::Refused),
+        "{:?}",
+        record.decisions
+    );
+    assert_eq!(record.origin.as_deref(), Some(site.origin.as_str()), "the origin, never a path");
+}

@@ -1,0 +1,102 @@
+//! Scenario 4: the choices page takes an agreement back in one press, with script and without; the next page view obeys.
+
+use crate::harness::{Browser, CLINIC, Stack, Visitor, until_so};
+use assent_core::decision::{Act, Decision};
+use assent_core::record::Surface;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_press_takes_it_back_in_chromium() {
+    one_press_takes_it_back(Browser::Chromium, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_press_takes_it_back_without_script_in_chromium() {
+    one_press_takes_it_back(Browser::Chromium, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_press_takes_it_back_in_firefox() {
+    one_press_takes_it_back(Browser::Firefox, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_press_takes_it_back_without_script_in_firefox() {
+    one_press_takes_it_back(Browser::Firefox, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs WebKitGTK and a virtual screen"]
+async fn one_press_takes_it_back_in_webkit() {
+    one_press_takes_it_back(Browser::WebKit, true).await;
+}
+
+async fn one_press_takes_it_back(browser: Browser, script: bool) {
+    let stack = Stack::starts().await;
+    let (site, api) = (stack.site(CLINIC), stack.api(CLINIC));
+    let visitor = Visitor::arrives(browser).await;
+    let tag_runs =
+        async || stack.heard(CLINIC).await.iter().filter(|heard| heard["detail"] == "wayfinder").count();
+    let counters = async || {
+        let cookies = visitor.other_cookies().await;
+        cookies.into_iter().filter(|name| name.starts_with("_sp_")).collect::<Vec<_>>()
+    };
+
+    visitor.visits(&site.page("/")).await;
+    visitor.presses("accept-all").await;
+    visitor.has_sent_everything(CLINIC).await;
+    until_so("the tag's cookies to be set", async || !counters().await.is_empty()).await;
+    assert_eq!(tag_runs().await, 1);
+
+    visitor.allows_script(script).await;
+    visitor.opens(&format!("{}/choices", site.api)).await;
+    visitor.photographs("choices-granted").await;
+    visitor.presses_on_page("[aria-labelledby='purpose-analytics'] form button").await;
+    until_so("the page to say that it is taken back", async || {
+        visitor
+            .reads("[aria-labelledby='purpose-analytics'] .state")
+            .await
+            .contains("took your agreement back")
+    })
+    .await;
+    visitor.photographs("choices-withdrawn").await;
+    let history = visitor.reads("section[aria-labelledby='history']").await;
+    assert!(history.contains("you agreed") && history.contains("took your agreement back"), "{history}");
+
+    visitor.allows_script(true).await;
+    visitor.visits(&site.page("/")).await;
+    assert!(!visitor.is_being_asked().await, "the answer is known");
+    until_so("the tag's cookies to be gone", async || counters().await.is_empty()).await;
+    assert_eq!(tag_runs().await, 1, "the tag did not run again");
+    assert_eq!(visitor.runs("return window.assent.state().allowed.analytics").await, false);
+    assert_eq!(
+        visitor.runs("return window.assent.state().allowed.embeds").await,
+        true,
+        "nothing else changed"
+    );
+
+    let records = api.history(&visitor.holder().await).await;
+    let [grant, withdrawal] = &records[..] else { panic!("two records, not {}", records.len()) };
+    assert_eq!(grant.decisions["analytics"], Decision::Given);
+    assert_eq!(withdrawal.decisions.len(), 1, "only what was pressed");
+    assert_eq!(withdrawal.decisions["analytics"], Decision::Withdrawn);
+    assert_eq!((withdrawal.act, withdrawal.surface), (Act::Save, Surface::ChoicesPage));
+    assert_eq!(withdrawal.previous.as_ref(), Some(&grant.id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_choice_can_be_made_without_script() {
+    let stack = Stack::starts().await;
+    let (site, api) = (stack.site(CLINIC), stack.api(CLINIC));
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.allows_script(false).await;
+    visitor.opens(&format!("{}/choices", site.api)).await;
+    visitor.presses_on_page("section.all form:has([value='accept-all']) button").await;
+    until_so("the page to say that it is kept", async || visitor.choice().await.is_some()).await;
+    let [record] = &api.history(&visitor.holder().await).await[..] else { panic!("one record") };
+    assert_eq!((record.act, record.surface), (Act::AcceptAll, Surface::ChoicesPage));
+    visitor.allows_script(true).await;
+    visitor.visits(&site.page("/")).await;
+    assert!(!visitor.is_being_asked().await, "the site sees the same choice");
+    until_so("the tag to run", async || stack.heard(CLINIC).await.iter().any(|heard| heard["kind"] == "hit"))
+        .await;
+}
