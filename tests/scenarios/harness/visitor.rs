@@ -132,8 +132,11 @@ impl Visitor {
 
     /// Writes into a field of the page.
     pub(crate) async fn writes(&self, css: &str, text: &str) {
-        let field = self.session.client.wait().for_element(Locator::Css(css)).await.unwrap();
-        field.send_keys(text).await.unwrap();
+        until(&format!("`{css}` to be written into"), async || {
+            let field = self.session.client.find(Locator::Css(css)).await.ok()?;
+            field.send_keys(text).await.ok()
+        })
+        .await;
     }
 
     /// Waits until something shows in the banner.
@@ -179,16 +182,14 @@ impl Visitor {
         self.runs(&format!("const root = {root}; return {expression}")).await
     }
 
-    /// The text of something on the page.
+    /// The text of something on the page, as soon as it is there. A page that is replaced meanwhile is no error, and
+    /// each driver says so in words of its own.
     pub(crate) async fn reads(&self, css: &str) -> String {
-        loop {
-            let element = self.session.client.wait().for_element(Locator::Css(css)).await.unwrap();
-            match element.text().await {
-                // The page was replaced in between; the next one has it, or the wait above ends.
-                Err(error) if error.is_stale_element_reference() => {}
-                text => return text.unwrap(),
-            }
-        }
+        until(&format!("`{css}` to be read"), async || {
+            let element = self.session.client.find(Locator::Css(css)).await.ok()?;
+            element.text().await.ok()
+        })
+        .await
     }
 
     /// How many elements of the page match.
