@@ -27,7 +27,6 @@ async fn the_charity_holds_everything_back_until_a_yes_in_firefox() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs WebKitGTK and a virtual screen"]
 async fn the_clinic_holds_everything_back_until_a_yes_in_webkit() {
     everything_is_held_back_until_a_yes(CLINIC, Browser::WebKit).await;
 }

@@ -20,7 +20,6 @@ async fn a_no_is_one_press_and_is_not_asked_again_in_firefox() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs WebKitGTK and a virtual screen"]
 async fn a_no_is_one_press_and_is_not_asked_again_in_webkit() {
     a_no_is_one_press_and_is_not_asked_again(CLINIC, Browser::WebKit).await;
 }

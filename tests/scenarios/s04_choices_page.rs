@@ -25,7 +25,6 @@ async fn one_press_takes_it_back_without_script_in_firefox() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs WebKitGTK and a virtual screen"]
 async fn one_press_takes_it_back_in_webkit() {
     one_press_takes_it_back(Browser::WebKit, true).await;
 }

@@ -14,7 +14,6 @@ async fn the_page_obeys_and_the_record_arrives_later_in_firefox() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs WebKitGTK and a virtual screen"]
 async fn the_page_obeys_and_the_record_arrives_later_in_webkit() {
     the_page_obeys_and_the_record_arrives_later(Browser::WebKit).await;
 }

@@ -78,7 +78,7 @@ fn lint(checks: &mut Checks) {
 fn unit(checks: &mut Checks) {
     checks.check("unit tests", |place| {
         apt::wish("strace", "watching that the store flushes to disk");
-        nextest(place, &["--workspace", "--exclude", "tests"], |_| Ok(()))
+        nextest(place, &["--workspace", "--exclude", "tests"], None, |_| Ok(()))
     });
     checks.check("loader tests", |place| {
         let mut command = std::process::Command::new("node");
@@ -116,22 +116,25 @@ fn bare(_: &Place) -> Result<()> {
 
 fn browser(place: &Place) -> Result<()> {
     say::headline("Browsers");
-    let bin = browsers::find_or_install(place)?;
+    let browsers = browsers::find_or_install(place)?;
     web::build(place)?;
     for folder in ["examples/server", "tests"] {
         npm::install_in(place, &place.root.join(folder))?;
     }
     build::programs(place, &["server", "example-sites"], false)?;
-    nextest(place, &["--package", "tests"], |command| {
-        command.env("PATH", run::path_with(&bin)?);
+    let skip = (!browsers.webkit).then_some("webkit");
+    nextest(place, &["--package", "tests"], skip, |command| {
+        command.env("PATH", run::path_with(&browsers.bin)?);
         Ok(())
     })
 }
 
-/// Runs tests by nextest, which gives each its own process and time limit; by cargo when it cannot be had.
+/// Runs tests by nextest, which gives each its own process and time limit; by cargo when it cannot be had. Tests whose
+/// names contain `skip` are left out.
 fn nextest(
     place: &Place,
     packages: &[&str],
+    skip: Option<&str>,
     prepare: impl FnOnce(&mut std::process::Command) -> Result<()>,
 ) -> Result<()> {
     let mut command = place::cargo();
@@ -147,7 +150,11 @@ fn nextest(
         }
     }
     prepare(&mut command)?;
-    run::loud(command.args(packages).args(build::locked()))
+    command.args(packages).args(build::locked());
+    if let Some(skip) = skip {
+        command.args(["--", "--skip", skip]);
+    }
+    run::loud(&mut command)
 }
 
 struct Checks {

@@ -1,6 +1,6 @@
 //! The browsers that black-box tests drive, and the drivers that drive them: Chromium with chromedriver, Firefox with
-//! geckodriver. The machine's own are taken; missing ones come from Debian's packages (geckodriver from crates.io).
-//! Starts none of them.
+//! geckodriver, WebKitGTK with its own driver on a virtual screen. The machine's own are taken; missing ones come from
+//! Debian's packages (geckodriver from crates.io). Starts none of them.
 
 use std::path::PathBuf;
 
@@ -17,17 +17,39 @@ const NEEDED: [(&[&str], &str); 3] = [
     (&["firefox-esr", "firefox"], "firefox-esr"),
 ];
 
-/// Makes sure that all of them are there and returns the folder to put on the path for those that xtask installed.
+/// The engine that Safari has, and the screen its browser needs. Only Debian's kind of machine has these.
+const WEBKIT: [(&str, &str); 3] =
+    [("WebKitWebDriver", "webkit2gtk-driver"), ("xvfb-run", "xvfb"), ("xauth", "xauth")];
+
+/// What the browser tests can count on.
+#[derive(Debug, Clone)]
+pub(crate) struct Browsers {
+    /// The folder to put on the path for drivers that xtask installed.
+    pub(crate) bin: PathBuf,
+    /// Whether WebKit can be driven too.
+    pub(crate) webkit: bool,
+}
+
+/// Makes sure that Chromium and Firefox are there, and WebKit where apt has it.
 ///
 /// # Errors
 /// When one is missing and cannot be installed; the message has the command that installs it.
-pub(crate) fn find_or_install(place: &Place) -> Result<PathBuf> {
-    let mut missing = Vec::new();
+pub(crate) fn find_or_install(place: &Place) -> Result<Browsers> {
+    let mut missing: Vec<&str> = Vec::new();
     for (names, package) in NEEDED {
         match names.iter().find_map(|name| run::which(name)) {
             Some(program) => say::found(program.display()),
             None => missing.push(package),
         }
+    }
+    let (have, lack): (Vec<(&str, &str)>, Vec<_>) =
+        WEBKIT.into_iter().partition(|(program, _)| run::which(program).is_some());
+    have.iter().for_each(|(program, _)| say::found(program));
+    let webkit = lack.is_empty() || apt::here();
+    if webkit {
+        missing.extend(lack.into_iter().map(|(_, package)| package));
+    } else {
+        say::note("no WebKitGTK on this kind of machine, so scenarios run in Chromium and Firefox only");
     }
     if !missing.is_empty() {
         if !apt::here() {
@@ -45,5 +67,5 @@ pub(crate) fn find_or_install(place: &Place) -> Result<PathBuf> {
         wheels::cargo_install(place, "geckodriver")?;
         step.done("installed");
     }
-    Ok(bin)
+    Ok(Browsers { bin, webkit })
 }
