@@ -2,12 +2,12 @@
 //!
 //! Lines come in this order (`FORMAT.md` has every field): a header with the signed checkpoint;
 //! for each tile of 256 leaves that the range touches, the tile's leaf hashes and their path to the
-//! root, then one line for each entry of the range in it, opened or withheld; a footer that counts
-//! them. So every entry is either shown and proven, or accounted for. The verifier holds one tile at
-//! a time.
+//! root, then one line for each entry of the range in it: opened, withheld, or gone; a footer that
+//! counts them. So every entry is either shown and proven, or accounted for: what was erased or purged
+//! is told in leaves of its own ([`accounting`](crate::accounting)). The verifier holds one tile at a time.
 //!
 //! It proves that what is shown is what was logged and that nothing in the range was left out
-//! silently. It does not judge why an entry was withheld or what a record means.
+//! silently. It does not judge why an entry was withheld or erased, or what a record means.
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
@@ -16,6 +16,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::accounting::GoneLine;
+use crate::accounting::{AccountFault, Accounts};
 use crate::checkpoint::{Checkpoint, CheckpointVerifyError, SignedCheckpoint};
 use crate::commitment::{Leaf, Salt};
 use crate::hash::{Hash, base64_decode, base64_encode};
@@ -47,8 +49,16 @@ pub enum Line {
     Record(RecordLine),
     /// An entry opened: a published notice (leaf type 0x02).
     Notice(NoticeLine),
+    /// An entry opened: a change of key or policy (leaf type 0x05).
+    Change(NoticeLine),
+    /// An entry opened: what was erased (leaf type 0x03).
+    Erasures(SummaryLine),
+    /// An entry opened: what was purged (leaf type 0x04).
+    Purge(SummaryLine),
     /// An entry that is there but not opened.
     Withheld(WithheldLine),
+    /// An entry whose record is gone.
+    Gone(GoneLine),
     /// The last line.
     Footer(FooterLine),
 }
@@ -101,7 +111,7 @@ pub struct RecordLine {
     pub covered_by: u64,
 }
 
-/// An opened notice.
+/// An opened public document: a notice or a change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeLine {
@@ -109,6 +119,18 @@ pub struct NoticeLine {
     pub index: u64,
     /// The document's exact bytes.
     pub document: String,
+}
+
+/// An opened summary of what went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SummaryLine {
+    /// Number of the entry.
+    pub index: u64,
+    /// The document's exact bytes ([`accounting`](crate::accounting)).
+    pub document: String,
+    /// Base64 of the 64 salt bytes.
+    pub salt: String,
 }
 
 /// An entry that is not opened, and why.
@@ -122,7 +144,7 @@ pub struct WithheldLine {
 }
 
 /// How many lines of each kind there were.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FooterLine {
     /// Opened events.
@@ -131,6 +153,35 @@ pub struct FooterLine {
     pub notices: u64,
     /// Entries withheld.
     pub withheld: u64,
+    /// Opened changes of key or policy.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub changes: u64,
+    /// Opened summaries, of erasures and of purges.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub summaries: u64,
+    /// Entries whose records are gone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gone: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl FooterLine {
+    /// Counts one more entry line; other lines are none.
+    pub fn count(&mut self, line: &Line) {
+        match line {
+            Line::Record(_) => self.records += 1,
+            Line::Notice(_) => self.notices += 1,
+            Line::Withheld(_) => self.withheld += 1,
+            Line::Change(_) => self.changes += 1,
+            Line::Erasures(_) | Line::Purge(_) => self.summaries += 1,
+            Line::Gone(_) => self.gone += 1,
+            Line::Header(_) | Line::Tile(_) | Line::Footer(_) => {}
+        }
+    }
 }
 
 impl fmt::Debug for RecordLine {
@@ -323,6 +374,12 @@ pub enum ExportFaultReason {
     /// The document does not give the logged leaf.
     #[error("the notice was changed: it does not give what was logged")]
     NoticeChanged,
+    /// The document, or its salt, does not give the logged leaf.
+    #[error("the document or its salt was changed: they do not give what was logged")]
+    DocumentChanged,
+    /// What a summary tells and what is shown do not agree.
+    #[error("the accounts do not add up")]
+    AccountsWrong(#[source] AccountFault),
     /// No tree of that size both covers the entry and is part of the exported one.
     #[error("a tree of {covered_by} entries cannot be the first under this checkpoint to cover the entry")]
     CoveredByWrong {
@@ -331,7 +388,7 @@ pub enum ExportFaultReason {
     },
     /// The reason is not a short code, or there are too many different ones.
     #[error(
-        "the reason for withholding is not a short code of lowercase letters, digits and hyphens, or there are more than {MAX_REASONS} different ones"
+        "the reason why it is not shown is not a short code of lowercase letters, digits and hyphens, or there are more than {MAX_REASONS} different ones"
     )]
     ReasonMalformed,
     /// The export ends without its footer: it was cut off.
@@ -340,7 +397,7 @@ pub enum ExportFaultReason {
     /// The footer counts other lines than there were.
     #[error("the footer counts {stated} {what}, but there are {counted}")]
     CountWrong {
-        /// `records`, `notices` or `withheld`.
+        /// `records`, `notices`, `withheld`, `changes`, `summaries` or `gone`.
         what: &'static str,
         /// Number in the footer.
         stated: u64,
@@ -383,6 +440,8 @@ impl ExportFaultReason {
             R::SaltMalformed => "salt-malformed",
             R::RecordChanged => "record-changed",
             R::NoticeChanged => "notice-changed",
+            R::DocumentChanged => "document-changed",
+            R::AccountsWrong(_) => "accounts-wrong",
             R::CoveredByWrong { .. } => "covered-by-wrong",
             R::ReasonMalformed => "reason-malformed",
             R::FooterMissing => "footer-missing",
@@ -416,6 +475,16 @@ pub struct ExportSummary {
     pub withheld: u64,
     /// Entries withheld, by reason.
     pub withheld_by_reason: BTreeMap<String, u64>,
+    /// Changes of key or policy opened and proven.
+    pub changes: u64,
+    /// Summaries of erasures and purges opened and proven.
+    pub summaries: u64,
+    /// Entries whose records are gone.
+    pub gone: u64,
+    /// Entries whose records are gone, by reason.
+    pub gone_by_reason: BTreeMap<String, u64>,
+    /// Erased entries that no summary of the export tells of: it lies beyond the range, or is to come.
+    pub untold: u64,
 }
 
 /// Checks an export line by line. After a fault it answers the same fault for ever.
@@ -430,6 +499,7 @@ pub struct ExportVerifier {
     next: u64,
     /// Leaf hashes of the tile that holds entry `next`, once its line was seen.
     tile: Vec<Hash>,
+    accounts: Accounts,
     fault: Option<ExportFault>,
 }
 
@@ -450,7 +520,7 @@ enum Stage {
 impl ExportVerifier {
     /// A verifier. Without a trusted key the export is checked against the key in its own header,
     /// which anyone can make; [`ExportSummary::trust`] tells them apart.
-    pub const fn new(trusted: Option<VerifierKey>) -> Self {
+    pub fn new(trusted: Option<VerifierKey>) -> Self {
         ExportVerifier {
             trusted,
             line: 0,
@@ -458,6 +528,7 @@ impl ExportVerifier {
             summary: None,
             next: 0,
             tile: Vec::new(),
+            accounts: Accounts::default(),
             fault: None,
         }
     }
@@ -487,7 +558,16 @@ impl ExportVerifier {
         }
         self.line += 1;
         match (self.stage, self.summary) {
-            (Stage::Done, Some(summary)) => Ok(summary),
+            (Stage::Done, Some(mut summary)) => {
+                let whole = summary.end == summary.checkpoint.checkpoint().size;
+                let untold = self.accounts.finish(whole);
+                summary.untold = untold.map_err(|fault| ExportFault {
+                    line: self.line - 1,
+                    index: None,
+                    reason: ExportFaultReason::AccountsWrong(fault),
+                })?;
+                Ok(summary)
+            }
             (Stage::Header, _) | (_, None) => {
                 Err(ExportFault { line: self.line, index: None, reason: ExportFaultReason::HeaderMissing })
             }
@@ -539,6 +619,7 @@ impl ExportVerifier {
             };
             let summary = self.header(header).map_err(|reason| self.fault(None, reason))?;
             self.next = summary.first;
+            self.accounts = Accounts::new(summary.first);
             self.stage = if summary.first < summary.end { Stage::Tile } else { Stage::Footer };
             self.summary = Some(summary);
             return Ok(Some(line));
@@ -567,9 +648,10 @@ impl ExportVerifier {
                 self.stage = Stage::Done;
                 Ok(true)
             }
-            Line::Record(RecordLine { index, .. })
-            | Line::Notice(NoticeLine { index, .. })
-            | Line::Withheld(WithheldLine { index, .. }) => self.entry(line, *index, summary),
+            entry => match entry.index() {
+                Some(index) => self.entry(line, index, summary),
+                None => Ok(false),
+            },
         }
     }
 
@@ -614,6 +696,11 @@ impl ExportVerifier {
             notices: 0,
             withheld: 0,
             withheld_by_reason: BTreeMap::new(),
+            changes: 0,
+            summaries: 0,
+            gone: 0,
+            gone_by_reason: BTreeMap::new(),
+            untold: 0,
         })
     }
 
@@ -664,33 +751,76 @@ impl ExportVerifier {
     }
 
     /// Checks an entry's content against its leaf hash and counts it.
-    fn open(&self, line: &Line, index: u64, summary: &mut ExportSummary) -> Result<(), ExportFaultReason> {
+    fn open(
+        &mut self,
+        line: &Line,
+        index: u64,
+        summary: &mut ExportSummary,
+    ) -> Result<(), ExportFaultReason> {
         use ExportFaultReason as R;
         let head = summary.checkpoint.checkpoint();
-        let (leaf, changed, count) = match line {
+        let origin = head.origin.as_str();
+        let salted = |line: &SummaryLine| Salt::from_base64(&line.salt).map_err(|_| R::SaltMalformed);
+        let (leaf, changed) = match line {
             Line::Record(line) => {
                 let covered_by = line.covered_by;
                 if covered_by <= index || covered_by > head.size {
                     return Err(R::CoveredByWrong { covered_by });
                 }
                 let salt = Salt::from_base64(&line.salt).map_err(|_| R::SaltMalformed)?;
-                let leaf = Leaf::event(&head.origin, line.record.as_bytes(), &salt);
-                (leaf, R::RecordChanged, &mut summary.records)
+                (Leaf::event(origin, line.record.as_bytes(), &salt), R::RecordChanged)
             }
-            Line::Notice(line) => {
-                (Leaf::notice(line.document.as_bytes()), R::NoticeChanged, &mut summary.notices)
+            Line::Notice(line) => (Leaf::notice(line.document.as_bytes()), R::NoticeChanged),
+            Line::Change(line) => (Leaf::change(line.document.as_bytes()), R::DocumentChanged),
+            Line::Erasures(line) => {
+                let salt = salted(line)?;
+                (Leaf::erasure_summary(origin, line.document.as_bytes(), &salt), R::DocumentChanged)
             }
-            Line::Withheld(line) => return withhold(&line.reason, summary),
+            Line::Purge(line) => {
+                let salt = salted(line)?;
+                (Leaf::purge_summary(origin, line.document.as_bytes(), &salt), R::DocumentChanged)
+            }
+            Line::Withheld(line) => {
+                reason(&line.reason, &mut summary.withheld_by_reason)?;
+                summary.withheld += 1;
+                return Ok(());
+            }
+            Line::Gone(line) => {
+                reason(&line.reason, &mut summary.gone_by_reason)?;
+                summary.gone += 1;
+                self.accounts.gone(line);
+                return Ok(());
+            }
             Line::Header(_) | Line::Tile(_) | Line::Footer(_) => return Ok(()),
         };
-        let leaf = leaf.hash();
+        self.in_tile(index, &leaf.hash(), changed)?;
+        match line {
+            Line::Record(_) => summary.records += 1,
+            Line::Notice(_) => summary.notices += 1,
+            Line::Change(_) => summary.changes += 1,
+            Line::Erasures(line) => {
+                summary.summaries += 1;
+                self.accounts.erasures(index, line.document.as_bytes()).map_err(R::AccountsWrong)?;
+            }
+            Line::Purge(line) => {
+                summary.summaries += 1;
+                self.accounts.purge(line.document.as_bytes()).map_err(R::AccountsWrong)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether the leaf is the one in the entry's place.
+    fn in_tile(&self, index: u64, leaf: &Hash, changed: ExportFaultReason) -> Result<(), ExportFaultReason> {
         let within = (index % WIDTH) as usize;
-        if self.tile.get(within) == Some(&leaf) {
-            *count += 1;
+        if self.tile.get(within) == Some(leaf) {
             return Ok(());
         }
-        Err(match self.tile.iter().position(|hash| *hash == leaf) {
-            Some(other) => R::EntryMisplaced { belongs_at: index - within as u64 + other as u64 },
+        Err(match self.tile.iter().position(|hash| hash == leaf) {
+            Some(other) => {
+                ExportFaultReason::EntryMisplaced { belongs_at: index - within as u64 + other as u64 }
+            }
             None => changed,
         })
     }
@@ -702,7 +832,11 @@ impl Line {
         match self {
             Line::Record(RecordLine { index, .. })
             | Line::Notice(NoticeLine { index, .. })
-            | Line::Withheld(WithheldLine { index, .. }) => Some(*index),
+            | Line::Change(NoticeLine { index, .. })
+            | Line::Erasures(SummaryLine { index, .. })
+            | Line::Purge(SummaryLine { index, .. })
+            | Line::Withheld(WithheldLine { index, .. })
+            | Line::Gone(GoneLine { index, .. }) => Some(*index),
             Line::Header(_) | Line::Tile(_) | Line::Footer(_) => None,
         }
     }
@@ -734,15 +868,14 @@ fn tile_hashes(line: &TileLine, head: &Checkpoint) -> Result<Vec<Hash>, ExportFa
     Ok(hashes)
 }
 
-fn withhold(reason: &str, summary: &mut ExportSummary) -> Result<(), ExportFaultReason> {
+/// Counts one more entry that is not shown for this reason.
+fn reason(reason: &str, reasons: &mut BTreeMap<String, u64>) -> Result<(), ExportFaultReason> {
     let short_code = (1..=MAX_REASON_LEN).contains(&reason.len())
         && reason.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    let reasons = &mut summary.withheld_by_reason;
     if !short_code || (reasons.len() == MAX_REASONS && !reasons.contains_key(reason)) {
         return Err(ExportFaultReason::ReasonMalformed);
     }
     *reasons.entry(reason.to_string()).or_default() += 1;
-    summary.withheld += 1;
     Ok(())
 }
 
@@ -751,6 +884,9 @@ fn count(footer: &FooterLine, summary: &ExportSummary) -> Result<(), ExportFault
         ("records", footer.records, summary.records),
         ("notices", footer.notices, summary.notices),
         ("withheld", footer.withheld, summary.withheld),
+        ("changes", footer.changes, summary.changes),
+        ("summaries", footer.summaries, summary.summaries),
+        ("gone", footer.gone, summary.gone),
     ] {
         if stated != counted {
             return Err(ExportFaultReason::CountWrong { what, stated, counted });
@@ -820,7 +956,7 @@ mod tests {
             end,
             filter: serde_json::from_str("{\"month\":\"2026-11\"}").unwrap(),
         })];
-        let mut footer = FooterLine { records: 0, notices: 0, withheld: 0 };
+        let mut footer = FooterLine::default();
         for index in first..end {
             if index == first || index % 256 == 0 {
                 let n = index / 256;
@@ -829,11 +965,7 @@ mod tests {
                 lines.push(Line::Tile(TileLine::new(n, hashes, &path)));
             }
             let line = entry_line(index);
-            match line {
-                Line::Notice(_) => footer.notices += 1,
-                Line::Withheld(_) => footer.withheld += 1,
-                _ => footer.records += 1,
-            }
+            footer.count(&line);
             lines.push(line);
         }
         lines.push(Line::Footer(footer));

@@ -21,9 +21,11 @@ pub mod words;
 pub mod choice_cookie;
 pub mod decision;
 pub mod record;
+pub mod retention;
 pub mod standing;
 pub mod wire;
 
+pub mod accounting;
 pub mod checkpoint;
 pub mod commitment;
 pub mod export_format;

@@ -8,6 +8,7 @@ use crate::notice::{
     Asked, Channel, Controller, GoogleKey, Memory, NOTICE_FORMAT, Notice, Purpose, PurposeText, Recipient,
     Route, StorageItem, Text,
 };
+use crate::retention::{RetentionFile, RetentionRules};
 use crate::words::{Words, WordsOverride};
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
@@ -36,6 +37,9 @@ pub struct SiteFile {
     /// How long choices are remembered.
     #[serde(default)]
     pub memory: MemoryFile,
+    /// How long records are kept.
+    #[serde(default)]
+    pub retention: RetentionFile,
     /// Everyone else who receives data, by id.
     #[serde(default)]
     pub recipients: BTreeMap<String, Recipient>,
@@ -198,6 +202,12 @@ impl SiteFile {
     pub fn log_origin(&self) -> String {
         let host = self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, host)| host);
         alloc::format!("{host}/v1/{}/log", self.id)
+    }
+
+    /// The retention rules in force.
+    #[must_use]
+    pub fn retention_rules(&self) -> RetentionRules {
+        RetentionRules::new(self.retention, self.memory.grant_days)
     }
 
     /// Whether a page of `origin` may record decisions: declared, or Assent's own address.

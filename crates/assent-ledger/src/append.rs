@@ -1,50 +1,59 @@
 //! The append path: from waiting drafts to receipts, and what a crash at each step leaves.
 //!
 //! One thread per log, the sequencer, does everything that writes. It takes whatever waits (no artificial pause) and
-//! gives it one store commit, one flush and one signature. [`record`] is the story, top to bottom; [`recover`] is
-//! what happens when the story was cut short, at start-up and after an unknown outcome alike.
+//! gives it one store commit, one flush and one signature. [`record`] is the story, top to bottom. What start-up does
+//! when the story was cut short is `recover.rs`; what follows an answer, `attendant.rs`; erasing and its kin, which the
+//! sequencer does too, one at a time, `erase.rs`.
 //!
 //! Not here: whether a decision is allowed (the caller), how a receipt is read again later (`ledger.rs`).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use assent_core::checkpoint::Checkpoint;
 use assent_core::commitment::{Leaf, SALT_LEN, Salt};
 use assent_core::hash::{Hash, sha256, sha256_parts};
-use assent_core::merkle::{self, CompactTree, RangeError};
+use assent_core::merkle::CompactTree;
 use assent_core::record::{After, ContactRef, RECORD_FORMAT, Record};
 use assent_core::subject::SubjectId;
-use assent_core::tile::TILE_HEIGHT;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::draft::{Draft, PublishedNotice};
-use crate::error::{AppendError, OpenError, ReadError};
+use crate::error::{AppendError, ReadError};
+use crate::growing::Growing;
 use crate::id::ReceiptId;
-use crate::keys::{self, Secret};
+use crate::keys::{Secret, Slot};
 use crate::ledger::{Published, Shared};
 use crate::outside;
+use crate::recover::{recover, vouch};
 use crate::seal::{NONCE_LEN, Place};
-use crate::store::{Batch, CommitError, Head, NoticeRef, RecordRef, Row, RowBody, SubjectRow, UsedKey};
-use crate::tree::StoredTree;
+use crate::store::{
+    Batch, CommitError, DocumentKind, DocumentRef, Head, RecordRef, RecordRow, RequestId, RowBody,
+};
 
 /// Most requests in one commit: bounds memory, and how long the first of them waits for the last.
 const MAX_BATCH: usize = 1024;
-/// Leaves read at once when what was stored is hashed again.
-const CHUNK: u64 = 4096;
 /// Random bytes of one record: id, salt, nonce.
 const DICE: usize = 10 + SALT_LEN + NONCE_LEN;
 
 /// What callers put into the queue.
-#[derive(Debug)]
 pub(crate) enum Request {
     /// A decision.
     Append(Box<Draft>, oneshot::Sender<Result<Answer, AppendError>>),
-    /// A notice document.
-    Notice(Vec<u8>, oneshot::Sender<Result<PublishedNotice, AppendError>>),
+    /// A document to publish.
+    Publish(DocumentKind, Vec<u8>, oneshot::Sender<Result<PublishedNotice, AppendError>>),
+    /// Anything else that changes the log: done by itself, between two batches.
+    Change(Box<dyn Change>),
+}
+
+/// A change of the log that is not a decision.
+pub(crate) trait Change: Send {
+    /// Does it and answers whoever asked. Nothing: the outcome is unknown and the log stands still.
+    fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail>;
+    /// Answers whoever asked that it was not done.
+    fn refuse(self: Box<Self>, error: AppendError);
 }
 
 /// What a caller makes its receipt of, on its own thread.
@@ -70,31 +79,63 @@ pub(crate) struct Recorded {
 /// Where the log ends: everything the sequencer remembers between batches.
 #[derive(Debug, Clone)]
 pub(crate) struct Tail {
-    head: Head,
-    tree: CompactTree,
-    notice: Option<NoticeRef>,
+    pub(crate) head: Head,
+    pub(crate) tree: CompactTree,
+    /// The newest notice and the newest change, so that neither is published twice over.
+    pub(crate) notice: Option<DocumentRef>,
+    pub(crate) change: Option<DocumentRef>,
+}
+
+impl Tail {
+    fn newest(&mut self, kind: DocumentKind) -> &mut Option<DocumentRef> {
+        match kind {
+            DocumentKind::Notice => &mut self.notice,
+            DocumentKind::Change => &mut self.change,
+        }
+    }
 }
 
 /// Runs until every sender is gone and the queue is empty.
 pub(crate) fn sequence(shared: &Shared, queue: &Receiver<Request>, tail: Tail) {
     let mut tail = Some(tail);
     while let Ok(first) = queue.recv() {
-        let mut requests = vec![first];
-        while requests.len() < MAX_BATCH
-            && let Ok(next) = queue.try_recv()
-        {
-            requests.push(next);
+        let (requests, change) = gather(first, queue);
+        if !requests.is_empty() {
+            match standing(shared, tail.take()) {
+                Some(at) => tail = append(shared, at, requests),
+                None => requests.into_iter().for_each(|request| request.refuse(AppendError::Unavailable)),
+            }
         }
-        // After an unknown outcome the log was stopped. Whoever comes next has it looked at again.
-        let at = match tail.take() {
-            Some(tail) => Ok(tail),
-            None => recover(shared),
-        };
-        match at {
-            Ok(at) => tail = append(shared, at, requests),
-            Err(_) => requests.into_iter().for_each(|request| request.refuse(AppendError::Unavailable)),
+        if let Some(change) = change {
+            match standing(shared, tail.take()) {
+                Some(at) => tail = change.run(shared, at),
+                None => change.refuse(AppendError::Unavailable),
+            }
         }
     }
+}
+
+/// Whatever waits, up to the first change.
+fn gather(first: Request, queue: &Receiver<Request>) -> (Vec<Request>, Option<Box<dyn Change>>) {
+    let mut requests = Vec::new();
+    let mut next = Some(first);
+    while let Some(request) = next {
+        if let Request::Change(change) = request {
+            return (requests, Some(change));
+        }
+        requests.push(request);
+        next = if requests.len() < MAX_BATCH { queue.try_recv().ok() } else { None };
+    }
+    (requests, None)
+}
+
+/// Where the log ends. After an unknown outcome, or an errand that failed, it is looked at again.
+fn standing(shared: &Shared, tail: Option<Tail>) -> Option<Tail> {
+    if shared.errands.take_failure() {
+        shared.stop();
+        return recover(shared).ok();
+    }
+    tail.or_else(|| recover(shared).ok())
 }
 
 impl Request {
@@ -102,7 +143,8 @@ impl Request {
         // A caller that has gone away needs no answer.
         match self {
             Request::Append(_, reply) => drop(reply.send(Err(error))),
-            Request::Notice(_, reply) => drop(reply.send(Err(error))),
+            Request::Publish(_, _, reply) => drop(reply.send(Err(error))),
+            Request::Change(change) => change.refuse(error),
         }
     }
 }
@@ -110,29 +152,26 @@ impl Request {
 /// A draft that will be recorded, and what the store knows about its subject.
 struct Accepted {
     draft: Box<Draft>,
-    /// Hashes of its idempotency key and request.
-    key: Option<(Hash, Hash)>,
-    known: Option<Known>,
+    request: Option<RequestId>,
+    /// The subject's newest record.
+    previous: Option<RecordRef>,
+    /// The subject's secret and its slot, where it has one that may be used.
+    secret: Option<(u64, Secret)>,
     reply: oneshot::Sender<Result<Answer, AppendError>>,
 }
 
-/// A subject that decided before.
-struct Known {
-    row: SubjectRow,
-    secret: Secret,
-}
-
-/// A notice that will be published.
-struct AcceptedNotice {
+/// A document that will be published.
+struct AcceptedDocument {
+    kind: DocumentKind,
     hash: Hash,
     document: Vec<u8>,
     reply: oneshot::Sender<Result<PublishedNotice, AppendError>>,
 }
 
-/// A batch, sorted out. Leaves are numbered in this order: notices, then drafts.
+/// A batch, sorted out. Leaves are numbered in this order: documents, then drafts.
 #[derive(Default)]
 struct Judged {
-    notices: Vec<AcceptedNotice>,
+    documents: Vec<AcceptedDocument>,
     drafts: Vec<Accepted>,
     /// Requests that are answered with the outcome of another one in this batch: nobody may hear of a record
     /// before it is durable.
@@ -142,14 +181,14 @@ struct Judged {
 #[derive(Clone, Copy)]
 enum Later {
     SameDraft(usize),
-    SameNotice(usize),
+    SameDocument(usize),
     Moved(usize),
 }
 
 /// Appends what can be appended and answers everybody. Nothing: the outcome is unknown and the log stands still.
 fn append(shared: &Shared, tail: Tail, requests: Vec<Request>) -> Option<Tail> {
     let judged = judge(shared, &tail, requests);
-    if judged.drafts.is_empty() && judged.notices.is_empty() {
+    if judged.drafts.is_empty() && judged.documents.is_empty() {
         return Some(tail);
     }
     let began = Instant::now();
@@ -160,16 +199,9 @@ fn append(shared: &Shared, tail: Tail, requests: Vec<Request>) -> Option<Tail> {
             Some(grown)
         }
         Err(stopped) => {
-            shared.stats.commit_failed();
-            let (error, tail) = match stopped {
-                Stopped::NothingStored => (AppendError::Unavailable, Some(tail)),
-                Stopped::Unknown => {
-                    shared.stop();
-                    (AppendError::OutcomeUnknown, None)
-                }
-            };
+            let (error, tail) = stopped.heard(shared, tail);
             judged.drafts.into_iter().for_each(|draft| drop(draft.reply.send(Err(error.clone()))));
-            judged.notices.into_iter().for_each(|notice| drop(notice.reply.send(Err(error.clone()))));
+            judged.documents.into_iter().for_each(|document| drop(document.reply.send(Err(error.clone()))));
             judged.later.into_iter().for_each(|(request, _)| request.refuse(error.clone()));
             tail
         }
@@ -179,91 +211,101 @@ fn append(shared: &Shared, tail: Tail, requests: Vec<Request>) -> Option<Tail> {
 /// Sorts a batch out. Replays, reused keys, moved subjects and impossible drafts are answered without writing.
 fn judge(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Judged {
     let mut judged = Judged::default();
-    let mut keys = HashMap::new();
-    let mut subjects: HashMap<SubjectId, usize> = HashMap::new();
+    // One draft of a subject a batch: by subject, its position and request.
+    let mut subjects: HashMap<SubjectId, (usize, Option<RequestId>)> = HashMap::new();
     for request in requests {
         let (draft, reply) = match request {
-            Request::Notice(document, reply) => {
-                judge_notice(&mut judged, tail, document, reply);
+            Request::Publish(kind, document, reply) => {
+                judge_document(&mut judged, tail, (kind, document), reply);
                 continue;
             }
             Request::Append(draft, reply) => (draft, reply),
-        };
-        let key = draft.idempotency.as_ref().map(|key| (hash_key(&key.key), key.request));
-        let (used, known) = match read_before(shared, &draft, key) {
-            Ok(read) => read,
-            Err(_) => {
-                drop(reply.send(Err(AppendError::Unavailable)));
+            Request::Change(change) => {
+                change.refuse(AppendError::Unavailable);
                 continue;
             }
         };
+        let request = draft.idempotency.as_ref().map(|key| request_id(&key.key, &key.request));
+        let Ok(before) = read_before(shared, &draft, request) else {
+            drop(reply.send(Err(AppendError::Unavailable)));
+            continue;
+        };
+        let in_batch = subjects.get(&draft.subject).copied();
+        let same_key = in_batch.filter(|(_, other)| {
+            request.is_some_and(|request| other.is_some_and(|other| other.key == request.key))
+        });
         // The key is looked at first: whoever asks again must get the same answer, however the history went on.
-        let same_key = key.and_then(|(key, _)| keys.get(&key));
-        if let (Some((_, request)), Some(used)) = (key, used) {
-            let same = used.request == request;
-            let answer = if same { Ok(Answer::Replay(used.index)) } else { Err(AppendError::KeyReused) };
+        if let Some(answer) = before.replay {
             drop(reply.send(answer));
-        } else if let (Some((_, request)), Some((first_request, first))) = (key, same_key) {
-            if *first_request == request {
-                judged.later.push((Request::Append(draft, reply), Later::SameDraft(*first)));
+        } else if let Some((first, other)) = same_key {
+            if other == request {
+                judged.later.push((Request::Append(draft, reply), Later::SameDraft(first)));
             } else {
                 drop(reply.send(Err(AppendError::KeyReused)));
             }
         } else if let Some(reason) = impossible(&draft) {
             drop(reply.send(Err(AppendError::Invalid { reason })));
-        } else if let Some(first) = subjects.get(&draft.subject) {
-            judged.later.push((Request::Append(draft, reply), Later::Moved(*first)));
-        } else if draft.expect_previous != known.as_ref().map(|known| known.row.latest.id) {
-            let latest = known.map(|known| known.row.latest.id);
+        } else if let Some((first, _)) = in_batch {
+            judged.later.push((Request::Append(draft, reply), Later::Moved(first)));
+        } else if draft.expect_previous != before.previous.map(|previous| previous.id) {
+            let latest = before.previous.map(|previous| previous.id);
             drop(reply.send(Err(AppendError::SubjectMoved { latest })));
         } else {
-            let position = judged.drafts.len();
-            if let Some((key, request)) = key {
-                keys.insert(key, (request, position));
-            }
-            subjects.insert(draft.subject, position);
-            judged.drafts.push(Accepted { draft, key, known, reply });
+            subjects.insert(draft.subject, (judged.drafts.len(), request));
+            let Before { previous, secret, .. } = before;
+            judged.drafts.push(Accepted { draft, request, previous, secret, reply });
         }
     }
     judged
 }
 
-fn judge_notice(
+fn judge_document(
     judged: &mut Judged,
     tail: &Tail,
-    document: Vec<u8>,
+    (kind, document): (DocumentKind, Vec<u8>),
     reply: oneshot::Sender<Result<PublishedNotice, AppendError>>,
 ) {
     let hash = sha256(&document);
-    match (judged.notices.last(), tail.notice) {
-        (Some(last), _) if last.hash == hash => {
-            let same = Later::SameNotice(judged.notices.len() - 1);
-            judged.later.push((Request::Notice(document, reply), same));
+    let last = judged.documents.iter().rposition(|other| other.kind == kind);
+    match (last, *tail.clone().newest(kind)) {
+        (Some(last), _) if judged.documents[last].hash == hash => {
+            judged.later.push((Request::Publish(kind, document, reply), Later::SameDocument(last)));
         }
         (None, Some(current)) if current.hash == hash => {
             let current = PublishedNotice { hash, index: current.index, changed: false };
             drop(reply.send(Ok(current)));
         }
-        _ => judged.notices.push(AcceptedNotice { hash, document, reply }),
+        _ => judged.documents.push(AcceptedDocument { kind, hash, document, reply }),
     }
 }
 
-/// What is known about a draft's key and subject.
-fn read_before(
-    shared: &Shared,
-    draft: &Draft,
-    key: Option<(Hash, Hash)>,
-) -> Result<(Option<UsedKey>, Option<Known>), ReadError> {
-    let site = &shared.config.site;
-    let used = match key {
-        Some((key, _)) => shared.store.used_key(site, &key)?,
-        None => None,
-    };
-    let known = match shared.store.subject(site, &draft.subject)? {
-        Some(row) => Some(Known { row, secret: shared.subject_secret(&row)? }),
-        None => None,
-    };
-    Ok((used, known))
+/// What the store knows about a draft's request and subject.
+struct Before {
+    replay: Option<Result<Answer, AppendError>>,
+    previous: Option<RecordRef>,
+    secret: Option<(u64, Secret)>,
+}
+
+fn read_before(shared: &Shared, draft: &Draft, request: Option<RequestId>) -> Result<Before, ReadError> {
+    let (store, site) = (&shared.store, &shared.config.site);
+    let mut before = Before { replay: None, previous: store.newest(site, &draft.subject)?, secret: None };
+    // Most people are new, and say it once.
+    let Some(previous) = before.previous else { return Ok(before) };
+    if let Some(request) = request
+        && let Some((index, body)) = store.request(site, &draft.subject, &request.key)?
+    {
+        let same = body == request.body;
+        before.replay = Some(if same { Ok(Answer::Replay(index)) } else { Err(AppendError::KeyReused) });
+        return Ok(before);
+    }
+    let row = shared.row(previous.index)?;
+    if let Some(record) = row.record() {
+        // A restricted subject decides on, under a secret of its own: what was frozen stays frozen.
+        if let Slot::Secret(secret) = shared.keys.subject(record.secret)? {
+            before.secret = Some((record.secret, secret));
+        }
+    }
+    Ok(before)
 }
 
 /// Why a draft can never be recorded.
@@ -284,16 +326,36 @@ fn impossible(draft: &Draft) -> Option<&'static str> {
 }
 
 /// Keys are kept as hashes: some callers put names into them.
-fn hash_key(key: &str) -> Hash {
-    sha256_parts(&[b"assent/idempotency/v1\0", key.as_bytes()])
+fn request_id(key: &str, body: &Hash) -> RequestId {
+    let key = sha256_parts(&[b"assent/idempotency/v1\0", key.as_bytes()]);
+    let cut = |hash: &Hash| {
+        let mut cut = [0; 16];
+        cut.copy_from_slice(&hash.0[..16]);
+        cut
+    };
+    RequestId { key: cut(&key), body: cut(body) }
 }
 
 /// Why a batch was not recorded.
-enum Stopped {
+pub(crate) enum Stopped {
     /// Nothing is in the store, and nothing will be.
     NothingStored,
     /// It may be in the store, or is there but could not be vouched for.
     Unknown,
+}
+
+impl Stopped {
+    /// What callers hear, and where the log ends if that is known.
+    pub(crate) fn heard(self, shared: &Shared, tail: Tail) -> (AppendError, Option<Tail>) {
+        shared.stats.commit_failed();
+        match self {
+            Stopped::NothingStored => (AppendError::Unavailable, Some(tail)),
+            Stopped::Unknown => {
+                shared.stop();
+                (AppendError::OutcomeUnknown, None)
+            }
+        }
+    }
 }
 
 /// Records a batch: the whole story. A crash (or an error) at any step leaves what its comment says.
@@ -302,68 +364,79 @@ fn record(shared: &Shared, tail: &Tail, judged: &Judged) -> Result<(Tail, Vec<Re
     let random = &*shared.outside.random;
 
     // 1. The time, later than the batch before even when the clock went back, so that a subject's receipt ids
-    //    (UUID v7) grow with its records; and the dice: ids, salts, nonces, new subjects' secrets.
+    //    (UUID v7) grow with its records; and the dice: ids, salts, nonces.
     //    Crash: nothing was written. Callers ask again.
-    let time = shared.outside.clock.now().max(tail.head.time + 1);
+    let time = time_after(shared, tail);
     let mut dice = Zeroizing::new(vec![0; DICE * judged.drafts.len()]);
     random.fill(&mut dice).map_err(|_| Stopped::NothingStored)?;
-    let new_subjects = judged.drafts.iter().filter(|accepted| accepted.known.is_none()).count();
-    let secrets = keys::draw_many(random, new_subjects).map_err(|_| Stopped::NothingStored)?;
 
-    // 2. Secrets become durable before anything sealed with them: a row whose secret were lost could never be
-    //    opened again. One fdatasync for all new subjects, none if there are none; one small file a month.
-    //    Crash: secrets that no row uses. Their slots are skipped for ever; the month's secret is used later.
-    let period = outside::month(time);
-    let period_secret = shared.keys.period_or_new(period, random).map_err(|_| Stopped::NothingStored)?;
-    let first_slot = if secrets.is_empty() {
-        0
-    } else {
-        shared.keys.add_subjects(&secrets, random).map_err(|_| Stopped::NothingStored)?
-    };
-    let mut fresh = secrets.into_iter().zip(first_slot..);
+    // 2. Secrets for new subjects, out of those that the attendant drew and made durable before: a row whose secret were
+    //    lost could never be opened again. Only a month's secret may have to be written here, once a month.
+    //    Crash: secrets that no row uses. The store's head says which were given out; the others wait for the next start.
+    let new_subjects = judged.drafts.iter().filter(|accepted| accepted.secret.is_none()).count();
+    let mut fresh = shared.keys.take(new_subjects, random).map_err(|_| Stopped::NothingStored)?.into_iter();
+    let mut secrets = tail.head.secrets;
 
     // 3. Complete the records, seal them, build leaves and tree. All in memory.
     //    Crash: as after step 2.
-    let size = tail.head.size + (judged.notices.len() + judged.drafts.len()) as u64;
-    let mut tree = Growing::new(tail.tree.clone());
-    let mut batch = Batch::new(site.clone(), tail.head);
-    let mut notice = tail.notice;
-    for accepted in &judged.notices {
-        let index = tree.append(Leaf::notice(&accepted.document).hash());
-        let published = NoticeRef { index, hash: accepted.hash, time };
-        let row = Row { time, covering: size, body: RowBody::Notice(accepted.hash) };
-        batch.entries.push((Leaf::notice(&accepted.document).to_bytes(), row));
-        batch.notices.push((published, accepted.document.clone()));
-        notice = Some(published);
+    let count = (judged.documents.len() + judged.drafts.len()) as u64;
+    let mut growing = Growing::new(site, tail.head, tail.tree.clone(), time, count);
+    let mut after = tail.clone();
+    for AcceptedDocument { kind, hash, document, .. } in &judged.documents {
+        let leaf = match kind {
+            DocumentKind::Notice => Leaf::notice(document),
+            DocumentKind::Change => Leaf::change(document),
+        };
+        let index = growing.add(&leaf, RowBody::Document(*kind, *hash));
+        growing.batch().documents.push((*hash, document.clone()));
+        *after.newest(*kind) = Some(DocumentRef { kind: *kind, index, hash: *hash, time });
     }
     let mut recorded = Vec::with_capacity(judged.drafts.len());
     for (accepted, dice) in judged.drafts.iter().zip(dice.chunks_exact(DICE)) {
+        let draft = &accepted.draft;
         let (id, salt, nonce) = throw(time, dice);
-        let subject = accepted.draft.subject;
-        let (secret, slot) = match &accepted.known {
-            Some(known) => (known.secret.clone(), known.row.secret),
+        let (slot, secret) = match &accepted.secret {
+            Some(known) => known.clone(),
             None => fresh.next().ok_or(Stopped::NothingStored)?,
         };
-        let record = complete(shared, accepted, id, time, tail.head);
+        secrets = secrets.max(slot + 1);
+        let period = outside::month(draft.retain_until.max(time));
+        let period_secret = shared.keys.period_or_new(period, random).map_err(|_| Stopped::NothingStored)?;
+        let hashes = draft.contacts.iter().map(|one| shared.keys.contact_hash(one.channel, &one.address));
+        let contacts: Vec<Hash> = hashes.collect();
+        let record = complete(shared, accepted, &contacts, (id, time, tail.head));
         let leaf = Leaf::event(origin, record.as_bytes(), &salt);
-        let index = tree.append(leaf.hash());
-        let place = Place { origin, index, time, covering: size, subject, period };
-        let content = (record.as_str(), &salt, accepted.draft.contacts.as_slice());
-        let bytes = place.seal(&secret, &period_secret, &nonce, content);
-        let body = RowBody::Sealed { subject, period, bytes };
-        batch.entries.push((leaf.to_bytes(), Row { time, covering: size, body }));
-        let latest = RecordRef { index, id };
-        batch.records.push((subject, SubjectRow { secret: slot, latest }));
-        for contact in &accepted.draft.contacts {
-            batch.contacts.push((shared.keys.contact_hash(contact.channel, &contact.address), index));
-        }
-        if let Some((key, request)) = accepted.key {
-            batch.keys.push((key, UsedKey { request, index }));
-        }
+        let (index, covering) = (growing.next(), growing.covering());
+        let place = Place { origin, index, time, covering, subject: draft.subject, period };
+        let content = (record.as_str(), &salt, draft.contacts.as_slice());
+        let sealed = place.seal(&secret, &period_secret, &nonce, content);
+        let request = accepted.request;
+        let row = RecordRow { id, subject: draft.subject, secret: slot, period, request, contacts, sealed };
+        growing.add(&leaf, RowBody::Record(row));
         recorded.push((id, index, record, salt));
     }
-    batch.hashes = std::mem::take(&mut tree.tile_hashes);
-    batch.head = Head { size, root: tree.tree.root(), time };
+
+    // 4. to 7. The store commit, the read back, the signature, the errand.
+    let (batch, grown) = growing.finish(secrets);
+    let (tail, checkpoint) = land(shared, &after, batch)?;
+
+    // 8. Proofs for everybody, out of what is in memory. Answers go out after this.
+    //    Crash: all is durable. Callers who ask again with their key get these same receipts.
+    let recorded = recorded.into_iter().map(|(id, index, record, salt)| {
+        let path = grown.path(index).map_err(|_| Stopped::Unknown)?;
+        Ok(Recorded { id, index, record, salt, path, checkpoint: Arc::clone(&checkpoint) })
+    });
+    let recorded = recorded.collect::<Result<_, Stopped>>()?;
+    Ok((tail, recorded))
+}
+
+/// The time of the next batch.
+pub(crate) fn time_after(shared: &Shared, tail: &Tail) -> u64 {
+    shared.outside.clock.now().max(tail.head.time + 1)
+}
+
+/// Commits a batch that adds leaves, and vouches for it: steps 4 to 7 of [`record`].
+pub(crate) fn land(shared: &Shared, tail: &Tail, batch: Batch) -> Result<(Tail, Arc<str>), Stopped> {
     let head = batch.head;
 
     // 4. The store commit: everything together or nothing, durable when it returns, and only if the head is still
@@ -372,22 +445,26 @@ fn record(shared: &Shared, tail: &Tail, judged: &Judged) -> Result<(Tail, Vec<Re
     //    then the next start does steps 5 to 7 for it (`recover`). Callers who ask again with their key hear the
     //    same either way.
     //    Another writer (`HeadMoved`) should not exist. Nothing was stored, but what there is must be read again.
+    commit(shared, batch)?;
+
+    // 5. Hash again what was stored, and 6. sign that.
+    //    Crash: the store is ahead of the checkpoint file; `recover` comes here again.
+    let (checkpoint, tree) = vouch(shared, tail.tree.clone(), head).map_err(|_| Stopped::Unknown)?;
+
+    // 7. Readers may see it, and the attendant writes the checkpoint's own file, a few milliseconds behind the answer.
+    //    Crash: as in step 5. The file tells a store that was rolled back; it is never ahead of the store.
+    let published = Published { size: head.size, root: head.root, checkpoint: Arc::clone(&checkpoint) };
+    shared.publish(published);
+    shared.errands.checkpoint(Arc::clone(&checkpoint));
+    Ok((Tail { head, tree, ..tail.clone() }, checkpoint))
+}
+
+/// The store's commit, with its errors split by what the sequencer does next.
+pub(crate) fn commit(shared: &Shared, batch: Batch) -> Result<(), Stopped> {
     shared.store.commit(batch).map_err(|error| match error {
         CommitError::Failed(_) => Stopped::NothingStored,
         CommitError::HeadMoved { .. } | CommitError::OutcomeUnknown(_) => Stopped::Unknown,
-    })?;
-
-    // 5. to 7. Read back, sign, write the checkpoint.
-    let checkpoint = vouch(shared, tail.tree.clone(), head).map_err(|_| Stopped::Unknown)?;
-
-    // 8. Proofs for everybody, out of what is in memory. Answers go out after this.
-    //    Crash: all is durable and vouched for. Callers who ask again with their key get these same receipts.
-    let recorded = recorded.into_iter().map(|(id, index, record, salt)| {
-        let path = tree.path(index).map_err(|_| Stopped::Unknown)?;
-        Ok(Recorded { id, index, record, salt, path, checkpoint: Arc::clone(&checkpoint) })
-    });
-    let recorded = recorded.collect::<Result<_, Stopped>>()?;
-    Ok((Tail { head, tree: tree.tree, notice }, recorded))
+    })
 }
 
 /// One record's share of the dice.
@@ -400,12 +477,14 @@ fn throw(time: u64, dice: &[u8]) -> (ReceiptId, Salt, [u8; NONCE_LEN]) {
 }
 
 /// The draft as a whole record, in its canonical bytes. At most some 40 kB, see [`impossible`].
-fn complete(shared: &Shared, accepted: &Accepted, id: ReceiptId, time: u64, head: Head) -> String {
+fn complete(
+    shared: &Shared,
+    accepted: &Accepted,
+    contacts: &[Hash],
+    (id, time, head): (ReceiptId, u64, Head),
+) -> String {
     let draft = &accepted.draft;
-    let contacts = draft.contacts.iter().map(|contact| ContactRef {
-        channel: contact.channel,
-        hash: shared.keys.contact_hash(contact.channel, &contact.address),
-    });
+    let named = draft.contacts.iter().zip(contacts);
     let record = Record {
         format: RECORD_FORMAT.into(),
         id: id.to_string(),
@@ -420,66 +499,25 @@ fn complete(shared: &Shared, accepted: &Accepted, id: ReceiptId, time: u64, head
         origin: draft.origin.clone(),
         decisions: draft.decisions.clone(),
         signals: draft.signals,
-        contacts: contacts.collect(),
-        previous: accepted.known.as_ref().map(|known| known.row.latest.id.to_string()),
+        contacts: named.map(|(one, hash)| ContactRef { channel: one.channel, hash: *hash }).collect(),
+        previous: accepted.previous.map(|previous| previous.id.to_string()),
         after: After { size: head.size, root: head.root },
     };
     String::from_utf8(record.to_bytes()).expect("JSON is UTF-8")
 }
 
-/// A tree that grows by a batch and remembers every subtree root a proof of a new leaf can need: those complete
-/// before it began, and those the batch completed.
-struct Growing {
-    tree: CompactTree,
-    known: HashMap<(u8, u64), Hash>,
-    tile_hashes: Vec<(u8, u64, Hash)>,
-}
-
-impl Growing {
-    fn new(tree: CompactTree) -> Self {
-        let (mut known, mut start) = (HashMap::new(), 0);
-        for root in tree.frontier() {
-            let level = (tree.size() - start).ilog2();
-            known.insert((level as u8, start >> level), *root);
-            start += 1 << level;
-        }
-        Growing { tree, known, tile_hashes: Vec::new() }
-    }
-
-    /// Adds a leaf; answers its index.
-    fn append(&mut self, leaf: Hash) -> u64 {
-        let index = self.tree.size();
-        self.tree.append_with(leaf, &mut |level, index, root| {
-            self.known.insert((level, index), root);
-            if level > 0 && level % TILE_HEIGHT == 0 {
-                self.tile_hashes.push((level / TILE_HEIGHT, index, root));
-            }
-        });
-        index
-    }
-
-    /// The inclusion path of a leaf of this batch in the whole tree.
-    fn path(&self, index: u64) -> Result<Vec<Hash>, RangeError> {
-        let size = self.tree.size();
-        merkle::inclusion_proof(index, size, &mut |level, index| {
-            let known = self.known.get(&(level, index)).copied();
-            known.ok_or(RangeError::IndexOutOfRange { index: index << level, size })
-        })
-    }
-}
-
 /// Answers everybody in a batch that was recorded.
-fn answer(judged: Judged, first_notice: u64, recorded: Vec<Recorded>) {
-    let notices: Vec<_> = (first_notice..)
-        .zip(&judged.notices)
-        .map(|(index, notice)| PublishedNotice { hash: notice.hash, index, changed: true })
+fn answer(judged: Judged, first: u64, recorded: Vec<Recorded>) {
+    let documents: Vec<_> = (first..)
+        .zip(&judged.documents)
+        .map(|(index, document)| PublishedNotice { hash: document.hash, index, changed: true })
         .collect();
     let drafts: Vec<_> = recorded.iter().map(|recorded| (recorded.index, recorded.id)).collect();
     for (accepted, recorded) in judged.drafts.into_iter().zip(recorded) {
         drop(accepted.reply.send(Ok(Answer::Recorded(Box::new(recorded)))));
     }
-    for (accepted, notice) in judged.notices.into_iter().zip(&notices) {
-        drop(accepted.reply.send(Ok(*notice)));
+    for (accepted, document) in judged.documents.into_iter().zip(&documents) {
+        drop(accepted.reply.send(Ok(*document)));
     }
     for (request, later) in judged.later {
         match (request, later) {
@@ -489,86 +527,10 @@ fn answer(judged: Judged, first_notice: u64, recorded: Vec<Recorded>) {
             (Request::Append(_, reply), Later::Moved(first)) => {
                 drop(reply.send(Err(AppendError::SubjectMoved { latest: Some(drafts[first].1) })));
             }
-            (Request::Notice(_, reply), Later::SameNotice(first)) => {
-                drop(reply.send(Ok(PublishedNotice { changed: false, ..notices[first] })));
+            (Request::Publish(_, _, reply), Later::SameDocument(first)) => {
+                drop(reply.send(Ok(PublishedNotice { changed: false, ..documents[first] })));
             }
             (request, _) => request.refuse(AppendError::Unavailable),
         }
     }
-}
-
-/// Vouches for what the store holds up to `head`, given the tree that was vouched for before: steps 5 to 7 of
-/// [`record`], used by [`recover`] too.
-fn vouch(shared: &Shared, mut tree: CompactTree, head: Head) -> Result<Arc<str>, OpenError> {
-    let site = &shared.config.site;
-    let from = tree.size();
-
-    // 5. Hash again what was stored, not what is in memory: a bit that flipped on the way must not be signed.
-    //    Crash: the store is ahead of the checkpoint file; `recover` comes here again.
-    let damaged = || OpenError::StoreDamaged { site: site.to_string(), from, to: head.size };
-    while tree.size() < head.size {
-        let range = tree.size()..head.size.min(tree.size() + CHUNK);
-        let leaves = shared.store.leaves(site, range.clone())?;
-        if leaves.len() as u64 != range.end - range.start {
-            return Err(damaged());
-        }
-        leaves.iter().for_each(|leaf| tree.append(merkle::leaf_hash(leaf)));
-    }
-    if tree.root() != head.root || shared.store.head(site)? != Some(head) {
-        return Err(damaged());
-    }
-
-    // 6. Sign. Deterministic (Ed25519): signing the same head again gives the same bytes.
-    //    Crash: as in step 5.
-    let checkpoint: Arc<str> = shared.sign(head.size, head.root).into();
-
-    // 7. The checkpoint's own file, synced; then readers may see it.
-    //    Crash in the write: the file's other slot still holds the checkpoint before, so the store is ahead again.
-    let mut file = shared.checkpoint_file.lock().unwrap_or_else(PoisonError::into_inner);
-    file.write(&checkpoint)
-        .map_err(|source| OpenError::CheckpointFile { path: shared.config.checkpoint.clone(), source })?;
-    shared.publish(Published { size: head.size, root: head.root, checkpoint: Arc::clone(&checkpoint) });
-    Ok(checkpoint)
-}
-
-/// Compares the store with the checkpoint file, and vouches for what a crash left between them.
-pub(crate) fn recover(shared: &Shared) -> Result<Tail, OpenError> {
-    let site = shared.config.site.to_string();
-    let head = shared.store.head(&shared.config.site)?.ok_or(OpenError::NoLog { site: site.clone() })?;
-    let newest = {
-        let path = &shared.config.checkpoint;
-        let opened = crate::checkpoint_file::CheckpointFile::open(path);
-        let (file, newest) =
-            opened.map_err(|source| OpenError::CheckpointFile { path: path.clone(), source })?;
-        *shared.checkpoint_file.lock().unwrap_or_else(PoisonError::into_inner) = file;
-        newest
-    };
-    // An empty log without a checkpoint is one whose creation was cut short.
-    let (signed_size, signed_root) = match newest {
-        Some(text) => {
-            let signed = Checkpoint::verify(&text, &shared.vkey)
-                .map_err(|source| OpenError::CheckpointForeign { site: site.clone(), source })?;
-            (signed.checkpoint().size, signed.checkpoint().root)
-        }
-        None if head.size == 0 => (0, merkle::EMPTY_ROOT),
-        None => {
-            let path = shared.config.checkpoint.clone();
-            return Err(OpenError::CheckpointMissing { site, store: head.size, path });
-        }
-    };
-    if head.size < signed_size {
-        return Err(OpenError::StoreBehind { site, store: head.size, signed: signed_size });
-    }
-    let signed_tree = StoredTree::new(&*shared.store, &shared.config.site).frontier(signed_size);
-    let signed_tree = signed_tree.ok().filter(|tree| tree.root() == signed_root);
-    let signed_tree = signed_tree.ok_or(OpenError::StoreDiffers { site, signed: signed_size })?;
-    vouch(shared, signed_tree, head)?;
-    let mut tree = StoredTree::new(&*shared.store, &shared.config.site);
-    let tree = tree.frontier(head.size).map_err(|_| OpenError::StoreDamaged {
-        site: shared.config.site.to_string(),
-        from: signed_size,
-        to: head.size,
-    })?;
-    let notice = shared.store.notices(&shared.config.site)?.last().copied();
-    Ok(Tail { head, tree, notice })
 }

@@ -3,24 +3,32 @@
 //! Names the first entry that is wrong. Changes nothing; memory does not grow with the log. Not the auditor's
 //! verification, which needs no store and no keys and lives in `assent-core`.
 
-use assent_core::commitment::Leaf;
+use std::collections::BTreeMap;
+
+use assent_core::accounting::IndexDigest;
+use assent_core::commitment::{Leaf, LeafType, Salt};
 use assent_core::hash::sha256;
 use assent_core::merkle::{self, CompactTree};
 use assent_core::tile::{TILE_HEIGHT, TILE_WIDTH};
 
-use crate::draft::CheckReport;
+use crate::draft::{CheckReport, Progress};
 use crate::error::CheckError;
-use crate::ledger::{Shared, read_record};
-use crate::store::{LeafBytes, Row, RowBody};
+use crate::ledger::{Inside, Shared, read_record};
+use crate::seal::Content;
+use crate::store::{
+    DocumentKind, DocumentRef, Gone, GoneReason, LeafBytes, MarkKind, RecordRow, Row, RowBody, Salted,
+};
 
 const CHUNK: u64 = TILE_WIDTH as u64;
 
 /// See [`Ledger::check`](crate::Ledger::check).
-pub(crate) fn check(shared: &Shared) -> Result<CheckReport, CheckError> {
+pub(crate) fn check(shared: &Shared, progress: &mut dyn FnMut(Progress)) -> Result<CheckReport, CheckError> {
     let (site, published) = (&shared.config.site, shared.published());
     let mut report = CheckReport::default();
     let mut tree = CompactTree::new();
     let mut time = 0;
+    // Tombstones seen so far: erased ones until a summary tells of them, purged ones by their month.
+    let mut gone = Tombstones::default();
     while tree.size() < published.size {
         let range = tree.size()..published.size.min(tree.size() + CHUNK);
         let leaves = shared.store.leaves(site, range.clone())?;
@@ -37,14 +45,7 @@ pub(crate) fn check(shared: &Shared) -> Result<CheckReport, CheckError> {
                 return Err(wrong("no checkpoint of the size it names covers it"));
             }
             time = row.time;
-            match row.body {
-                RowBody::Sealed { .. } => check_record(shared, index, leaf, row)?,
-                RowBody::Notice(_) => check_notice(shared, index, leaf, row)?,
-            }
-            match row.body {
-                RowBody::Sealed { .. } => report.records += 1,
-                RowBody::Notice(_) => report.notices += 1,
-            }
+            check_entry(shared, (index, leaf, row), &mut gone, &mut report)?;
         }
         let mut completed = Vec::new();
         for leaf in &leaves {
@@ -59,6 +60,7 @@ pub(crate) fn check(shared: &Shared) -> Result<CheckReport, CheckError> {
                 return Err(CheckError::TreeHash { level, index });
             }
         }
+        progress(Progress { done: tree.size(), total: published.size });
     }
     if tree.root() != published.root {
         let (size, found, expected) = (published.size, tree.root(), published.root);
@@ -68,27 +70,101 @@ pub(crate) fn check(shared: &Shared) -> Result<CheckReport, CheckError> {
     if head.size < published.size || (head.size == published.size && head.root != published.root) {
         return Err(CheckError::Head);
     }
+    gone.check(shared)?;
     report.entries = published.size;
     Ok(report)
 }
 
-/// The record and its salt give the leaf, and every index finds it.
-fn check_record(shared: &Shared, index: u64, leaf: &LeafBytes, row: &Row) -> Result<(), CheckError> {
+/// The entry, its row and everything that should find it agree.
+fn check_entry(
+    shared: &Shared,
+    (index, leaf, row): (u64, &LeafBytes, &Row),
+    gone: &mut Tombstones,
+    report: &mut CheckReport,
+) -> Result<(), CheckError> {
     let wrong = |what| CheckError::Entry { index, what };
-    let RowBody::Sealed { subject, .. } = &row.body else { return Ok(()) };
-    let content = shared.content(index, row)?.ok_or(wrong("its row is not a record"))?;
+    let kind = Leaf::parse(leaf).map_err(|_| wrong("its leaf is not one"))?.leaf_type;
+    match &row.body {
+        RowBody::Record(record) => {
+            if kind != LeafType::Event {
+                return Err(wrong("its row is a record and its leaf is not one's"));
+            }
+            match shared.inside(index, row)? {
+                Inside::Record(content) => {
+                    check_record(shared, (index, leaf, row), record, &content)?;
+                    report.records += 1;
+                }
+                Inside::Restricted => report.restricted += 1,
+                Inside::Gone(tombstone) => {
+                    gone.add(index, tombstone);
+                    report.gone += 1;
+                }
+                Inside::NoRecord => return Err(wrong("its row is not a record")),
+            }
+        }
+        RowBody::Gone(tombstone) => {
+            if kind != LeafType::Event {
+                return Err(wrong("its row is a tombstone and its leaf is not a record's"));
+            }
+            gone.add(index, *tombstone);
+            report.gone += 1;
+        }
+        RowBody::Document(document, hash) => {
+            let bytes = shared.store.document(&shared.config.site, hash)?;
+            let bytes = bytes.ok_or(wrong("its document is missing"))?;
+            let (made, expected) = match document {
+                DocumentKind::Notice => (Leaf::notice(&bytes), LeafType::Notice),
+                DocumentKind::Change => (Leaf::change(&bytes), LeafType::Change),
+            };
+            if sha256(&bytes) != *hash || made.to_bytes() != *leaf || kind != expected {
+                return Err(wrong("its document does not give its leaf"));
+            }
+            let published = shared.store.published(&shared.config.site)?;
+            let listed = |one: &DocumentRef| (one.kind, one.index, one.hash) == (*document, index, *hash);
+            if !published.iter().any(listed) {
+                return Err(wrong("its document is not in the list of documents"));
+            }
+            report.documents += 1;
+        }
+        RowBody::Summary(Salted { document, salt }) => {
+            let bytes = shared.store.document(&shared.config.site, document)?;
+            let bytes = bytes.ok_or(wrong("its document is missing"))?;
+            let (origin, salt) = (&shared.config.origin, Salt::from_bytes(*salt));
+            let made = if kind == LeafType::PurgeSummary {
+                Leaf::purge_summary(origin, &bytes, &salt)
+            } else {
+                Leaf::erasure_summary(origin, &bytes, &salt)
+            };
+            if sha256(&bytes) != *document || made.to_bytes() != *leaf {
+                return Err(wrong("its document does not give its leaf"));
+            }
+            gone.told(index, kind, &bytes)?;
+            report.documents += 1;
+        }
+    }
+    Ok(())
+}
+
+/// The record and its salt give the leaf, and every index finds it.
+fn check_record(
+    shared: &Shared,
+    (index, leaf, row): (u64, &LeafBytes, &Row),
+    found: &RecordRow,
+    content: &Content,
+) -> Result<(), CheckError> {
+    let wrong = |what| CheckError::Entry { index, what };
     if Leaf::event(&shared.config.origin, content.record.as_bytes(), &content.salt).to_bytes() != *leaf {
         return Err(wrong("its record and salt do not give its leaf"));
     }
     let (id, record) = read_record(index, &content.record)?;
-    if record.subject != *subject || record.time != crate::outside::rfc3339(row.time) {
-        return Err(wrong("its record and its row name another subject or time"));
+    if id != found.id || record.subject != found.subject || record.time != crate::outside::rfc3339(row.time) {
+        return Err(wrong("its record and its row name another receipt, subject or time"));
     }
     let (store, site) = (&shared.store, &shared.config.site);
-    if store.record(site, subject, id)? != Some(index) {
+    if store.record(site, &found.subject, id)? != Some(index) {
         return Err(wrong("it is not found by its subject and receipt id"));
     }
-    let newest = store.subject(site, subject)?.map(|row| row.latest);
+    let newest = store.newest(site, &found.subject)?;
     if newest.is_none_or(|newest| newest.index < index || (newest.index == index && newest.id != id)) {
         return Err(wrong("its subject's newest record is older than it"));
     }
@@ -104,17 +180,57 @@ fn check_record(shared: &Shared, index: u64, leaf: &LeafBytes, row: &Row) -> Res
     Ok(())
 }
 
-/// The document gives the leaf.
-fn check_notice(shared: &Shared, index: u64, leaf: &LeafBytes, row: &Row) -> Result<(), CheckError> {
-    let wrong = |what| CheckError::Entry { index, what };
-    let RowBody::Notice(hash) = &row.body else { return Ok(()) };
-    let (store, site) = (&shared.store, &shared.config.site);
-    let document = store.notice(site, hash)?.ok_or(wrong("its notice document is missing"))?;
-    if sha256(&document) != *hash || Leaf::notice(&document).to_bytes() != *leaf {
-        return Err(wrong("its notice document does not give its leaf"));
+/// Tombstones, and the leaves and marks that must tell of them.
+#[derive(Default)]
+struct Tombstones {
+    erased: BTreeMap<u64, Gone>,
+    purged: BTreeMap<u32, IndexDigest>,
+}
+
+impl Tombstones {
+    fn add(&mut self, index: u64, gone: Gone) {
+        match gone.reason {
+            GoneReason::Retention => self.purged.entry(gone.period).or_default().add(index),
+            _ => drop(self.erased.insert(index, gone)),
+        }
     }
-    if !store.notices(site)?.iter().any(|notice| notice.index == index && notice.hash == *hash) {
-        return Err(wrong("its notice is not in the list of notices"));
+
+    /// A summary at `index` tells of tombstones before it.
+    fn told(&mut self, index: u64, kind: LeafType, document: &[u8]) -> Result<(), CheckError> {
+        let wrong = |what| CheckError::Entry { index, what };
+        if kind == LeafType::PurgeSummary {
+            let told = assent_core::accounting::Purge::parse(document);
+            let told = told.ok_or(wrong("its summary cannot be read"))?;
+            let found = self.purged.iter().find(|(period, _)| crate::month_name(**period) == told.period);
+            let same =
+                found.is_some_and(|(_, found)| found.count() == told.count && found.hash() == told.indices);
+            return if same {
+                Ok(())
+            } else {
+                Err(wrong("it tells of another purge than the tombstones show"))
+            };
+        }
+        let told = assent_core::accounting::Erasures::parse(document);
+        for erased in told.ok_or(wrong("its summary cannot be read"))?.erased {
+            let gone = self.erased.remove(&erased.index);
+            let same = gone.is_some_and(|gone| {
+                gone.reason.as_str() == erased.reason && crate::outside::date(gone.day) == erased.day
+            });
+            if !same {
+                return Err(wrong("it tells of an erasure that its entry does not show"));
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// What no summary told of is marked as still to be told.
+    fn check(self, shared: &Shared) -> Result<(), CheckError> {
+        for index in self.erased.into_keys() {
+            let key = index.to_be_bytes();
+            if shared.store.mark(&shared.config.site, MarkKind::Untold, &key)?.is_none() {
+                return Err(CheckError::Entry { index, what: "its erasure is told of nowhere" });
+            }
+        }
+        Ok(())
+    }
 }

@@ -27,6 +27,9 @@ pub struct LogConfig {
     pub checkpoint: PathBuf,
     /// Requests that may wait before callers hear [`AppendError::Busy`](crate::AppendError::Busy).
     pub queue: usize,
+    /// Open even though the clock is more than a day behind the newest entry. For the one start after a clock that ran
+    /// ahead was set right.
+    pub accept_clock: bool,
 }
 
 impl LogConfig {
@@ -59,10 +62,12 @@ pub struct Draft {
     pub signals: Signals,
     /// Addresses it is about, in clear: they are sealed beside the record, which names them by keyed hash only.
     pub contacts: Vec<Contact>,
+    /// When the record is due to be purged if nothing else happens: milliseconds since 1970 UTC. Rounded up to a month.
+    pub retain_until: u64,
     /// The subject's newest record that `decisions` was worked out against; nothing if there was none. When the
     /// subject has another one by now, the draft is refused with [`AppendError::SubjectMoved`](crate::AppendError::SubjectMoved).
     pub expect_previous: Option<ReceiptId>,
-    /// So that sending it twice records it once.
+    /// So that sending it twice records it once. A key is its subject's: another subject may use the same one.
     pub idempotency: Option<Idempotency>,
 }
 
@@ -175,7 +180,7 @@ pub struct ExportSummary {
     pub entries: u64,
     /// Records written.
     pub records: u64,
-    /// Records in the period that the filter left out.
+    /// Records in the period that are not in it: left out by the filter, restricted, erased or purged.
     pub withheld: u64,
 }
 
@@ -186,6 +191,10 @@ pub struct CheckReport {
     pub entries: u64,
     /// Records opened and found to give their leaves.
     pub records: u64,
-    /// Notices whose documents give their leaves.
-    pub notices: u64,
+    /// Documents that give their leaves: notices, changes, summaries.
+    pub documents: u64,
+    /// Tombstones: records that were erased or purged.
+    pub gone: u64,
+    /// Records that are restricted, so that they cannot be opened.
+    pub restricted: u64,
 }

@@ -145,6 +145,29 @@ pub enum OpenError {
         #[source]
         source: assent_core::note::KeyError,
     },
+    /// The clock is far behind the newest entry.
+    #[error(
+        "the newest entry of site `{site}` is of {}, but the clock says {}: set the clock right. If it is right, and ran \
+         ahead when that entry was made, start once with ledger.accept_clock", crate::outside::rfc3339(*newest),
+        crate::outside::rfc3339(*now)
+    )]
+    ClockBack {
+        /// The site.
+        site: String,
+        /// Time of the newest entry, milliseconds since 1970 UTC.
+        newest: u64,
+        /// What the clock says.
+        now: u64,
+    },
+    /// What was begun before could not be finished: secrets that must be destroyed may be still there.
+    #[error("an erasure of site `{site}` that was cut short could not be finished")]
+    Unfinished {
+        /// The site.
+        site: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -194,6 +217,12 @@ pub enum ReadError {
     /// The keystore could not be read. Trying again is safe.
     #[error(transparent)]
     Keys(#[from] KeyStoreError),
+    /// The entry's record is restricted (UK GDPR Art 18): it may not be looked at until it is released.
+    #[error("entry {index} is restricted")]
+    Restricted {
+        /// Number of the entry.
+        index: u64,
+    },
     /// What is stored for an entry is not what was written: run a check, restore from a backup.
     #[error("entry {index} is damaged: {reason}")]
     Damaged {
@@ -202,6 +231,21 @@ pub enum ReadError {
         /// In what way.
         reason: &'static str,
     },
+}
+
+/// Why an erasure, restriction, hold or purge was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErasureError {
+    /// The records are held: somebody decided that they must stay for now.
+    #[error("the records are held ({}), to be looked at again on {}; end the hold first", .0.reason, .0.review)]
+    Held(crate::Hold),
+    /// The log could not be changed. What to do next is as for a decision; doing it again is safe.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// Something could not be read. Nothing was changed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 /// Why an export stopped.

@@ -6,24 +6,29 @@
 use std::io::Write;
 use std::ops::Range;
 
+use assent_core::commitment::{Leaf, LeafType, Salt};
 use assent_core::export_format::{
-    EXPORT_FORMAT, FooterLine, HeaderLine, Line, NoticeLine, RecordLine, TileLine, WithheldLine,
+    EXPORT_FORMAT, FooterLine, GoneLine, HeaderLine, Line, NoticeLine, RecordLine, SummaryLine, TileLine,
+    WithheldLine,
 };
+use assent_core::hash::Hash;
 use assent_core::record::Record;
 use assent_core::tile::TILE_WIDTH;
 use serde_json::{Map, Value};
 
 use crate::draft::{ExportFilter, ExportSummary, Progress};
 use crate::error::{ExportError, ReadError};
-use crate::ledger::{Published, Shared, read_record};
-use crate::outside::rfc3339;
+use crate::ledger::{Inside, Published, Shared, read_record};
+use crate::outside::{date, month_name, rfc3339};
 use crate::seal::Content;
-use crate::store::{Row, RowBody};
+use crate::store::{DocumentKind, Gone, GoneReason, Row, RowBody, Salted};
 use crate::tree::StoredTree;
 
 const WIDTH: u64 = TILE_WIDTH as u64;
 /// Why a record is not opened when the filter's purpose left it out.
 const NOT_ASKED_FOR: &str = "not-asked-for";
+/// Why a record is not opened while it is restricted.
+const RESTRICTED: &str = "restricted";
 
 /// See [`Ledger::export`](crate::Ledger::export).
 pub(crate) fn write(
@@ -46,7 +51,7 @@ pub(crate) fn write(
     });
     put(out, &header)?;
     let mut tree = StoredTree::new(&*shared.store, &shared.config.site);
-    let mut footer = FooterLine { records: 0, notices: 0, withheld: 0 };
+    let mut footer = FooterLine::default();
     for part in parts(&range) {
         let n = part.start / WIDTH;
         let path = tree.tile_path(n, published.size)?;
@@ -57,11 +62,7 @@ pub(crate) fn write(
         put(out, &Line::Tile(TileLine::new(n, hashes, &path)))?;
         each_row(shared, &part, |index, row| {
             let line = entry(shared, filter, index, &row)?;
-            match line {
-                Line::Record(_) => footer.records += 1,
-                Line::Notice(_) => footer.notices += 1,
-                _ => footer.withheld += 1,
-            }
+            footer.count(&line);
             put(out, &line)
         })?;
         progress(Progress { done: part.end - range.start, total: range.end - range.start });
@@ -69,38 +70,81 @@ pub(crate) fn write(
     put(out, &Line::Footer(footer))?;
     out.flush()?;
     let entries = range.end - range.start;
-    Ok(ExportSummary { entries, records: footer.records, withheld: footer.withheld })
+    Ok(ExportSummary { entries, records: footer.records, withheld: footer.withheld + footer.gone })
 }
 
 fn entry(shared: &Shared, filter: &ExportFilter, index: u64, row: &Row) -> Result<Line, ExportError> {
-    if let RowBody::Notice(hash) = &row.body {
-        let document = shared.store.notice(&shared.config.site, hash)?;
-        let document = document.and_then(|document| String::from_utf8(document).ok());
-        let reason = "its notice document is missing or not text";
-        let document = document.ok_or(ReadError::Damaged { index, reason })?;
-        return Ok(Line::Notice(NoticeLine { index, document }));
-    }
-    let (content, _, asked_for) = record(shared, filter, index, row)?;
-    Ok(if asked_for {
-        let salt = content.salt.to_base64();
-        Line::Record(RecordLine { index, record: content.record, salt, covered_by: row.covering })
-    } else {
-        Line::Withheld(WithheldLine { index, reason: NOT_ASKED_FOR.into() })
+    let withheld = |reason: &str| Line::Withheld(WithheldLine { index, reason: reason.into() });
+    Ok(match &row.body {
+        RowBody::Document(DocumentKind::Notice, hash) => {
+            Line::Notice(NoticeLine { index, document: document(shared, index, hash)? })
+        }
+        RowBody::Document(DocumentKind::Change, hash) => {
+            Line::Change(NoticeLine { index, document: document(shared, index, hash)? })
+        }
+        RowBody::Summary(salted) => summary(shared, index, salted)?,
+        RowBody::Record(_) | RowBody::Gone(_) => match record(shared, filter, index, row)? {
+            Found::Record(content, _) => {
+                let salt = content.salt.to_base64();
+                Line::Record(RecordLine { index, record: content.record, salt, covered_by: row.covering })
+            }
+            Found::NotAskedFor => withheld(NOT_ASKED_FOR),
+            Found::Restricted => withheld(RESTRICTED),
+            Found::Gone(Gone { reason, day, period }) => {
+                let period = (reason == GoneReason::Retention).then(|| month_name(period));
+                let reason = reason.as_str().into();
+                Line::Gone(GoneLine { index, reason, day: date(day), period })
+            }
+        },
     })
 }
 
-/// Opens a row that is a record; whether the filter's purpose asks for it.
+fn document(shared: &Shared, index: u64, hash: &Hash) -> Result<String, ReadError> {
+    let document = shared.store.document(&shared.config.site, hash)?;
+    let document = document.and_then(|document| String::from_utf8(document).ok());
+    document.ok_or(ReadError::Damaged { index, reason: "its document is missing or not text" })
+}
+
+fn summary(shared: &Shared, index: u64, salted: &Salted) -> Result<Line, ReadError> {
+    let document = document(shared, index, &salted.document)?;
+    let leaf = shared.store.leaves(&shared.config.site, index..index + 1)?;
+    let kind = leaf.first().and_then(|leaf| Leaf::parse(leaf).ok()).map(|leaf| leaf.leaf_type);
+    let line = SummaryLine { index, document, salt: Salt::from_bytes(salted.salt).to_base64() };
+    match kind {
+        Some(LeafType::ErasureSummary) => Ok(Line::Erasures(line)),
+        Some(LeafType::PurgeSummary) => Ok(Line::Purge(line)),
+        _ => Err(ReadError::Damaged { index, reason: "its leaf is no summary's" }),
+    }
+}
+
+/// What a record's row comes to in an export.
+pub(crate) enum Found {
+    /// It is shown.
+    Record(Content, Box<Record>),
+    /// The filter leaves it out.
+    NotAskedFor,
+    /// It may not be shown now.
+    Restricted,
+    /// It is gone.
+    Gone(Gone),
+}
+
+/// Opens a row that is a record, or was one.
 pub(crate) fn record(
     shared: &Shared,
     filter: &ExportFilter,
     index: u64,
     row: &Row,
-) -> Result<(Content, Record, bool), ReadError> {
-    let content = shared.content(index, row)?;
-    let content = content.ok_or(ReadError::Damaged { index, reason: "its row is not a record" })?;
+) -> Result<Found, ReadError> {
+    let content = match shared.inside(index, row)? {
+        Inside::Record(content) => content,
+        Inside::Restricted => return Ok(Found::Restricted),
+        Inside::Gone(gone) => return Ok(Found::Gone(gone)),
+        Inside::NoRecord => return Err(ReadError::Damaged { index, reason: "its row is not a record" }),
+    };
     let (_, record) = read_record(index, &content.record)?;
     let asked_for = filter.purpose.as_ref().is_none_or(|purpose| record.decisions.contains_key(purpose));
-    Ok((content, record, asked_for))
+    Ok(if asked_for { Found::Record(content, Box::new(record)) } else { Found::NotAskedFor })
 }
 
 /// The entries whose times lie in the filter's period. Times never go back, so this is a binary search.

@@ -12,7 +12,7 @@ use csv::{QuoteStyle, Terminator, WriterBuilder};
 
 use crate::draft::{ExportFilter, ExportSummary, Progress};
 use crate::error::ExportError;
-use crate::export::{each_row, parts, range, record};
+use crate::export::{Found, each_row, parts, range, record};
 use crate::ledger::Shared;
 use crate::store::RowBody;
 
@@ -38,14 +38,13 @@ pub(crate) fn write(
     let mut summary = ExportSummary { entries: range.end - range.start, ..ExportSummary::default() };
     for part in parts(&range) {
         each_row(shared, &part, |index, row| {
-            if !matches!(row.body, RowBody::Sealed { .. }) {
+            if !matches!(row.body, RowBody::Record(_) | RowBody::Gone(_)) {
                 return Ok(());
             }
-            let (_, record, asked_for) = record(shared, filter, index, &row)?;
-            if !asked_for {
+            let Found::Record(_, record) = record(shared, filter, index, &row)? else {
                 summary.withheld += 1;
                 return Ok(());
-            }
+            };
             summary.records += 1;
             for fields in rows_of(index, &record, filter) {
                 table.write_record(fields.map(defuse)).map_err(write_error)?;

@@ -4,20 +4,23 @@
 //! secret on disk is wrapped (ChaCha20-Poly1305) under a key made from the operator's key and the site's name.
 //!
 //! * `log.keys`, small, changed only by write-new, fsync, rename: the log's signing seed, the contact key, and one
-//!   period secret per calendar month.
-//! * `subjects-NNNNN.keys`, segments of 65,536 slots of 64 bytes: one random secret per subject. A subject's slot
-//!   number stands in the store, so nothing is kept in memory. Slots are appended, with one fdatasync per commit,
-//!   and never reused; a segment can be rewritten (write-new, fsync, rename) without one of its secrets.
+//!   period secret per month in which records are due to be purged (`log_keys.rs`).
+//! * `subjects-NNNNN.keys`: one random secret per subject, in numbered slots (`slots.rs`). Drawn and made durable before
+//!   any subject needs them (`spares.rs`), so that no decision waits for it and no sealed row is ever without its key.
+//! * `escrow.keys`: secrets of subjects whose records are restricted; their slots are marked until they are released.
+//! * `rotate.rs` wraps all of it under another operator's key.
 //!
 //! Not here: what the secrets are used for (`seal.rs`), and who may ask for them.
 
-use std::collections::{BTreeMap, HashMap};
+mod log_keys;
+mod rotate;
+mod slots;
+mod spares;
+
 use std::fmt;
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
@@ -31,6 +34,12 @@ use zeroize::Zeroizing;
 
 use crate::files;
 use crate::outside::{Random, RandomError};
+use log_keys::LogKeys;
+use slots::{Escrow, Slots};
+use spares::Spares;
+
+pub use rotate::{Rotated, rotate};
+pub(crate) use slots::Slot;
 
 /// A 32-byte secret, wiped from memory when dropped.
 pub(crate) type Secret = Zeroizing<[u8; 32]>;
@@ -78,35 +87,34 @@ pub enum KeyStoreError {
         /// The file.
         path: PathBuf,
     },
+    /// Fewer secrets than the store says were given out: the keys are from an older backup than the store.
+    #[error(
+        "the keys in `{}` end before subject {given}, but the store has rows sealed with later ones: the keys were rolled back. \
+         Restore the newest backup of the keys", folder.display()
+    )]
+    Behind {
+        /// The keystore.
+        folder: PathBuf,
+        /// Subjects that the store knows.
+        given: u64,
+    },
     /// No randomness for a new secret.
     #[error(transparent)]
     Random(#[from] RandomError),
 }
 
-const LOG_FILE: &str = "log.keys";
-const LOG_MAGIC: &[u8; 16] = b"assent-keys/v1\n\0";
-const SLOT_MARK: [u8; 4] = *b"sk1\n";
-const SLOT_LEN: u64 = 64;
-const SLOTS_PER_SEGMENT: u64 = 65_536;
+/// The end of one nonce in front of what it sealed.
 const NONCE_LEN: usize = 12;
 
-/// One site's secrets. Shared by the sequencer, which adds, and by readers.
+/// One site's secrets. Shared by the sequencer, which takes and destroys, by the attendant, which draws ahead, and by
+/// readers.
 pub(crate) struct KeyStore {
     folder: PathBuf,
     wrap: ChaCha20Poly1305,
     log: RwLock<LogKeys>,
-    /// Open segments, for reading and appending. One handle per 65,536 subjects that were asked for.
-    segments: Mutex<HashMap<u64, Arc<File>>>,
-    /// Next slot to write. After a failed write it moves past whatever that left.
-    next: Mutex<u64>,
-}
-
-/// What `log.keys` holds.
-#[derive(Clone)]
-struct LogKeys {
-    seed: Secret,
-    contact: Secret,
-    periods: BTreeMap<u32, Secret>,
+    slots: Slots,
+    escrow: Mutex<Escrow>,
+    spares: Spares,
 }
 
 impl fmt::Debug for KeyStore {
@@ -118,8 +126,7 @@ impl fmt::Debug for KeyStore {
 impl KeyStore {
     /// What is left in the folder of a log that had subjects, if anything: they cannot belong to a new log.
     pub(crate) fn used_segment(folder: &Path) -> Option<PathBuf> {
-        let first = segment_path(folder, 0);
-        first.exists().then_some(first)
+        slots::first_segment(folder)
     }
 
     /// Draws the log's keys and writes them. Keys that are there already are kept: an earlier try was cut short.
@@ -128,26 +135,25 @@ impl KeyStore {
         site: &SiteId,
         operator: &OperatorKey,
         random: &dyn Random,
-    ) -> Result<Self, KeyStoreError> {
+    ) -> Result<(), KeyStoreError> {
         files::make_folder(folder).map_err(file_error(folder))?;
-        if !folder.join(LOG_FILE).exists() {
-            let keys = LogKeys { seed: draw(random)?, contact: draw(random)?, periods: BTreeMap::new() };
-            write_log_keys(folder, &wrapping(site, operator), &keys, random)?;
+        if log_keys::exist(folder) {
+            return Ok(());
         }
-        Self::open(folder, site, operator)
+        LogKeys::drawn(random)?.write(folder, &wrapping(site, operator), random)
     }
 
     /// Opens what [`Self::create`] made.
     pub(crate) fn open(folder: &Path, site: &SiteId, operator: &OperatorKey) -> Result<Self, KeyStoreError> {
+        rotate::settle(folder).map_err(file_error(folder))?;
         let wrap = wrapping(site, operator);
-        let log = read_log_keys(folder, &wrap)?;
-        let next = next_slot(folder)?;
         Ok(KeyStore {
             folder: folder.to_path_buf(),
+            log: RwLock::new(LogKeys::read(folder, &wrap)?),
+            slots: Slots::open(folder)?,
+            escrow: Mutex::new(Escrow::read(folder, &wrap)?),
+            spares: Spares::default(),
             wrap,
-            log: RwLock::new(log),
-            segments: Mutex::default(),
-            next: Mutex::new(next),
         })
     }
 
@@ -173,156 +179,104 @@ impl KeyStore {
         self.log.read().unwrap_or_else(PoisonError::into_inner).periods.get(&period).cloned()
     }
 
+    /// Months that there is a secret for.
+    pub(crate) fn periods(&self) -> Vec<u32> {
+        self.log.read().unwrap_or_else(PoisonError::into_inner).periods.keys().copied().collect()
+    }
+
     /// A month's secret, drawn and made durable first if it is new. Only the sequencer calls this.
     pub(crate) fn period_or_new(&self, period: u32, random: &dyn Random) -> Result<Secret, KeyStoreError> {
         if let Some(secret) = self.period(period) {
             return Ok(secret);
         }
-        let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
-        let mut with = log.clone();
         let secret = draw(random)?;
-        with.periods.insert(period, secret.clone());
-        write_log_keys(&self.folder, &self.wrap, &with, random)?;
-        *log = with;
+        self.change_log_keys(random, |keys| drop(keys.periods.insert(period, secret.clone())))?;
         Ok(secret)
     }
 
-    /// Writes new subjects' secrets and makes them durable; answers the slot of the first, the others follow.
-    /// Only the sequencer calls this. After an error the slots it may have touched are never used again.
-    pub(crate) fn add_subjects(&self, secrets: &[Secret], random: &dyn Random) -> Result<u64, KeyStoreError> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = *next;
-        *next += secrets.len() as u64;
-        let mut nonces = vec![0; NONCE_LEN * secrets.len()];
-        random.fill(&mut nonces)?;
-        let slots: Vec<_> = (first..).zip(secrets).zip(nonces.chunks_exact(NONCE_LEN)).collect();
-        for run in slots.chunk_by(|((a, _), _), ((b, _), _)| a / SLOTS_PER_SEGMENT == b / SLOTS_PER_SEGMENT) {
-            let mut bytes = Vec::with_capacity(run.len() * 64);
-            for ((slot, secret), nonce) in run {
-                bytes.extend_from_slice(&self.wrap_slot(*slot, secret, nonce));
-            }
-            let start = run[0].0.0;
-            let path = segment_path(&self.folder, start / SLOTS_PER_SEGMENT);
-            let write = || -> io::Result<()> {
-                let file = self.segment(start / SLOTS_PER_SEGMENT, true)?;
-                file.write_all_at(&bytes, start % SLOTS_PER_SEGMENT * SLOT_LEN)?;
-                file.sync_data()
-            };
-            write().map_err(|source| KeyStoreError::File { path, source })?;
+    /// Destroys a month's secret: nothing that was sealed under it can be opened again. Done when it returns; safe to
+    /// repeat.
+    pub(crate) fn destroy_period(&self, period: u32, random: &dyn Random) -> Result<(), KeyStoreError> {
+        if self.period(period).is_none() {
+            return Ok(());
         }
-        Ok(first)
+        self.change_log_keys(random, |keys| drop(keys.periods.remove(&period)))
     }
 
-    /// A subject's secret, or nothing when the slot is empty or was destroyed.
-    pub(crate) fn subject(&self, slot: u64) -> Result<Option<Secret>, KeyStoreError> {
-        let path = segment_path(&self.folder, slot / SLOTS_PER_SEGMENT);
-        let mut bytes = [0; SLOT_LEN as usize];
-        let read = self
-            .segment(slot / SLOTS_PER_SEGMENT, false)
-            .and_then(|file| file.read_exact_at(&mut bytes, slot % SLOTS_PER_SEGMENT * SLOT_LEN));
-        match read {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
-                return Ok(None);
-            }
-            read => read.map_err(|source| KeyStoreError::File { path: path.clone(), source })?,
+    fn change_log_keys(
+        &self,
+        random: &dyn Random,
+        change: impl FnOnce(&mut LogKeys),
+    ) -> Result<(), KeyStoreError> {
+        let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = log.clone();
+        change(&mut changed);
+        changed.write(&self.folder, &self.wrap, random)?;
+        *log = changed;
+        Ok(())
+    }
+
+    /// What is in a subject's slot.
+    pub(crate) fn subject(&self, slot: u64) -> Result<Slot, KeyStoreError> {
+        self.slots.read(&self.wrap, slot)
+    }
+
+    /// Destroys a subject's secret, also one in escrow. Done when it returns; safe to repeat.
+    pub(crate) fn destroy_subject(&self, slot: u64, random: &dyn Random) -> Result<(), KeyStoreError> {
+        let mut escrow = self.escrow.lock().unwrap_or_else(PoisonError::into_inner);
+        escrow.change(&self.folder, &self.wrap, random, |held| drop(held.remove(&slot)))?;
+        self.slots.destroy(slot)
+    }
+
+    /// Moves a subject's secret into escrow, where no reader finds it. Safe to repeat after a crash at any moment: the
+    /// secret is in escrow before it leaves its slot.
+    pub(crate) fn restrict(&self, slot: u64, random: &dyn Random) -> Result<(), KeyStoreError> {
+        let mut escrow = self.escrow.lock().unwrap_or_else(PoisonError::into_inner);
+        let Slot::Secret(secret) = self.slots.read(&self.wrap, slot)? else { return Ok(()) };
+        escrow.change(&self.folder, &self.wrap, random, |held| drop(held.insert(slot, secret.clone())))?;
+        self.slots.escrow(slot)
+    }
+
+    /// Moves a subject's secret back from escrow. Safe to repeat.
+    pub(crate) fn release(&self, slot: u64, random: &dyn Random) -> Result<(), KeyStoreError> {
+        let mut escrow = self.escrow.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(secret) = escrow.get(slot) else { return Ok(()) };
+        self.slots.write(&self.wrap, slot, &[secret], random)?;
+        escrow.change(&self.folder, &self.wrap, random, |held| drop(held.remove(&slot)))
+    }
+
+    /// A restricted subject's secret, for those few who may look all the same: exports to the person, legal claims.
+    pub(crate) fn escrowed(&self, slot: u64) -> Option<Secret> {
+        self.escrow.lock().unwrap_or_else(PoisonError::into_inner).get(slot)
+    }
+
+    /// Slots whose secrets are in escrow.
+    pub(crate) fn in_escrow(&self) -> Vec<u64> {
+        self.escrow.lock().unwrap_or_else(PoisonError::into_inner).slots()
+    }
+
+    /// Begins to give out secrets at slot `next`. To be called before [`Self::take`], and again after an unknown outcome.
+    pub(crate) fn resume(&self, next: u64) -> Result<(), KeyStoreError> {
+        if next > self.slots.end() {
+            return Err(KeyStoreError::Behind { folder: self.folder.clone(), given: next });
         }
-        let (nonce, rest) = bytes.split_at(NONCE_LEN);
-        let (wrapped, mark) = rest.split_at(48);
-        if mark != SLOT_MARK {
-            return Ok(None);
-        }
-        open(&self.wrap, nonce, wrapped, &slot.to_be_bytes())
-            .and_then(|plain| Some(Zeroizing::new(<[u8; 32]>::try_from(&**plain).ok()?)))
-            .map(Some)
-            .ok_or(KeyStoreError::WrongKey { path })
+        self.spares.resume(&self.slots, &self.wrap, next)
     }
 
-    fn wrap_slot(&self, slot: u64, secret: &Secret, nonce: &[u8]) -> [u8; SLOT_LEN as usize] {
-        let mut bytes = [0; SLOT_LEN as usize];
-        bytes[..NONCE_LEN].copy_from_slice(nonce);
-        bytes[NONCE_LEN..60].copy_from_slice(&seal(&self.wrap, nonce, &**secret, &slot.to_be_bytes()));
-        bytes[60..].copy_from_slice(&SLOT_MARK);
-        bytes
+    /// Secrets for new subjects, each durable in its slot; slots ascend. Waits for the disk only when more are wanted
+    /// than were drawn ahead.
+    pub(crate) fn take(
+        &self,
+        count: usize,
+        random: &dyn Random,
+    ) -> Result<Vec<(u64, Secret)>, KeyStoreError> {
+        self.spares.take(&self.slots, &self.wrap, count, random)
     }
 
-    fn segment(&self, number: u64, create: bool) -> io::Result<Arc<File>> {
-        let mut segments = self.segments.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = segments.get(&number) {
-            return Ok(Arc::clone(file));
-        }
-        let path = segment_path(&self.folder, number);
-        let fresh = create && !path.exists();
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(create).truncate(false).mode(0o600).open(&path)?;
-        if fresh {
-            files::sync_folder_of(&path)?;
-        }
-        let file = Arc::new(file);
-        segments.insert(number, Arc::clone(&file));
-        Ok(file)
+    /// Draws ahead when few secrets are left. For the attendant, so that nobody waits.
+    pub(crate) fn draw_ahead(&self, random: &dyn Random) -> Result<(), KeyStoreError> {
+        self.spares.draw_ahead(&self.slots, &self.wrap, random)
     }
-}
-
-fn segment_path(folder: &Path, number: u64) -> PathBuf {
-    folder.join(format!("subjects-{number:05}.keys"))
-}
-
-/// The slot after everything that was ever written, torn writes included.
-fn next_slot(folder: &Path) -> Result<u64, KeyStoreError> {
-    let mut segments = 0;
-    while segment_path(folder, segments).exists() {
-        segments += 1;
-    }
-    let Some(last) = segments.checked_sub(1) else { return Ok(0) };
-    let path = segment_path(folder, last);
-    let len = std::fs::metadata(&path).map_err(file_error(&path))?.len();
-    Ok(last * SLOTS_PER_SEGMENT + len.div_ceil(SLOT_LEN))
-}
-
-fn write_log_keys(
-    folder: &Path,
-    wrap: &ChaCha20Poly1305,
-    keys: &LogKeys,
-    random: &dyn Random,
-) -> Result<(), KeyStoreError> {
-    let mut plain = Zeroizing::new(Vec::with_capacity(64 + keys.periods.len() * 36));
-    plain.extend_from_slice(&*keys.seed);
-    plain.extend_from_slice(&*keys.contact);
-    for (period, secret) in &keys.periods {
-        plain.extend_from_slice(&period.to_be_bytes());
-        plain.extend_from_slice(&**secret);
-    }
-    let mut nonce = [0; NONCE_LEN];
-    random.fill(&mut nonce)?;
-    let mut bytes = LOG_MAGIC.to_vec();
-    bytes.extend_from_slice(&nonce);
-    bytes.extend_from_slice(&seal(wrap, &nonce, &plain, LOG_MAGIC));
-    let path = folder.join(LOG_FILE);
-    files::replace(&path, &bytes).map_err(file_error(&path))
-}
-
-fn read_log_keys(folder: &Path, wrap: &ChaCha20Poly1305) -> Result<LogKeys, KeyStoreError> {
-    let path = folder.join(LOG_FILE);
-    let bytes = match std::fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(KeyStoreError::Missing { path }),
-        read => read.map_err(file_error(&path))?,
-    };
-    parse_log_keys(&bytes, wrap).ok_or(KeyStoreError::WrongKey { path })
-}
-
-fn parse_log_keys(bytes: &[u8], wrap: &ChaCha20Poly1305) -> Option<LogKeys> {
-    let (nonce, sealed) = bytes.strip_prefix(LOG_MAGIC)?.split_at_checked(NONCE_LEN)?;
-    let plain = open(wrap, nonce, sealed, LOG_MAGIC)?;
-    let (seed, rest) = plain.split_first_chunk::<32>()?;
-    let (contact, rest) = rest.split_first_chunk::<32>()?;
-    let mut periods = BTreeMap::new();
-    let (entries, rest) = rest.as_chunks::<36>();
-    for entry in entries {
-        let (period, secret) = entry.split_first_chunk::<4>()?;
-        periods.insert(u32::from_be_bytes(*period), Zeroizing::new(secret.try_into().ok()?));
-    }
-    let keys = LogKeys { seed: Zeroizing::new(*seed), contact: Zeroizing::new(*contact), periods };
-    rest.is_empty().then_some(keys)
 }
 
 /// The site's wrapping key: HKDF-SHA-256 of the operator's key.
@@ -352,17 +306,37 @@ pub(crate) fn open(
     cipher.decrypt(&Nonce::from(nonce), Payload { msg: sealed, aad: bound }).ok().map(Zeroizing::new)
 }
 
+/// A whole key file: magic, nonce, ciphertext bound to the magic.
+fn seal_file(
+    wrap: &ChaCha20Poly1305,
+    magic: &[u8; 16],
+    plain: &[u8],
+    random: &dyn Random,
+) -> Result<Vec<u8>, RandomError> {
+    let mut nonce = [0; NONCE_LEN];
+    random.fill(&mut nonce)?;
+    Ok([&magic[..], &nonce, &seal(wrap, &nonce, plain, magic)].concat())
+}
+
+/// Reads a whole key file; nothing when there is none.
+fn open_file(
+    wrap: &ChaCha20Poly1305,
+    magic: &[u8; 16],
+    path: &Path,
+) -> Result<Option<Zeroizing<Vec<u8>>>, KeyStoreError> {
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(file_error(path))?,
+    };
+    let parts = bytes.strip_prefix(magic).and_then(|rest| rest.split_at_checked(NONCE_LEN));
+    let plain = parts.and_then(|(nonce, sealed)| open(wrap, nonce, sealed, magic));
+    plain.map(Some).ok_or_else(|| KeyStoreError::WrongKey { path: path.to_path_buf() })
+}
+
 fn draw(random: &dyn Random) -> Result<Secret, RandomError> {
     let mut secret = Zeroizing::new([0; 32]);
     random.fill(&mut *secret)?;
     Ok(secret)
-}
-
-/// Many secrets with one call.
-pub(crate) fn draw_many(random: &dyn Random, count: usize) -> Result<Vec<Secret>, RandomError> {
-    let mut bytes = Zeroizing::new(vec![0; 32 * count]);
-    random.fill(&mut bytes)?;
-    Ok(bytes.as_chunks::<32>().0.iter().map(|secret| Zeroizing::new(*secret)).collect())
 }
 
 fn file_error(path: &Path) -> impl FnOnce(io::Error) -> KeyStoreError {
@@ -371,75 +345,4 @@ fn file_error(path: &Path) -> impl FnOnce(io::Error) -> KeyStoreError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::outside::SystemRandom;
-
-    fn site() -> SiteId {
-        SiteId::new("clinic").unwrap()
-    }
-
-    #[test]
-    fn secrets_come_back_and_only_with_the_right_key() {
-        let dir = tempfile::tempdir().unwrap();
-        let operator = OperatorKey::from_bytes([1; 32]);
-        let keys = KeyStore::create(dir.path(), &site(), &operator, &SystemRandom).unwrap();
-        let secrets: Vec<Secret> = (0..5).map(|n| Zeroizing::new([n; 32])).collect();
-        assert_eq!(keys.add_subjects(&secrets[..2], &SystemRandom).unwrap(), 0);
-        assert_eq!(keys.add_subjects(&secrets[2..], &SystemRandom).unwrap(), 2);
-        let month = keys.period_or_new(24_321, &SystemRandom).unwrap();
-        let seed = keys.signing_seed();
-        drop(keys);
-
-        let again = KeyStore::open(dir.path(), &site(), &operator).unwrap();
-        for (slot, secret) in (0..).zip(&secrets) {
-            assert_eq!(again.subject(slot).unwrap().unwrap(), *secret);
-        }
-        assert!(again.subject(5).unwrap().is_none());
-        assert!(again.subject(1_000_000).unwrap().is_none());
-        assert_eq!(again.period(24_321).unwrap(), month);
-        assert!(again.period(24_322).is_none());
-        assert_eq!(again.signing_seed(), seed);
-        assert_eq!(again.add_subjects(&secrets[..1], &SystemRandom).unwrap(), 5);
-
-        let other = OperatorKey::from_bytes([2; 32]);
-        assert!(matches!(KeyStore::open(dir.path(), &site(), &other), Err(KeyStoreError::WrongKey { .. })));
-        let elsewhere = SiteId::new("charity").unwrap();
-        assert!(matches!(
-            KeyStore::open(dir.path(), &elsewhere, &operator),
-            Err(KeyStoreError::WrongKey { .. })
-        ));
-    }
-
-    #[test]
-    fn no_secret_stands_on_disk_in_clear_and_torn_slots_are_skipped() {
-        let dir = tempfile::tempdir().unwrap();
-        let operator = OperatorKey::from_bytes([1; 32]);
-        let keys = KeyStore::create(dir.path(), &site(), &operator, &SystemRandom).unwrap();
-        keys.add_subjects(&[Zeroizing::new([0xaa; 32])], &SystemRandom).unwrap();
-        let segment = segment_path(dir.path(), 0);
-        let mut bytes = std::fs::read(&segment).unwrap();
-        assert!(!bytes.windows(8).any(|window| window == [0xaa; 8]));
-        bytes.extend_from_slice(&[9; 10]);
-        std::fs::write(&segment, bytes).unwrap();
-        let keys = KeyStore::open(dir.path(), &site(), &operator).unwrap();
-        assert!(keys.subject(1).unwrap().is_none());
-        assert_eq!(keys.add_subjects(&[Zeroizing::new([0xbb; 32])], &SystemRandom).unwrap(), 2);
-        assert_eq!(*keys.subject(2).unwrap().unwrap(), [0xbb; 32]);
-        assert!(keys.subject(1).unwrap().is_none());
-    }
-
-    #[test]
-    fn a_run_of_slots_may_cross_segments() {
-        let dir = tempfile::tempdir().unwrap();
-        let operator = OperatorKey::from_bytes([1; 32]);
-        let keys = KeyStore::create(dir.path(), &site(), &operator, &SystemRandom).unwrap();
-        *keys.next.lock().unwrap() = SLOTS_PER_SEGMENT - 1;
-        let secrets = [Zeroizing::new([1; 32]), Zeroizing::new([2; 32])];
-        assert_eq!(keys.add_subjects(&secrets, &SystemRandom).unwrap(), SLOTS_PER_SEGMENT - 1);
-        let keys = KeyStore::open(dir.path(), &site(), &operator).unwrap();
-        assert_eq!(*keys.subject(SLOTS_PER_SEGMENT).unwrap().unwrap(), [2; 32]);
-        assert!(keys.subject(3).unwrap().is_none());
-        assert_eq!(*keys.next.lock().unwrap(), SLOTS_PER_SEGMENT + 1);
-    }
-}
+mod tests;

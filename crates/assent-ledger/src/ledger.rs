@@ -1,7 +1,9 @@
-//! One site's log, as the server sees it: begin, open, append, read, prove.
+//! One site's log, as the server sees it: begin, open, append, read, prove, let leave.
 //!
-//! Writing is `append.rs`; exports and the check have modules of their own. Not here: who may ask.
+//! Writing is `append.rs`, erasing `erase.rs`, purging `retention.rs`; exports and the check have modules of their own. Not
+//! here: who may ask.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,19 +25,23 @@ use assent_core::subject::SubjectId;
 use assent_core::tile::{TILE_WIDTH, Tile, encode_bundle, encode_hashes};
 use tokio::sync::oneshot;
 
-use crate::append::{self, Answer, Recorded, Request};
+use crate::append::{self, Answer, Change, Recorded, Request};
+use crate::attendant::{self, Errands};
 use crate::checkpoint_file::CheckpointFile;
 use crate::draft::{
     Appended, CheckReport, Draft, ExportFilter, ExportSummary, LogConfig, NoticeVersion, Opened, Progress,
     PublishedNotice,
 };
-use crate::error::{AppendError, CheckError, CreateError, ExportError, OpenError, ReadError};
+use crate::erase::{self, ForSubject, Hold, Restriction, Suppress, Tell, Wish};
+use crate::error::{AppendError, CheckError, CreateError, ErasureError, ExportError, OpenError, ReadError};
 use crate::id::ReceiptId;
-use crate::keys::{KeyStore, OperatorKey, Secret};
+use crate::keys::{KeyStore, OperatorKey, Slot};
 use crate::outside::Outside;
+use crate::recover::recover;
+use crate::retention::{self, PurgePlan, Retention};
 use crate::seal::{Content, Place};
 use crate::stats::Stats;
-use crate::store::{Batch, Head, Row, RowBody, Store, SubjectRow};
+use crate::store::{Batch, DocumentKind, Gone, GoneReason, Head, MarkKind, RecordRow, Row, RowBody, Store};
 use crate::tree::StoredTree;
 use crate::{check, export, export_csv};
 
@@ -50,6 +56,7 @@ pub struct Ledger {
     /// Gone only while dropping.
     queue: Option<SyncSender<Request>>,
     sequencer: Option<JoinHandle<()>>,
+    attendant: Option<JoinHandle<()>>,
 }
 
 /// What the sequencer and readers have in common.
@@ -62,6 +69,9 @@ pub(crate) struct Shared {
     pub(crate) outside: Outside,
     pub(crate) checkpoint_file: Mutex<CheckpointFile>,
     pub(crate) stats: Stats,
+    pub(crate) errands: Errands,
+    /// Months that were purged, with the day: no row under them may be opened.
+    purged: RwLock<BTreeMap<u32, u32>>,
     signer: SignerKey,
     published: RwLock<Published>,
     writable: AtomicBool,
@@ -101,7 +111,7 @@ impl Ledger {
             return Err(CreateError::BadOrigin { origin: config.origin });
         }
         KeyStore::create(&config.keys, &config.site, operator, &*outside.random)?;
-        let head = Head { size: 0, root: EMPTY_ROOT, time: 0 };
+        let head = Head { size: 0, root: EMPTY_ROOT, time: 0, secrets: 0 };
         let begin = Batch { expected: None, ..Batch::new(config.site.clone(), head) };
         store.commit(begin).map_err(|error| CreateError::Store(error.into()))?;
         Ok(Self::open(config, store, operator, outside)?)
@@ -135,16 +145,24 @@ impl Ledger {
             published: RwLock::new(Published { size: 0, root: EMPTY_ROOT, checkpoint: "".into() }),
             writable: AtomicBool::new(true),
             stats: Stats::default(),
+            errands: Errands::default(),
+            purged: RwLock::default(),
             config,
         });
-        let tail = append::recover(&shared)?;
+        let tail = recover(&shared)?;
         let (sender, receiver) = sync_channel(shared.config.queue.max(1));
         let sequencer = std::thread::Builder::new().name(format!("log-{site}")).spawn({
             let shared = Arc::clone(&shared);
             move || append::sequence(&shared, &receiver, tail)
         });
         let sequencer = sequencer.map_err(OpenError::Thread)?;
-        Ok(Ledger { shared, queue: Some(sender), sequencer: Some(sequencer) })
+        let attendant = std::thread::Builder::new().name(format!("tend-{site}")).spawn({
+            let shared = Arc::clone(&shared);
+            move || attendant::attend(&shared)
+        });
+        let attendant = attendant.map_err(OpenError::Thread)?;
+        let (sequencer, attendant) = (Some(sequencer), Some(attendant));
+        Ok(Ledger { shared, queue: Some(sender), sequencer, attendant })
     }
 
     /// The site.
@@ -199,7 +217,26 @@ impl Ledger {
         &self,
         document: Vec<u8>,
     ) -> impl Future<Output = Result<PublishedNotice, AppendError>> + Send + 'static + use<> {
-        let answer = self.enqueue(|reply| Request::Notice(document, reply));
+        self.publish(DocumentKind::Notice, document)
+    }
+
+    /// Publishes a document that says how keys or rules changed (leaf type 0x05), unless it says what the last one did.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn publish_change(
+        &self,
+        document: Vec<u8>,
+    ) -> impl Future<Output = Result<PublishedNotice, AppendError>> + Send + 'static + use<> {
+        self.publish(DocumentKind::Change, document)
+    }
+
+    fn publish(
+        &self,
+        kind: DocumentKind,
+        document: Vec<u8>,
+    ) -> impl Future<Output = Result<PublishedNotice, AppendError>> + Send + 'static + use<> {
+        let answer = self.enqueue(|reply| Request::Publish(kind, document, reply));
         async move { answer?.await.unwrap_or(Err(AppendError::OutcomeUnknown)) }
     }
 
@@ -209,9 +246,14 @@ impl Ledger {
         request: impl FnOnce(oneshot::Sender<Result<T, AppendError>>) -> Request,
     ) -> Result<oneshot::Receiver<Result<T, AppendError>>, AppendError> {
         let (reply, answer) = oneshot::channel();
+        self.send(request(reply))?;
+        Ok(answer)
+    }
+
+    fn send(&self, request: Request) -> Result<(), AppendError> {
         let queue = self.queue.as_ref().ok_or(AppendError::Unavailable)?;
-        match queue.try_send(request(reply)) {
-            Ok(()) => Ok(answer),
+        match queue.try_send(request) {
+            Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => {
                 self.shared.stats.refused_busy();
                 Err(AppendError::Busy)
@@ -224,12 +266,187 @@ impl Ledger {
         }
     }
 
+    /// A change to the log that is not a decision; the future ends when it is done.
+    fn change<C: Change + 'static, F: FnOnce(erase::Reply<u64>) -> C>(
+        &self,
+        change: F,
+    ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<C, F> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.send(Request::Change(Box::new(change(reply))));
+        async move {
+            sent?;
+            answer.await.unwrap_or(Err(AppendError::OutcomeUnknown.into()))
+        }
+    }
+
+    fn for_subject(
+        &self,
+        subject: SubjectId,
+        wish: Wish,
+    ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        self.change(move |reply| ForSubject { subject, wish, reply })
+    }
+
+    /// Erases a subject: every secret that opens its records is destroyed, and tombstones take the records' place. Leaves,
+    /// proofs and everybody else's receipts stay as they were. With `suppress`, its contacts may not be written to
+    /// afterwards (kept as keyed hashes only). Answers how many records that were; none is no error. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`ErasureError`]; `Held` while somebody holds the records.
+    pub fn erase(
+        &self,
+        subject: SubjectId,
+        reason: GoneReason,
+        suppress: bool,
+    ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        self.for_subject(subject, Wish::Erase { reason, suppress })
+    }
+
+    /// Freezes a subject's records (UK GDPR Art 18): nobody reads them until [`Self::release`]. What the subject decides
+    /// from now on is recorded as ever, and not frozen. `reason` is a code or reference, no personal data.
+    ///
+    /// # Errors
+    /// [`ErasureError`].
+    pub fn restrict(
+        &self,
+        subject: SubjectId,
+        reason: String,
+    ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        self.for_subject(subject, Wish::Restrict { reason })
+    }
+
+    /// Ends a restriction.
+    ///
+    /// # Errors
+    /// [`ErasureError`].
+    pub fn release(
+        &self,
+        subject: SubjectId,
+    ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        self.for_subject(subject, Wish::Release)
+    }
+
+    /// Keeps a subject's records from erasure and purge, until [`Self::let_go`].
+    ///
+    /// # Errors
+    /// [`ErasureError`].
+    pub fn hold(
+        &self,
+        subject: SubjectId,
+        hold: Hold,
+    ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        self.for_subject(subject, Wish::Hold(hold))
+    }
+
+    /// Ends a hold.
+    ///
+    /// # Errors
+    /// [`ErasureError`].
+    pub fn let_go(
+        &self,
+        subject: SubjectId,
+    ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        self.for_subject(subject, Wish::LetGo)
+    }
+
+    /// Says that a contact may (not) be written to, whatever else is recorded. Kept as a keyed hash, and outlives erasure.
+    ///
+    /// # Errors
+    /// [`ErasureError`].
+    pub fn suppress(
+        &self,
+        contact: Hash,
+        on: bool,
+    ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        self.change(move |reply| Suppress { contact, on, reply })
+    }
+
+    /// Appends the leaf that tells of erasures which none tells of yet. Once a day is right: more often would show which
+    /// entries went together. Answers how many were told; without any there is no leaf.
+    ///
+    /// # Errors
+    /// [`ErasureError`].
+    pub fn tell_erasures(&self) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        self.change(Tell)
+    }
+
+    /// What a purge would do now. Changes nothing. Blocks for as long as it takes to read every row.
+    ///
+    /// # Errors
+    /// [`ErasureError`].
+    pub fn purge_plan(
+        &self,
+        retention: &Retention<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<PurgePlan, ErasureError> {
+        retention::purge(&self.shared, retention, None, progress)
+    }
+
+    /// Purges every month that is over: its records that are due can never be opened again, wherever copies of them lie.
+    /// Blocks; not to be called from an async task. Safe to repeat, and to be cut short.
+    ///
+    /// # Errors
+    /// [`ErasureError`]; what was purged before stays purged.
+    pub fn purge(
+        &self,
+        retention: &Retention<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<PurgePlan, ErasureError> {
+        retention::purge(&self.shared, retention, Some(&|request| self.send(request)), progress)
+    }
+
+    /// What takes a row's place when the store is reclaimed: a tombstone for a record whose month was purged.
+    #[must_use]
+    pub fn replaces(&self, row: &Row) -> Option<Row> {
+        let gone = self.shared.is_purged(row.record()?.period)?;
+        Some(Row { body: RowBody::Gone(gone), ..row.clone() })
+    }
+
+    /// The hold on a subject's records.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn hold_of(&self, subject: &SubjectId) -> Result<Option<Hold>, ReadError> {
+        erase::hold_of(&self.shared, subject)
+    }
+
+    /// The restriction of a subject's records.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn restriction_of(&self, subject: &SubjectId) -> Result<Option<Restriction>, ReadError> {
+        erase::restriction_of(&self.shared, subject)
+    }
+
+    /// Every hold, by subject.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn holds(&self) -> Result<Vec<(SubjectId, Hold)>, ReadError> {
+        let held = self.shared.store.marks(self.site(), MarkKind::Held)?;
+        let parse = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let subject = SubjectId(key.try_into().ok()?);
+            Some((subject, serde_json::from_slice(&value).ok()?))
+        };
+        let damaged = || ReadError::Store(crate::store::StoreError::damaged("read a hold"));
+        held.into_iter().map(|held| parse(held).ok_or_else(damaged)).collect()
+    }
+
+    /// Since when a contact may not be written to: milliseconds since 1970 UTC.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn suppressed(&self, contact: &Hash) -> Result<Option<u64>, ReadError> {
+        let value = self.shared.store.mark(self.site(), MarkKind::Suppressed, &contact.0)?;
+        Ok(value.and_then(|value| Some(u64::from_be_bytes(value.try_into().ok()?))))
+    }
+
     /// A notice's document as it was published, now or once. Nothing for a hash that never was.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn notice(&self, hash: &Hash) -> Result<Option<Vec<u8>>, ReadError> {
-        Ok(self.shared.store.notice(self.site(), hash)?)
+        Ok(self.shared.store.document(self.site(), hash)?)
     }
 
     /// The notice published last, with its document.
@@ -249,8 +466,8 @@ impl Ledger {
     /// [`ReadError`].
     pub fn notices(&self) -> Result<Vec<NoticeVersion>, ReadError> {
         let size = self.size();
-        let mut published = self.shared.store.notices(self.site())?;
-        published.retain(|notice| notice.index < size);
+        let mut published = self.shared.store.published(self.site())?;
+        published.retain(|document| document.kind == DocumentKind::Notice && document.index < size);
         let later = published.iter().skip(1).map(|next| Some(next.time)).chain([None]);
         let versions = published.iter().zip(later).map(|(notice, replaced)| NoticeVersion {
             hash: notice.hash,
@@ -272,7 +489,16 @@ impl Ledger {
         }
     }
 
-    /// Everything a subject decided, oldest first.
+    /// A subject's newest record, also one that may not be opened. To be read before the history that a draft is worked
+    /// out from.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn newest(&self, subject: &SubjectId) -> Result<Option<ReceiptId>, ReadError> {
+        Ok(self.shared.store.newest(self.site(), subject)?.map(|record| record.id))
+    }
+
+    /// Everything a subject decided, oldest first. What is restricted or purged is left out.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -281,7 +507,7 @@ impl Ledger {
         self.open_all(records.into_iter().map(|record| record.index))
     }
 
-    /// Every record that names a contact, oldest first, whoever's.
+    /// Every record that names a contact, oldest first, whoever's. What is restricted or purged is left out.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -377,8 +603,8 @@ impl Ledger {
     ///
     /// # Errors
     /// [`CheckError`].
-    pub fn check(&self) -> Result<CheckReport, CheckError> {
-        check::check(&self.shared)
+    pub fn check(&self, progress: &mut dyn FnMut(Progress)) -> Result<CheckReport, CheckError> {
+        check::check(&self.shared, progress)
     }
 
     /// Whether the log takes decisions. False from an unknown outcome or a damaged store until it was recovered;
@@ -402,7 +628,23 @@ impl Drop for Ledger {
             // A sequencer that panicked has nothing left to finish.
             drop(sequencer.join());
         }
+        self.shared.errands.end();
+        if let Some(attendant) = self.attendant.take() {
+            drop(attendant.join());
+        }
     }
+}
+
+/// What a row turns out to be.
+pub(crate) enum Inside {
+    /// A record, opened.
+    Record(Content),
+    /// A record that may not be opened now.
+    Restricted,
+    /// A record that is gone.
+    Gone(Gone),
+    /// No record: a document or a summary.
+    NoRecord,
 }
 
 impl Shared {
@@ -429,32 +671,59 @@ impl Shared {
         checkpoint.expect("the origin was checked when the key was made").to_string()
     }
 
-    /// The secret of a subject that has records.
-    pub(crate) fn subject_secret(&self, row: &SubjectRow) -> Result<Secret, ReadError> {
-        let reason = "its subject's secret is missing from the keystore";
-        self.keys.subject(row.secret)?.ok_or(ReadError::Damaged { index: row.latest.index, reason })
+    /// The tombstone of a record that was due in this month, if the month was purged.
+    pub(crate) fn is_purged(&self, period: u32) -> Option<Gone> {
+        let purged = self.purged.read().unwrap_or_else(PoisonError::into_inner);
+        purged.get(&period).map(|day| Gone { reason: GoneReason::Retention, day: *day, period })
     }
 
-    /// Opens a row. Nothing for a row that is no record.
-    pub(crate) fn content(&self, index: u64, row: &Row) -> Result<Option<Content>, ReadError> {
-        let RowBody::Sealed { subject, period, bytes } = &row.body else { return Ok(None) };
-        let damaged = |reason| ReadError::Damaged { index, reason };
-        let subject_row = self.store.subject(&self.config.site, subject)?;
-        let subject_row = subject_row.ok_or(damaged("its subject is missing from the index"))?;
-        let subject_secret = self.subject_secret(&subject_row)?;
-        let period_secret = self.keys.period(*period);
-        let period_secret =
-            period_secret.ok_or(damaged("its month's secret is missing from the keystore"))?;
-        let place = Place {
+    /// Closes a month to readers.
+    pub(crate) fn purged(&self, period: u32, day: u32) {
+        self.purged.write().unwrap_or_else(PoisonError::into_inner).insert(period, day);
+    }
+
+    /// The purge did not happen.
+    pub(crate) fn not_purged(&self, period: u32) {
+        self.purged.write().unwrap_or_else(PoisonError::into_inner).remove(&period);
+    }
+
+    pub(crate) fn forget_purged(&self) {
+        self.purged.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Where a record's row is, with its clear fields.
+    pub(crate) fn place(&self, index: u64, row: &Row, record: &RecordRow) -> Place<'_> {
+        Place {
             origin: &self.config.origin,
             index,
             time: row.time,
             covering: row.covering,
-            subject: *subject,
-            period: *period,
+            subject: record.subject,
+            period: record.period,
+        }
+    }
+
+    /// Opens a row as far as it may be opened.
+    pub(crate) fn inside(&self, index: u64, row: &Row) -> Result<Inside, ReadError> {
+        let record = match &row.body {
+            RowBody::Record(record) => record,
+            RowBody::Gone(gone) => return Ok(Inside::Gone(*gone)),
+            RowBody::Document(..) | RowBody::Summary(_) => return Ok(Inside::NoRecord),
         };
-        let content = place.open(&subject_secret, &period_secret, bytes);
-        content.map(Some).ok_or(damaged("its row does not open"))
+        if let Some(gone) = self.is_purged(record.period) {
+            return Ok(Inside::Gone(gone));
+        }
+        let damaged = |reason| ReadError::Damaged { index, reason };
+        let subject = match self.keys.subject(record.secret)? {
+            Slot::Secret(secret) => secret,
+            Slot::Escrowed => return Ok(Inside::Restricted),
+            Slot::Empty => return Err(damaged("its subject's secret is missing from the keystore")),
+            Slot::Destroyed => return Err(damaged("its subject's secret was destroyed")),
+        };
+        let period = self.keys.period(record.period);
+        let period = period.ok_or(damaged("its month's secret is missing from the keystore"))?;
+        let content = self.place(index, row, record).open(&subject, &period, &record.sealed);
+        content.map(Inside::Record).ok_or(damaged("its row does not open"))
     }
 
     pub(crate) fn row(&self, index: u64) -> Result<Row, ReadError> {
@@ -464,7 +733,7 @@ impl Shared {
 
     fn opened(&self, index: u64) -> Result<Option<Opened>, ReadError> {
         let row = self.row(index)?;
-        let Some(content) = self.content(index, &row)? else { return Ok(None) };
+        let Inside::Record(content) = self.inside(index, &row)? else { return Ok(None) };
         let (id, record) = read_record(index, &content.record)?;
         Ok(Some(Opened { index, id, time: row.time, record, contacts: content.contacts }))
     }
@@ -485,7 +754,11 @@ impl Shared {
         if size > published.size {
             return Ok(None);
         }
-        let Some(content) = self.content(index, &row)? else { return Ok(None) };
+        let content = match self.inside(index, &row)? {
+            Inside::Record(content) => content,
+            Inside::Restricted => return Err(ReadError::Restricted { index }),
+            Inside::Gone(_) | Inside::NoRecord => return Ok(None),
+        };
         let (id, _) = read_record(index, &content.record)?;
         let mut tree = StoredTree::new(&*self.store, &self.config.site);
         let path = tree.path(index, size)?;

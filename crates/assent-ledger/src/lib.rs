@@ -1,22 +1,28 @@
-//! The ledger: append, sign, seal, recover and export, over a [`Store`].
+//! The ledger: append, sign, seal, recover, erase and export, over a [`Store`].
 //!
 //! A [`Ledger`] is one site's log. [`Ledger::append`] turns a judged [`Draft`] into a durable record under a signed
-//! checkpoint; `append.rs` tells that story from top to bottom, crashes included. Not here: whether a decision is
+//! checkpoint; `append.rs` tells that story from top to bottom, crashes included, and `erase.rs` and `retention.rs` tell how
+//! people leave it again. Not here: whether a decision is
 //! allowed (`assent-core`), how receipts are verified (`assent-core`, so that it works without any of this), who may
 //! ask (the server), and how a store keeps its bytes (the store's package).
 
 mod append;
+mod attendant;
 mod check;
 mod checkpoint_file;
 mod draft;
+mod erase;
 mod error;
 mod export;
 mod export_csv;
 mod files;
+mod growing;
 mod id;
 mod keys;
 mod ledger;
 mod outside;
+mod recover;
+mod retention;
 mod seal;
 mod stats;
 pub mod store;
@@ -28,11 +34,15 @@ pub use draft::{
     Appended, CheckReport, Contact, Draft, ExportFilter, ExportSummary, Idempotency, LogConfig,
     NoticeVersion, Opened, Progress, PublishedNotice,
 };
-pub use error::{AppendError, CheckError, CreateError, ExportError, OpenError, ReadError};
+pub use erase::{Hold, Restriction};
+pub use error::{AppendError, CheckError, CreateError, ErasureError, ExportError, OpenError, ReadError};
 pub use export_csv::CSV_COLUMNS;
 pub use id::{ReceiptId, ReceiptIdError};
-pub use keys::{KeyStoreError, OperatorKey};
+pub use keys::{KeyStoreError, OperatorKey, Rotated, rotate};
 pub use ledger::Ledger;
-pub use outside::{Clock, Outside, Random, RandomError, SystemClock, SystemRandom, rfc3339};
+pub use outside::{
+    Clock, Outside, Random, RandomError, SystemClock, SystemRandom, month, month_name, rfc3339,
+};
+pub use retention::{DueRule, PurgePlan, Retention};
 pub use stats::{BATCH_BOUNDS, Stats, StatsNow};
 pub use store::Store;

@@ -76,9 +76,27 @@ pub fn rfc3339(milliseconds: u64) -> String {
 }
 
 /// The calendar month a time lies in, UTC: year × 12 + month − 1.
-pub(crate) fn month(milliseconds: u64) -> u32 {
+#[must_use]
+pub fn month(milliseconds: u64) -> u32 {
     let date = timestamp(milliseconds).to_zoned(jiff::tz::TimeZone::UTC).date();
     u32::try_from(i32::from(date.year()) * 12 + i32::from(date.month()) - 1).unwrap_or(0)
+}
+
+/// Days since 1970-01-01, UTC.
+pub(crate) fn day(milliseconds: u64) -> u32 {
+    u32::try_from(milliseconds / (24 * 60 * 60 * 1000)).unwrap_or(u32::MAX)
+}
+
+/// A day as `2026-11-24`.
+pub(crate) fn date(day: u32) -> String {
+    let milliseconds = u64::from(day) * 24 * 60 * 60 * 1000;
+    timestamp(milliseconds).to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+}
+
+/// A month as `2026-11`, of its number: year × 12 + month − 1.
+#[must_use]
+pub fn month_name(month: u32) -> String {
+    format!("{:04}-{:02}", month / 12, month % 12 + 1)
 }
 
 /// Times beyond the year 9999 are cut to it.
@@ -99,6 +117,8 @@ mod tests {
         assert_eq!(rfc3339(1_795_305_599_999), "2026-11-21T23:59:59.999Z");
         assert_eq!(month(1_795_305_599_999), 2026 * 12 + 10);
         assert_eq!(month(0), 1970 * 12);
+        assert_eq!(month_name(2026 * 12 + 10), "2026-11");
+        assert_eq!((day(1_795_305_599_999), date(20_778).as_str()), (20_778, "2026-11-21"));
         assert!(rfc3339(u64::MAX).starts_with("9999-12-"));
     }
 }

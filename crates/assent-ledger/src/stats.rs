@@ -12,6 +12,7 @@ pub struct Stats {
     failed_commits: AtomicU64,
     commit_nanoseconds: AtomicU64,
     busy: AtomicU64,
+    failed_errands: AtomicU64,
     batch_sizes: [AtomicU64; BATCH_BOUNDS.len() + 1],
 }
 
@@ -33,6 +34,8 @@ pub struct StatsNow {
     pub commit_time: Duration,
     /// Requests refused because the queue was full.
     pub busy: u64,
+    /// Times that the checkpoint's own file or secrets drawn ahead could not be written.
+    pub failed_errands: u64,
     /// Batches by size: bucket `i` counts sizes up to `BATCH_BOUNDS[i]` and above the one before. Not cumulative.
     pub batch_sizes: [u64; BATCH_BOUNDS.len() + 1],
 }
@@ -49,6 +52,7 @@ impl Stats {
             failed_commits: read(&self.failed_commits),
             commit_time: Duration::from_nanos(read(&self.commit_nanoseconds)),
             busy: read(&self.busy),
+            failed_errands: read(&self.failed_errands),
             batch_sizes: self.batch_sizes.each_ref().map(read),
         }
     }
@@ -68,6 +72,10 @@ impl Stats {
 
     pub(crate) fn commit_failed(&self) {
         self.failed_commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn errand_failed(&self) {
+        self.failed_errands.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn refused_busy(&self) {

@@ -1,9 +1,10 @@
 //! The store contract: what the ledger needs from a place that keeps things, in the ledger's own words.
 //!
-//! Not tables, not transactions. A store keeps many sites' logs; per site it keeps a head, leaves, upper tree
-//! hashes, sealed rows, three indexes (subject, contact, idempotency key) and notice documents, and adds to all of
-//! them in one step or not at all. It sees no key, no clear record and no clear address, makes no decision and
-//! checks no signature. `contract` (feature `testing`) is the suite that every store must pass; [`memory`] the reference.
+//! Not tables, not transactions. A store keeps many sites' logs; per site it keeps a head, leaves, upper tree hashes,
+//! rows, documents and marks, and adds to all of them in one step or not at all. From the rows it finds records again
+//! by subject and by contact. It sees no key, no clear record and no clear address, makes no decision and checks no
+//! signature. `contract` (feature `testing`) is the suite that every store must pass; [`memory`] the reference;
+//! [`row`] and [`batch`] the bytes that every store keeps.
 
 use assent_core::commitment::LEAF_LEN;
 use assent_core::hash::Hash;
@@ -14,9 +15,14 @@ use std::ops::Range;
 
 use crate::id::ReceiptId;
 
+pub mod batch;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 pub mod memory;
+pub mod row;
+
+pub use batch::{Batch, Mark, MarkKind};
+pub use row::{DocumentKind, Gone, GoneReason, RecordRow, RequestId, Row, RowBody, Salted};
 
 /// The bytes of one leaf.
 pub type LeafBytes = [u8; LEAF_LEN];
@@ -28,84 +34,10 @@ pub struct Head {
     pub size: u64,
     /// RFC 6962 root over them.
     pub root: Hash,
-    /// Time of the newest leaf: milliseconds since 1970 UTC, later with every commit. 0 for an empty log.
+    /// Time of the newest leaf: milliseconds since 1970 UTC, later with every commit that adds leaves. 0 for an empty log.
     pub time: u64,
-}
-
-/// What is kept about one leaf beside the leaf itself. Readable without any key; holds nothing a person said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// When the leaf was taken down: milliseconds since 1970 UTC. Never goes back from one index to the next.
-    pub time: u64,
-    /// Size of the checkpoint its receipt was given under.
-    pub covering: u64,
-    /// What the leaf stands for.
-    pub body: RowBody,
-}
-
-/// The private half of a leaf, by kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RowBody {
-    /// A record, sealed.
-    Sealed {
-        /// Whose record, so that the secret to open it can be found.
-        subject: SubjectId,
-        /// Which period secret it is sealed under: year × 12 + month − 1.
-        period: u32,
-        /// Nonce and ciphertext (`seal.rs`).
-        bytes: Vec<u8>,
-    },
-    /// A notice was published; the document is kept under this hash.
-    Notice(Hash),
-}
-
-const ROW_SEALED: u8 = 1;
-const ROW_NOTICE: u8 = 2;
-
-impl Row {
-    /// The form every store keeps: kind, time, covering (big endian), then the body.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64);
-        out.push(match self.body {
-            RowBody::Sealed { .. } => ROW_SEALED,
-            RowBody::Notice(_) => ROW_NOTICE,
-        });
-        out.extend_from_slice(&self.time.to_be_bytes());
-        out.extend_from_slice(&self.covering.to_be_bytes());
-        match &self.body {
-            RowBody::Sealed { subject, period, bytes } => {
-                out.extend_from_slice(&subject.0);
-                out.extend_from_slice(&period.to_be_bytes());
-                out.extend_from_slice(bytes);
-            }
-            RowBody::Notice(hash) => out.extend_from_slice(&hash.0),
-        }
-        out
-    }
-
-    /// Reads [`Self::to_bytes`]; nothing when the bytes are not a row.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (kind, rest) = bytes.split_first()?;
-        let (time, rest) = rest.split_first_chunk::<8>()?;
-        let (covering, rest) = rest.split_first_chunk::<8>()?;
-        let body = match *kind {
-            ROW_SEALED => {
-                let (subject, rest) = rest.split_first_chunk::<16>()?;
-                let (period, sealed) = rest.split_first_chunk::<4>()?;
-                RowBody::Sealed {
-                    subject: SubjectId(*subject),
-                    period: u32::from_be_bytes(*period),
-                    bytes: sealed.to_vec(),
-                }
-            }
-            ROW_NOTICE => RowBody::Notice(Hash(rest.try_into().ok()?)),
-            _ => return None,
-        };
-        Some(Row { time: u64::from_be_bytes(*time), covering: u64::from_be_bytes(*covering), body })
-    }
+    /// Places in the keystore that were given to subjects so far: the next new subject's secret is at this one.
+    pub secrets: u64,
 }
 
 /// Where a receipt's record is.
@@ -117,27 +49,11 @@ pub struct RecordRef {
     pub id: ReceiptId,
 }
 
-/// What is known about a subject without opening anything.
+/// One publication of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SubjectRow {
-    /// Where in the keystore the subject's secret is.
-    pub secret: u64,
-    /// The subject's newest record.
-    pub latest: RecordRef,
-}
-
-/// What an idempotency key was used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UsedKey {
-    /// Hash of the request it came with.
-    pub request: Hash,
-    /// The leaf that request became.
-    pub index: u64,
-}
-
-/// One publication of a notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoticeRef {
+pub struct DocumentRef {
+    /// What it is.
+    pub kind: DocumentKind,
     /// Number of the leaf.
     pub index: u64,
     /// SHA-256 of the document.
@@ -146,55 +62,35 @@ pub struct NoticeRef {
     pub time: u64,
 }
 
-/// Everything one commit adds to one site's log. Entries of the indexes replace older ones under the same key.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    /// The site.
-    pub site: SiteId,
-    /// The head this batch was built on; nothing to begin the site's log.
-    pub expected: Option<Head>,
-    /// The head afterwards.
-    pub head: Head,
-    /// New leaves with their rows, for indices `expected.size .. head.size` in order.
-    pub entries: Vec<(LeafBytes, Row)>,
-    /// Tree hashes completed by them: tile level (1 or more), index in that level, hash.
-    /// Level `l` item `i` is the root of leaves `i·256^l .. (i+1)·256^l`.
-    pub hashes: Vec<(u8, u64, Hash)>,
-    /// Subjects as they stand after this batch, with the record each of them got. A subject gets one record in a
-    /// batch, and its receipt ids grow with its indices.
-    pub records: Vec<(SubjectId, SubjectRow)>,
-    /// New leaves by contact hash.
-    pub contacts: Vec<(Hash, u64)>,
-    /// Idempotency keys (hashed) that were used.
-    pub keys: Vec<(Hash, UsedKey)>,
-    /// Notices published, with their documents.
-    pub notices: Vec<(NoticeRef, Vec<u8>)>,
-}
+/// A mark's key and value.
+pub type MarkEntry = (Vec<u8>, Vec<u8>);
 
-impl Batch {
-    /// A batch that adds nothing yet to a log that ends at `head`.
-    #[must_use]
-    pub fn new(site: SiteId, head: Head) -> Self {
-        Batch {
-            site,
-            expected: Some(head),
-            head,
-            entries: Vec::new(),
-            hashes: Vec::new(),
-            records: Vec::new(),
-            contacts: Vec::new(),
-            keys: Vec::new(),
-            notices: Vec::new(),
-        }
-    }
+/// Says what takes the place of a row when space is reclaimed: nothing keeps it as it is.
+pub type Replaces<'a> = dyn Fn(&SiteId, u64, &Row) -> Option<Row> + Send + Sync + 'a;
+
+/// What reclaiming space did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reclaimed {
+    /// Rows that were replaced on the way.
+    pub rows: u64,
+    /// Bytes on disk before.
+    pub before: u64,
+    /// Bytes on disk afterwards.
+    pub after: u64,
 }
 
 /// A place that keeps many sites' logs. One process at a time owns it; within that process it is shared by threads.
 ///
 /// Reads see every commit that returned `Ok`, in full, and may see one whose outcome is unknown. A read of
 /// something that was never written answers nothing or a shorter list, not an error.
+///
+/// Records are found by subject, receipt id, idempotency key and contact through their rows: a store keeps whatever
+/// indexes it likes, adds to them with each [`RowBody::Record`], and takes away from them when a row is replaced by
+/// one that is no record.
 pub trait Store: Send + Sync + fmt::Debug {
     /// The head of a site's log, or nothing if the site has no log here.
+    ///
+    /// After an unknown outcome this is where a store looks again at what is really there.
     ///
     /// # Errors
     /// [`StoreError`]: could not be read; says nothing about what is there.
@@ -237,17 +133,17 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreError`], also when what is stored is not a row.
     fn rows(&self, site: &SiteId, range: Range<u64>) -> Result<Vec<(u64, Row)>, StoreError>;
 
-    /// A subject, or nothing if the subject never decided anything.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn subject(&self, site: &SiteId, subject: &SubjectId) -> Result<Option<SubjectRow>, StoreError>;
-
     /// A subject's records, oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
     fn records(&self, site: &SiteId, subject: &SubjectId) -> Result<Vec<RecordRef>, StoreError>;
+
+    /// A subject's newest record, or nothing if the subject never decided anything.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn newest(&self, site: &SiteId, subject: &SubjectId) -> Result<Option<RecordRef>, StoreError>;
 
     /// The leaf of one receipt of one subject. Nothing for anybody else's receipt: whoever asks must name its holder.
     ///
@@ -255,29 +151,54 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreError`].
     fn record(&self, site: &SiteId, subject: &SubjectId, id: ReceiptId) -> Result<Option<u64>, StoreError>;
 
+    /// The record that one of the subject's requests became, by the hash of its idempotency key, with the hash of that
+    /// request's body.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn request(
+        &self,
+        site: &SiteId,
+        subject: &SubjectId,
+        key: &[u8; 16],
+    ) -> Result<Option<(u64, [u8; 16])>, StoreError>;
+
     /// Leaves that name a contact, oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
     fn contact(&self, site: &SiteId, contact: &Hash) -> Result<Vec<u64>, StoreError>;
 
-    /// What an idempotency key (hashed) was used for.
+    /// A document, by its hash.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn used_key(&self, site: &SiteId, key: &Hash) -> Result<Option<UsedKey>, StoreError>;
+    fn document(&self, site: &SiteId, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// A notice's document, by its hash.
+    /// Every publication of a document, oldest first. The last one of a kind is current.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn notice(&self, site: &SiteId, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError>;
+    fn published(&self, site: &SiteId) -> Result<Vec<DocumentRef>, StoreError>;
 
-    /// Every publication of a notice, oldest first. The last one is current.
+    /// One mark's value.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn notices(&self, site: &SiteId) -> Result<Vec<NoticeRef>, StoreError>;
+    fn mark(&self, site: &SiteId, kind: MarkKind, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// All marks of a kind, by key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn marks(&self, site: &SiteId, kind: MarkKind) -> Result<Vec<MarkEntry>, StoreError>;
+
+    /// Gives space back: keeps what is live, replaces rows on the way as `replaces` says, and lets go of the bytes of
+    /// everything that was replaced before. Reads and commits go on meanwhile. A crash leaves the old state or the new one.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was given back, and nothing is lost.
+    fn reclaim(&self, replaces: &Replaces<'_>) -> Result<Reclaimed, StoreError>;
 }
 
 /// Something could not be read. Nothing was changed; trying again is safe.

@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use assent_ledger::store::memory::{Fault, SiteLog};
-use assent_ledger::store::{Row, RowBody};
+use assent_ledger::store::{Gone, GoneReason, RecordRow, Row, RowBody};
 use assent_ledger::{AppendError, CheckError, Ledger, OpenError, OperatorKey};
 use common::{World, append, assert_good, config, decide, draft, keyed, site, subject};
 
@@ -38,13 +38,13 @@ fn every_commit_may_fail_in_every_way() {
                 } else {
                     receipts.push(heard.unwrap());
                 }
-                ledger.check().unwrap();
+                ledger.check(&mut |_| {}).unwrap();
                 assert!(ledger.is_writable());
             }
             assert_eq!(ledger.size(), 4, "{failing} {fault:?}");
             drop(ledger);
             let ledger = world.open().unwrap();
-            ledger.check().unwrap();
+            ledger.check(&mut |_| {}).unwrap();
             for (number, appended) in receipts.iter().enumerate() {
                 assert_good(&ledger, appended);
                 let kept = ledger.receipt(&subject(number as u64), appended.id).unwrap().unwrap();
@@ -68,7 +68,7 @@ fn a_crash_before_the_checkpoint_is_repaired_at_start() {
     assert_eq!(ledger.size(), 2);
     let again = ledger.receipt(&subject(2), appended.id).unwrap().unwrap();
     assert_eq!(again.receipt.to_json(), appended.receipt.to_json());
-    ledger.check().unwrap();
+    ledger.check(&mut |_| {}).unwrap();
     decide(&ledger, 2);
 }
 
@@ -154,7 +154,7 @@ fn what_a_crash_cannot_leave_is_refused_with_the_way_out() {
     std::fs::rename(&keys, keys.with_extension("away")).unwrap();
     refused("keys could not be opened");
     std::fs::rename(keys.with_extension("away"), &keys).unwrap();
-    world.open().unwrap().check().unwrap();
+    world.open().unwrap().check(&mut |_| {}).unwrap();
 }
 
 #[test]
@@ -165,13 +165,13 @@ fn an_altered_entry_is_named() {
     let good = snapshot(&world);
     let named = |change: &dyn Fn(&mut SiteLog)| {
         world.store.tamper(&site(), |log| change(log));
-        let error = ledger.check().unwrap_err();
+        let error = ledger.check(&mut |_| {}).unwrap_err();
         world.store.tamper(&site(), |log| *log = good.clone());
         error.to_string()
     };
     assert_eq!(named(&|log| log.leaves[17][9] ^= 1), "entry 17: its record and salt do not give its leaf");
     assert_eq!(
-        named(&|log| log.rows.get_mut(&4).unwrap()[60] ^= 1),
+        named(&|log| log.rows.get_mut(&4).unwrap()[90] ^= 1),
         "entry 4 is damaged: its row does not open"
     );
     let swap = |log: &mut SiteLog| {
@@ -180,27 +180,43 @@ fn an_altered_entry_is_named() {
     };
     assert_eq!(named(&swap), "entry 9: no checkpoint of the size it names covers it");
     assert_eq!(named(&|log| drop(log.rows.remove(&200))), "entry 200: its row is missing");
-    let forget = |log: &mut SiteLog| log.records.retain(|_, index| *index != 33);
-    assert_eq!(named(&forget), "entry 33: it is not found by its subject and receipt id");
     let backdate = |log: &mut SiteLog| {
         let mut row = Row::from_bytes(&log.rows[&50]).unwrap();
         row.time -= 86_400_000;
         log.rows.insert(50, row.to_bytes());
     };
     assert_eq!(named(&backdate), "entry 50: its time is before that of the entry before it");
-    let subject_of = |log: &SiteLog, index: u64| match Row::from_bytes(&log.rows[&index]).unwrap().body {
-        RowBody::Sealed { subject, .. } => subject,
-        _ => panic!("entry {index} is a record"),
+    let claim = |change: fn(&mut RecordRow)| {
+        move |log: &mut SiteLog| {
+            let mut row = Row::from_bytes(&log.rows[&60]).unwrap();
+            let RowBody::Record(record) = &mut row.body else { panic!("entry 60 is a record") };
+            change(record);
+            log.rows.insert(60, row.to_bytes());
+        }
     };
-    let unknown = |log: &mut SiteLog| _ = log.subjects.remove(&subject_of(log, 60));
-    assert_eq!(named(&unknown), "entry 60 is damaged: its subject is missing from the index");
+    let other = "entry 60: its record and its row name another receipt, subject or time";
+    assert_eq!(named(&claim(|record| record.id.0[0] ^= 1)), other);
+    assert_eq!(
+        named(&claim(|record| record.subject.0[0] ^= 1)),
+        "entry 60 is damaged: its row does not open"
+    );
+    assert_eq!(
+        named(&claim(|record| record.secret = 1 << 40)),
+        "entry 60 is damaged: its subject's secret is missing from the keystore"
+    );
+    let gone = |log: &mut SiteLog| {
+        let gone = Gone { reason: GoneReason::Asked, day: 20_000, period: 0 };
+        let row = Row { body: RowBody::Gone(gone), ..Row::from_bytes(&log.rows[&70]).unwrap() };
+        log.rows.insert(70, row.to_bytes());
+    };
+    assert_eq!(named(&gone), "entry 70: its erasure is told of nowhere");
     assert!(
         named(&|log| log.hashes.get_mut(&(1, 0)).unwrap().0[0] ^= 1).starts_with("tree hash 0 of level 1")
     );
     // A leaf and its row removed together, and everything after moved up.
     let cut = |log: &mut SiteLog| _ = log.leaves.remove(100);
     assert_eq!(named(&cut), "entry 100: its record and salt do not give its leaf");
-    ledger.check().unwrap();
+    ledger.check(&mut |_| {}).unwrap();
 }
 
 #[test]
@@ -228,7 +244,7 @@ fn keys_that_cannot_be_written_stop_decisions_without_a_trace() {
     assert_eq!(ledger.size(), 0);
     std::fs::rename(keys.with_extension("away"), &keys).unwrap();
     decide(&ledger, 1);
-    ledger.check().unwrap();
+    ledger.check(&mut |_| {}).unwrap();
 }
 
 #[test]
@@ -245,7 +261,7 @@ fn a_damaged_store_stays_closed_until_it_is_whole() {
         assert_eq!(append(&ledger, draft(2, None)).unwrap_err(), AppendError::Unavailable);
         assert!(!ledger.is_writable());
     }
-    assert!(matches!(ledger.check(), Err(CheckError::Entry { index: 0, .. })));
+    assert!(matches!(ledger.check(&mut |_| {}), Err(CheckError::Entry { index: 0, .. })));
     world.store.tamper(&site(), |log| log.leaves[0][5] ^= 1);
     decide(&ledger, 2);
     assert!(ledger.is_writable());

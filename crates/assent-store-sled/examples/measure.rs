@@ -52,6 +52,7 @@ fn draft(number: u64, notice: Hash) -> Draft {
         decisions: [(PurposeId::new("analytics").unwrap(), Decision::Given)].into(),
         signals: Signals::default(),
         contacts: Vec::new(),
+        retain_until: 0,
         expect_previous: None,
         idempotency: None,
     }
@@ -76,6 +77,7 @@ fn config(data_dir: &Path, site: &str, origin: &str) -> LogConfig {
         keys: data_dir.join("keys").join(site),
         checkpoint: data_dir.join("checkpoints").join(site),
         queue: LogConfig::DEFAULT_QUEUE,
+        accept_clock: false,
     }
 }
 
@@ -91,7 +93,7 @@ fn append(folder: &Path) {
         run(&ledger, Hash([9; 32]), count, waiting);
         let seconds = began.elapsed().as_secs_f64();
         let stats = ledger.stats().now();
-        let disk = std::fs::metadata(place.join("store").join("db")).unwrap().len();
+        let disk = bytes_below(&place);
         println!(
             "{waiting:>8} {:>12.0} {:>12.0} {:>14.2} {:>12.0}",
             count as f64 / seconds,
@@ -100,6 +102,21 @@ fn append(folder: &Path) {
             disk as f64 / count as f64,
         );
     }
+}
+
+fn bytes_below(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries
+        .map(
+            |entry| {
+                if entry.path().is_dir() {
+                    bytes_below(&entry.path())
+                } else {
+                    entry.metadata().unwrap().len()
+                }
+            },
+        )
+        .sum()
 }
 
 fn fill(data_dir: &Path, (site, origin): (&str, &str), key_file: &Path, count: u64) {

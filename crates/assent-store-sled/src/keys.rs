@@ -1,13 +1,14 @@
-//! The physical layout: which key holds what, and the fixed forms of small values. Numbers are big endian, so that
-//! keys sort as they count.
+//! The physical layout in sled: which key holds what, and the fixed forms of small values. Numbers are big endian, so
+//! that keys sort as they count.
 //!
 //! Nothing is read or written here. The table is in the README.
 
+use assent_core::commitment::LEAF_LEN;
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
 use assent_core::subject::SubjectId;
 use assent_ledger::ReceiptId;
-use assent_ledger::store::{Head, NoticeRef, RecordRef, SubjectRow, UsedKey};
+use assent_ledger::store::{DocumentKind, DocumentRef, Head, LeafBytes, MarkKind, RecordRow, RequestId};
 
 /// A key's bytes.
 pub(crate) type Key = Vec<u8>;
@@ -16,10 +17,23 @@ pub(crate) type SiteNumber = u32;
 
 /// Holds the format's name.
 pub(crate) const FORMAT: &[u8] = b"\0f";
+/// Holds the sequence of the last batch of the journal that is here.
+pub(crate) const ABSORBED: &[u8] = b"\0j";
 /// Prefix of the list of sites.
 pub(crate) const SITES: &[u8] = b"\0s";
 
-const LOGS: u8 = 1;
+/// Rows in one value. Every key costs sled far more than its bytes.
+pub(crate) const ROWS: u64 = 16;
+/// Leaves in one value.
+pub(crate) const LEAVES: u64 = 256;
+
+pub(crate) const LOGS: u8 = 1;
+/// Kinds of keys, in the order they are copied when space is reclaimed: rows first, because they tell what else goes.
+pub(crate) const KINDS: [u8; 9] = *b"RHLTICNDM";
+
+pub(crate) fn kind(number: SiteNumber, kind: u8) -> Key {
+    key(number, kind, &[])
+}
 
 fn key(number: SiteNumber, kind: u8, parts: &[&[u8]]) -> Key {
     let mut key = Vec::with_capacity(6 + parts.iter().map(|part| part.len()).sum::<usize>());
@@ -28,6 +42,14 @@ fn key(number: SiteNumber, kind: u8, parts: &[&[u8]]) -> Key {
     key.push(kind);
     parts.iter().for_each(|part| key.extend_from_slice(part));
     key
+}
+
+/// The site's number, the kind, and the rest of a key of a log.
+pub(crate) fn parse(key: &[u8]) -> Option<(SiteNumber, u8, &[u8])> {
+    let rest = key.strip_prefix(&[LOGS])?;
+    let (number, rest) = rest.split_first_chunk::<4>()?;
+    let (kind, rest) = rest.split_first()?;
+    Some((SiteNumber::from_be_bytes(*number), *kind, rest))
 }
 
 pub(crate) fn site(site: &SiteId) -> Key {
@@ -43,32 +65,56 @@ pub(crate) fn head(number: SiteNumber) -> Key {
     key(number, b'H', &[])
 }
 
-pub(crate) fn head_value(head: &Head) -> [u8; 48] {
-    join([&head.size.to_be_bytes(), &head.root.0, &head.time.to_be_bytes()])
+pub(crate) fn head_value(head: &Head) -> [u8; 56] {
+    join([&head.size.to_be_bytes(), &head.root.0, &head.time.to_be_bytes(), &head.secrets.to_be_bytes()])
 }
 
 pub(crate) fn parse_head(value: &[u8]) -> Option<Head> {
     let (size, rest) = value.split_first_chunk::<8>()?;
-    let (root, time) = rest.split_first_chunk::<32>()?;
-    Some(Head { size: u64::from_be_bytes(*size), root: Hash(*root), time: parse_u64(time)? })
+    let (root, rest) = rest.split_first_chunk::<32>()?;
+    let (time, secrets) = rest.split_first_chunk::<8>()?;
+    let (size, time) = (u64::from_be_bytes(*size), u64::from_be_bytes(*time));
+    Some(Head { size, root: Hash(*root), time, secrets: parse_u64(secrets)? })
 }
 
-pub(crate) fn row(number: SiteNumber, index: u64) -> Key {
-    key(number, b'R', &[&index.to_be_bytes()])
+/// Rows `chunk * ROWS ..` of a site.
+pub(crate) fn rows(number: SiteNumber, chunk: u64) -> Key {
+    key(number, b'R', &[&chunk.to_be_bytes()])
+}
+
+/// Rows in their places, each after its length (4 bytes); a place that is empty has length 0.
+pub(crate) fn rows_value(rows: &[Vec<u8>]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(rows.iter().map(|row| row.len() + 4).sum());
+    for row in rows {
+        value.extend_from_slice(&(row.len() as u32).to_be_bytes());
+        value.extend_from_slice(row);
+    }
+    value
+}
+
+pub(crate) fn parse_rows(mut value: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut rows = Vec::with_capacity(ROWS as usize);
+    while !value.is_empty() {
+        let (length, rest) = value.split_first_chunk::<4>()?;
+        let (row, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        rows.push(row);
+        value = rest;
+    }
+    (rows.len() as u64 <= ROWS).then_some(rows)
+}
+
+/// Leaves `chunk * LEAVES ..` of a site.
+pub(crate) fn leaves(number: SiteNumber, chunk: u64) -> Key {
+    key(number, b'L', &[&chunk.to_be_bytes()])
+}
+
+pub(crate) fn parse_leaves(value: &[u8]) -> Option<&[LeafBytes]> {
+    let (leaves, rest) = value.as_chunks::<LEAF_LEN>();
+    (rest.is_empty() && leaves.len() as u64 <= LEAVES).then_some(leaves)
 }
 
 pub(crate) fn hash(number: SiteNumber, level: u8, index: u64) -> Key {
     key(number, b'T', &[&[level], &index.to_be_bytes()])
-}
-
-/// The leaves of one commit, under the index of the first.
-pub(crate) fn leaves(number: SiteNumber, first: u64) -> Key {
-    key(number, b'L', &[&first.to_be_bytes()])
-}
-
-/// The index of the first of a commit's leaves; nothing for another kind of key.
-pub(crate) fn parse_leaves(number: SiteNumber, found: &[u8]) -> Option<u64> {
-    parse_u64(found.strip_prefix(key(number, b'L', &[]).as_slice())?)
 }
 
 pub(crate) fn records(number: SiteNumber, subject: &SubjectId) -> Key {
@@ -79,15 +125,31 @@ pub(crate) fn record(number: SiteNumber, subject: &SubjectId, id: ReceiptId) -> 
     key(number, b'I', &[&subject.0, &id.0])
 }
 
-pub(crate) fn record_value(row: &SubjectRow) -> [u8; 16] {
-    join([&row.latest.index.to_be_bytes(), &row.secret.to_be_bytes()])
+/// Index (8), then the request (32) if there was one.
+pub(crate) fn record_value(index: u64, record: &RecordRow) -> Vec<u8> {
+    let mut value = index.to_be_bytes().to_vec();
+    if let Some(RequestId { key, body }) = &record.request {
+        value.extend_from_slice(key);
+        value.extend_from_slice(body);
+    }
+    value
 }
 
-/// From the end of a record's key and its value.
-pub(crate) fn parse_record(id: &[u8], value: &[u8]) -> Option<SubjectRow> {
-    let (index, secret) = value.split_first_chunk::<8>()?;
-    let latest = RecordRef { index: u64::from_be_bytes(*index), id: ReceiptId(id.try_into().ok()?) };
-    Some(SubjectRow { secret: parse_u64(secret)?, latest })
+/// What a record's key and value say: receipt id, index, request.
+pub(crate) fn parse_record(id: &[u8], value: &[u8]) -> Option<(ReceiptId, u64, Option<RequestId>)> {
+    let id = ReceiptId(id.try_into().ok()?);
+    let (index, rest) = value.split_first_chunk::<8>()?;
+    let request = match rest.split_first_chunk::<16>() {
+        Some((key, body)) => Some(RequestId { key: *key, body: body.try_into().ok()? }),
+        None if rest.is_empty() => None,
+        None => return None,
+    };
+    Some((id, u64::from_be_bytes(*index), request))
+}
+
+/// The index at the beginning of a record's value.
+pub(crate) fn parse_index(value: &[u8]) -> Option<u64> {
+    value.first_chunk::<8>().map(|index| u64::from_be_bytes(*index))
 }
 
 pub(crate) fn contacts(number: SiteNumber, contact: &Hash) -> Key {
@@ -98,38 +160,44 @@ pub(crate) fn contact(number: SiteNumber, contact: &Hash, index: u64) -> Key {
     key(number, b'C', &[&contact.0, &index.to_be_bytes()])
 }
 
-pub(crate) fn used_key(number: SiteNumber, used: &Hash) -> Key {
-    key(number, b'K', &[&used.0])
-}
-
-pub(crate) fn used_key_value(used: &UsedKey) -> [u8; 40] {
-    join([&used.request.0, &used.index.to_be_bytes()])
-}
-
-pub(crate) fn parse_used_key(value: &[u8]) -> Option<UsedKey> {
-    let (request, index) = value.split_first_chunk::<32>()?;
-    Some(UsedKey { request: Hash(*request), index: parse_u64(index)? })
-}
-
 pub(crate) fn document(number: SiteNumber, hash: &Hash) -> Key {
     key(number, b'D', &[&hash.0])
 }
 
-pub(crate) fn notices(number: SiteNumber) -> Key {
+pub(crate) fn published(number: SiteNumber) -> Key {
     key(number, b'N', &[])
 }
 
-pub(crate) fn notice(number: SiteNumber, index: u64) -> Key {
+pub(crate) fn publication(number: SiteNumber, index: u64) -> Key {
     key(number, b'N', &[&index.to_be_bytes()])
 }
 
-pub(crate) fn notice_value(notice: &NoticeRef) -> [u8; 40] {
-    join([&notice.hash.0, &notice.time.to_be_bytes()])
+/// Kind (1), hash (32), time (8).
+pub(crate) fn published_value(kind: DocumentKind, hash: &Hash, time: u64) -> [u8; 41] {
+    let kind = match kind {
+        DocumentKind::Notice => b'n',
+        DocumentKind::Change => b'c',
+    };
+    join([&[kind], &hash.0, &time.to_be_bytes()])
 }
 
-pub(crate) fn parse_notice(index: &[u8], value: &[u8]) -> Option<NoticeRef> {
-    let (hash, time) = value.split_first_chunk::<32>()?;
-    Some(NoticeRef { index: parse_u64(index)?, hash: Hash(*hash), time: parse_u64(time)? })
+pub(crate) fn parse_published(index: &[u8], value: &[u8]) -> Option<DocumentRef> {
+    let (kind, rest) = value.split_first()?;
+    let kind = match kind {
+        b'n' => DocumentKind::Notice,
+        b'c' => DocumentKind::Change,
+        _ => return None,
+    };
+    let (hash, time) = rest.split_first_chunk::<32>()?;
+    Some(DocumentRef { kind, index: parse_u64(index)?, hash: Hash(*hash), time: parse_u64(time)? })
+}
+
+pub(crate) fn marks(number: SiteNumber, kind: MarkKind) -> Key {
+    key(number, b'M', &[&[kind as u8]])
+}
+
+pub(crate) fn mark(number: SiteNumber, kind: MarkKind, of: &[u8]) -> Key {
+    key(number, b'M', &[&[kind as u8], of])
 }
 
 pub(crate) fn parse_u64(value: &[u8]) -> Option<u64> {
@@ -154,22 +222,39 @@ mod tests {
 
     #[test]
     fn values_come_back() {
-        let head_in = Head { size: 7, root: Hash([1; 32]), time: 9 };
+        let head_in = Head { size: 7, root: Hash([1; 32]), time: 9, secrets: 4 };
         assert_eq!(parse_head(&head_value(&head_in)), Some(head_in));
-        let latest = RecordRef { index: 5, id: ReceiptId([2; 16]) };
-        let subject = SubjectRow { secret: 3, latest };
-        assert_eq!(parse_record(&latest.id.0, &record_value(&subject)), Some(subject));
-        assert_eq!(parse_leaves(3, &leaves(3, 5)), Some(5));
-        assert_eq!(parse_leaves(3, &leaves(4, 5)), None);
-        assert_eq!(parse_leaves(3, &row(3, 5)), None);
-        let used = UsedKey { request: Hash([4; 32]), index: 6 };
-        assert_eq!(parse_used_key(&used_key_value(&used)), Some(used));
-        let notice = NoticeRef { index: 8, hash: Hash([5; 32]), time: 1 };
-        assert_eq!(parse_notice(&8u64.to_be_bytes(), &notice_value(&notice)), Some(notice));
-        let name = SiteId::new("clinic").unwrap();
-        assert_eq!(parse_site(&site(&name), &3u32.to_be_bytes()), Some((name, 3)));
-        for cut in 0..48 {
+        for cut in 0..56 {
             assert_eq!(parse_head(&head_value(&head_in)[..cut]), None);
         }
+        let rows = [vec![1, 2, 3], Vec::new(), vec![4]];
+        assert_eq!(parse_rows(&rows_value(&rows)).unwrap(), [&[1, 2, 3][..], &[], &[4]]);
+        assert_eq!(parse_rows(&[0, 0, 0, 9, 1]), None);
+        assert_eq!(parse_leaves(&[0; 34 * 3]).unwrap().len(), 3);
+        assert_eq!(parse_leaves(&[0; 35]), None);
+        let request = Some(RequestId { key: [1; 16], body: [2; 16] });
+        let mut record_in = RecordRow {
+            id: ReceiptId([3; 16]),
+            subject: SubjectId([4; 16]),
+            secret: 0,
+            period: 0,
+            request,
+            contacts: Vec::new(),
+            sealed: Vec::new(),
+        };
+        let value = record_value(5, &record_in);
+        assert_eq!(parse_record(&[3; 16], &value), Some((record_in.id, 5, request)));
+        assert_eq!(parse_index(&value), Some(5));
+        assert_eq!(parse_record(&[3; 16], &value[..20]), None);
+        record_in.request = None;
+        assert_eq!(parse_record(&[3; 16], &record_value(5, &record_in)), Some((record_in.id, 5, None)));
+        for kind in [DocumentKind::Notice, DocumentKind::Change] {
+            let document = DocumentRef { kind, index: 8, hash: Hash([5; 32]), time: 1 };
+            let value = published_value(kind, &document.hash, document.time);
+            assert_eq!(parse_published(&8u64.to_be_bytes(), &value), Some(document));
+        }
+        let name = SiteId::new("clinic").unwrap();
+        assert_eq!(parse_site(&site(&name), &3u32.to_be_bytes()), Some((name, 3)));
+        assert_eq!(parse(&super::rows(7, 9)), Some((7, b'R', &9u64.to_be_bytes()[..])));
     }
 }

@@ -1,52 +1,79 @@
-//! The embedded default store: sled 0.34 with a commit that survives a power cut.
+//! The embedded default store: sled 0.34 behind a small journal.
 //!
-//! [`SledStore`] keeps the ledger's store contract (`assent_ledger::store`) in one sled tree. `keys.rs` says how
-//! things are laid out, `durable.rs` what is flushed when; the README follows one decision through both and names
-//! the limits. No sled type leaves this package.
+//! [`SledStore`] keeps the ledger's store contract (`assent_ledger::store`). A commit is one record in the journal
+//! (`journal.rs`), durable with one fdatasync, and visible in memory (`recent.rs`); a thread behind it puts the oldest batches into
+//! sled (`absorb.rs`, `main_tree.rs`, laid out as `keys.rs` says). `reclaim.rs` rewrites sled without what is gone, and `migrate.rs` reads
+//! what earlier releases wrote. The README follows one decision through all of it and names the limits. No sled type
+//! leaves this package.
 
+mod absorb;
 mod durable;
+mod journal;
 mod keys;
+mod main_tree;
+mod migrate;
+mod read;
+mod recent;
+mod reclaim;
 
-use std::collections::HashMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use assent_core::commitment::LEAF_LEN;
-use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
-use assent_core::subject::SubjectId;
-use assent_ledger::ReceiptId;
-use assent_ledger::store::{
-    Batch, CommitError, Head, LeafBytes, NoticeRef, RecordRef, Row, Store, StoreError, SubjectRow, UsedKey,
-};
-use sled::IVec;
+use assent_ledger::store::{Batch, CommitError, Head, StoreError};
 
-use durable::Durable;
-use keys::{Key, SiteNumber};
+use absorb::{STEP, Step};
+use journal::{Journal, JournalError};
+use main_tree::MainTree;
+use recent::Recent;
+
+pub use migrate::{MigrateError, Migrated, migrate};
 
 /// Memory for sled's page cache unless told otherwise, in bytes.
 pub const DEFAULT_CACHE: u64 = 128 << 20;
 
-/// How often, and how far apart, a held lock is tried again: two seconds in all.
-const LOCK_TRIES: u32 = 100;
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
-
 /// Written once, so that a later release knows what it opens.
-const FORMAT: &[u8] = b"assent-sled/1";
+const FORMAT: &[u8] = b"assent-sled/2";
 
-/// Many sites' logs in one sled directory, owned by this process.
+/// Bytes of recent batches from which on they are absorbed.
+const ABSORB_AT: usize = 1 << 20;
+/// Bytes of recent batches from which on commits wait until some are absorbed.
+const RECENT_MAX: usize = 64 << 20;
+/// Bytes that must be free on the disk for a commit to be taken: what absorbing all that is recent may need.
+const RESERVE: u64 = 96 << 20;
+/// How long absorbing rests after it failed.
+const REST: Duration = Duration::from_secs(1);
+
+/// Many sites' logs in one directory, owned by this process.
 #[derive(Debug)]
 pub struct SledStore {
-    db: sled::Db,
-    durable: Durable,
-    /// Sites that have a log, by their short number in keys.
-    sites: RwLock<HashMap<SiteId, SiteNumber>>,
-    /// Held from the comparison of the head to the end of the flush.
-    committing: Mutex<()>,
-    /// Set when a write or a flush failed: what is on disk is only known after the store was opened again.
+    inner: Arc<Inner>,
+    absorber: Option<JoinHandle<()>>,
+}
+
+/// What the store and its absorber have in common. Locks are taken in the order of the fields.
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    cache: u64,
+    /// Held while space is reclaimed: once at a time.
+    reclaiming: Mutex<()>,
+    /// Held while batches go into sled and while sled is swapped.
+    absorbing: Mutex<()>,
+    /// Held from the comparison of the head until the batch is in `recent`.
+    journal: Mutex<Journal>,
+    recent: RwLock<Recent>,
+    /// Nothing while sled is opened again after a failure.
+    main: RwLock<Option<Arc<MainTree>>>,
+    /// Whether the absorber is to end, and its bell.
+    ends: Mutex<bool>,
+    bell: Condvar,
+    /// Rung when something was absorbed.
+    absorbed: Condvar,
+    /// Set when a write to the journal failed: what is on disk is only known after it was opened again.
     failed: AtomicBool,
 }
 
@@ -57,6 +84,12 @@ pub enum OpenError {
     /// Another process, or another handle in this one, owns the store.
     #[error("the store in `{}` is in use by another process; stop it first, or talk to it over HTTP", dir.display())]
     InUse {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// Written by an earlier release.
+    #[error("the store in `{}` was written by an earlier release; run `assent migrate` once", dir.display())]
+    Earlier {
         /// The directory.
         dir: PathBuf,
     },
@@ -92,288 +125,288 @@ impl SledStore {
     /// [`OpenError`].
     pub fn open_with_cache(dir: &Path, cache: u64) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Unusable { dir: dir.to_path_buf(), source };
-        let sled = sled::Config::new()
-            .path(dir)
-            .cache_capacity(cache)
-            // Every commit flushes for itself; a timer would only hide one that does not.
-            .flush_every_ms(None);
-        // A store that was just closed lets go of its lock a moment later, when sled's threads have ended.
-        let mut tries = 0;
-        let db = loop {
-            match sled.open() {
-                Ok(db) => break db,
-                Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
-                    if tries == LOCK_TRIES {
-                        return Err(OpenError::InUse { dir: dir.to_path_buf() });
-                    }
-                    tries += 1;
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(error) => return Err(unusable(error.into())),
-            }
-        };
-        let durable = Durable::new(dir).map_err(|error| unusable(error.into()))?;
-        let format = db.get(keys::FORMAT).map_err(|error| unusable(error.into()))?;
-        match format {
-            Some(format) if format == FORMAT => {}
-            Some(_) => return Err(OpenError::OtherFormat { dir: dir.to_path_buf() }),
-            None => {
-                db.insert(keys::FORMAT, FORMAT).map_err(|error| unusable(error.into()))?;
-                db.flush().map_err(|error| unusable(error.into()))?;
-                durable.sync().map_err(|error| unusable(error.into()))?;
-            }
+        if dir.join("conf").exists() || migrate::was_cut_short(dir) {
+            return Err(OpenError::Earlier { dir: dir.to_path_buf() });
         }
-        let mut sites = HashMap::new();
-        for entry in db.scan_prefix(keys::SITES) {
-            let (key, value) = entry.map_err(|error| unusable(error.into()))?;
-            let site = keys::parse_site(&key, &value);
-            let (site, number) = site.ok_or_else(|| unusable("the list of sites is damaged".into()))?;
-            sites.insert(site, number);
-        }
-        Ok(SledStore {
-            db,
-            durable,
-            sites: RwLock::new(sites),
-            committing: Mutex::new(()),
+        make_folder(&journal_folder(dir)).map_err(|error| unusable(error.into()))?;
+        let current = reclaim::current(dir).map_err(|error| unusable(error.into()))?;
+        let main = MainTree::open(&dir.join(current), cache)?;
+        let (journal, recent) = begin(dir, &main).map_err(|error| unusable(error.into()))?;
+        let inner = Arc::new(Inner {
+            dir: dir.to_path_buf(),
+            cache,
+            reclaiming: Mutex::new(()),
+            absorbing: Mutex::new(()),
+            journal: Mutex::new(journal),
+            recent: RwLock::new(recent),
+            main: RwLock::new(Some(Arc::new(main))),
+            ends: Mutex::new(false),
+            bell: Condvar::new(),
+            absorbed: Condvar::new(),
             failed: AtomicBool::new(false),
-        })
-    }
-
-    fn number(&self, site: &SiteId) -> Option<SiteNumber> {
-        self.sites.read().unwrap_or_else(PoisonError::into_inner).get(site).copied()
-    }
-
-    fn get(&self, key: &Key, what: &str) -> Result<Option<IVec>, StoreError> {
-        self.db.get(key).map_err(|error| StoreError::new(format!("read {what}"), error))
-    }
-
-    /// Values under numbered keys, in order, up to the first number that is not there.
-    fn run<T>(
-        &self,
-        key: impl Fn(u64) -> Key,
-        range: Range<u64>,
-        what: &str,
-        parse: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<Vec<T>, StoreError> {
-        if range.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut found = Vec::new();
-        for (index, entry) in (range.start..).zip(self.db.range(key(range.start)..key(range.end))) {
-            let (at, value) =
-                entry.map_err(|error| StoreError::new(format!("read {what} {index}"), error))?;
-            if at != key(index) {
-                break;
-            }
-            found.push(parse(&value).ok_or_else(|| StoreError::damaged(format!("read {what} {index}")))?);
-        }
-        Ok(found)
-    }
-
-    /// Everything under a prefix, in the order of its keys.
-    fn under<T>(
-        &self,
-        prefix: &Key,
-        what: &str,
-        parse: impl Fn(&[u8], &[u8]) -> Option<T>,
-    ) -> Result<Vec<T>, StoreError> {
-        let entries = self.db.scan_prefix(prefix).map(|entry| {
-            let (key, value) = entry.map_err(|error| StoreError::new(format!("read {what}"), error))?;
-            parse(&key[prefix.len()..], &value).ok_or_else(|| StoreError::damaged(format!("read {what}")))
         });
-        entries.collect()
+        let absorber = std::thread::Builder::new().name("absorb".into()).spawn({
+            let inner = Arc::clone(&inner);
+            move || inner.attend()
+        });
+        let absorber = absorber.map_err(|error| unusable(error.into()))?;
+        Ok(SledStore { inner, absorber: Some(absorber) })
     }
 
-    /// Puts the batch's entries under their keys. See the README for the layout.
-    fn layout(batch: &Batch, number: SiteNumber, new: bool) -> sled::Batch {
-        let mut writes = sled::Batch::default();
-        let mut put = |key: Key, value: &[u8]| writes.insert(key, value);
-        let first = batch.expected.map_or(0, |head| head.size);
-        if !batch.entries.is_empty() {
-            let leaves: Vec<LeafBytes> = batch.entries.iter().map(|(leaf, _)| *leaf).collect();
-            put(keys::leaves(number, first), leaves.as_flattened());
-        }
-        for (index, (_, row)) in (first..).zip(&batch.entries) {
-            put(keys::row(number, index), &row.to_bytes());
-        }
-        for (level, index, hash) in &batch.hashes {
-            put(keys::hash(number, *level, *index), &hash.0);
-        }
-        for (subject, row) in &batch.records {
-            put(keys::record(number, subject, row.latest.id), &keys::record_value(row));
-        }
-        for (contact, index) in &batch.contacts {
-            put(keys::contact(number, contact, *index), &[]);
-        }
-        for (key, used) in &batch.keys {
-            put(keys::used_key(number, key), &keys::used_key_value(used));
-        }
-        for (notice, document) in &batch.notices {
-            put(keys::notice(number, notice.index), &keys::notice_value(notice));
-            put(keys::document(number, &notice.hash), document);
-        }
-        if new {
-            put(keys::site(&batch.site), &number.to_be_bytes());
-        }
-        put(keys::head(number), &keys::head_value(&batch.head));
-        writes
-    }
-
-    fn working(&self) -> Result<(), StoreError> {
-        if self.failed.load(Ordering::Acquire) {
-            let why = "a write failed before; what is on disk is known only after the store is opened again";
-            return Err(StoreError::new("be used", why));
-        }
-        Ok(())
-    }
-
-    fn head_of(&self, number: SiteNumber) -> Result<Option<Head>, StoreError> {
-        let value = self.get(&keys::head(number), "the head")?;
-        let parse =
-            |value: IVec| keys::parse_head(&value).ok_or_else(|| StoreError::damaged("read the head"));
-        value.map(parse).transpose()
+    /// Bytes on disk: sled's files and the journal.
+    #[must_use]
+    pub fn disk_len(&self) -> u64 {
+        self.inner.main().map_or(0, |main| main.disk_len()) + lock(&self.inner.journal).disk_len()
     }
 }
 
-impl Store for SledStore {
+impl Drop for SledStore {
+    /// Everything that is recent is absorbed, so that the next start finds it in sled. What cannot be stays in the journal.
+    fn drop(&mut self) {
+        *lock(&self.inner.ends) = true;
+        self.inner.bell.notify_all();
+        if let Some(absorber) = self.absorber.take() {
+            drop(absorber.join());
+        }
+    }
+}
+
+fn journal_folder(dir: &Path) -> PathBuf {
+    dir.join("journal")
+}
+
+/// Makes a folder that only its owner may enter, durable.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        make_folder(parent)?;
+    }
+    std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(path)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(parent)?.sync_all()
+}
+
+/// What sled has, and after it what the journal has.
+fn begin(dir: &Path, main: &MainTree) -> Result<(Journal, Recent), StoreError> {
+    let absorbed = main.get(keys::ABSORBED, "the last sequence")?;
+    let absorbed = absorbed.map_or(Some(0), |value| keys::parse_u64(&value));
+    let absorbed = absorbed.ok_or_else(|| StoreError::damaged("read the last sequence"))?;
+    let (journal, records) = Journal::open(&journal_folder(dir), absorbed)
+        .map_err(|error| StoreError::new("open the journal", error))?;
+    let mut recent = Recent::default();
+    for entry in main.under(keys::SITES) {
+        let (key, value) = entry?;
+        let site = keys::parse_site(&key, &value);
+        let (site, number) = site.ok_or_else(|| StoreError::damaged("read the list of sites"))?;
+        let head = main.get(keys::head(number), "a head")?.and_then(|value| keys::parse_head(&value));
+        recent.know(site, number, head.ok_or_else(|| StoreError::damaged("read a head"))?);
+    }
+    for record in records {
+        let batch = Batch::from_bytes(&record.content);
+        let batch = batch.ok_or_else(|| StoreError::damaged("read a batch of the journal"))?;
+        recent.add(record.sequence, batch, record.content.len());
+    }
+    Ok((journal, recent))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Inner {
+    fn recent(&self) -> RwLockReadGuard<'_, Recent> {
+        self.recent.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recent_mut(&self) -> RwLockWriteGuard<'_, Recent> {
+        self.recent.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn main(&self) -> Result<Arc<MainTree>, StoreError> {
+        let main = self.main.read().unwrap_or_else(PoisonError::into_inner).clone();
+        main.ok_or_else(|| StoreError::new("be read", "it is being opened again after a failure"))
+    }
+
     fn head(&self, site: &SiteId) -> Result<Option<Head>, StoreError> {
-        // The ledger asks for the head to learn how an unheard commit ended. That cannot be told from a cache.
-        self.working()?;
-        self.number(site).map_or(Ok(None), |number| self.head_of(number))
+        if self.failed.load(Ordering::Acquire) {
+            // The ledger asks for the head to learn how an unheard commit ended.
+            self.revive()?;
+        }
+        Ok(self.recent().site(site).map(|site| site.head))
     }
 
     fn commit(&self, batch: Batch) -> Result<(), CommitError> {
-        let committing = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.working().map_err(CommitError::Failed)?;
-        let known = self.number(&batch.site);
-        let found = known.map_or(Ok(None), |number| self.head_of(number)).map_err(CommitError::Failed)?;
+        self.wait_for_room();
+        let mut journal = lock(&self.journal);
+        if self.failed.load(Ordering::Acquire) {
+            let why = "a write failed before; what is on disk is known only after the head was read again";
+            return Err(CommitError::Failed(StoreError::new("be written", why)));
+        }
+        let found = self.recent().site(&batch.site).map(|site| site.head);
         if found != batch.expected {
             return Err(CommitError::HeadMoved { found });
         }
-        let number = known.unwrap_or_else(|| {
-            let sites = self.sites.read().unwrap_or_else(PoisonError::into_inner);
-            sites.values().max().map_or(0, |last| last + 1)
-        });
-        let writes = Self::layout(&batch, number, known.is_none());
-
-        // One sled batch is recovered whole or not at all. Then sled's own flush, then what that leaves out.
-        let unknown = |what, error| {
-            self.failed.store(true, Ordering::Release);
-            CommitError::OutcomeUnknown(StoreError { what: String::from(what), source: Some(error) })
-        };
-        self.db.apply_batch(writes).map_err(|error| unknown("write a batch", error.into()))?;
-        self.db.flush().map_err(|error| unknown("flush a batch", error.into()))?;
-        self.durable.sync().map_err(|error| unknown("sync a batch", error.into()))?;
-
-        if known.is_none() {
-            self.sites.write().unwrap_or_else(PoisonError::into_inner).insert(batch.site, number);
+        let free = free_bytes(&self.dir).unwrap_or(u64::MAX);
+        if free < RESERVE {
+            let why =
+                format!("only {} MiB are free on its disk, and {} are kept free", free >> 20, RESERVE >> 20);
+            return Err(CommitError::Failed(StoreError::new("be written", why)));
         }
-        drop(committing);
+        let bytes = batch.to_bytes();
+        let unknown = |source: Box<dyn std::error::Error + Send + Sync>| {
+            self.failed.store(true, Ordering::Release);
+            CommitError::OutcomeUnknown(StoreError { what: "write its journal".into(), source: Some(source) })
+        };
+        let record = journal.append(&bytes).map_err(|error| match error {
+            JournalError::Nothing(error) => {
+                CommitError::Failed(StoreError::new("begin a journal file", error))
+            }
+            JournalError::Unknown(error) => unknown(error.into()),
+        })?;
+        // What is seen from here on is what the file holds.
+        let stored = Batch::from_bytes(&record.content).filter(|stored| *stored == batch);
+        let stored = stored.ok_or_else(|| unknown("the batch reads otherwise".into()))?;
+        let absorbs = {
+            let mut recent = self.recent_mut();
+            recent.add(record.sequence, stored, bytes.len());
+            recent.bytes() >= ABSORB_AT
+        };
+        if absorbs || journal.wants_file() {
+            self.bell.notify_one();
+        }
         Ok(())
     }
 
-    fn leaves(&self, site: &SiteId, range: Range<u64>) -> Result<Vec<LeafBytes>, StoreError> {
-        let Some(number) = self.number(site) else { return Ok(Vec::new()) };
-        if range.is_empty() {
-            return Ok(Vec::new());
+    /// Waits while sled is far behind.
+    fn wait_for_room(&self) {
+        if self.recent().bytes() < RECENT_MAX {
+            return;
         }
-        // The commit that holds the first leaf begins at it or before.
-        let unreadable = |error| StoreError::new("read leaves", error);
-        let damaged = || StoreError::damaged("read leaves");
-        let before = self.db.range(keys::leaves(number, 0)..=keys::leaves(number, range.start)).next_back();
-        let Some((begin, _)) = before.transpose().map_err(unreadable)? else { return Ok(Vec::new()) };
-        let mut next = keys::parse_leaves(number, &begin).ok_or_else(damaged)?;
-        let mut found = Vec::new();
-        for entry in self.db.range(begin..IVec::from(keys::leaves(number, range.end))) {
-            let (first, leaves) = entry.map_err(unreadable)?;
-            if keys::parse_leaves(number, &first) != Some(next) {
-                break;
-            }
-            let (leaves, rest) = leaves.as_chunks::<LEAF_LEN>();
-            if leaves.is_empty() || !rest.is_empty() {
-                return Err(damaged());
-            }
-            found.extend(
-                (next..).zip(leaves).filter(|(index, _)| range.contains(index)).map(|(_, leaf)| *leaf),
-            );
-            next += leaves.len() as u64;
+        let mut ends = lock(&self.ends);
+        let mut waited = Duration::ZERO;
+        while self.recent().bytes() >= RECENT_MAX && waited < 30 * REST {
+            self.bell.notify_one();
+            ends = self.absorbed.wait_timeout(ends, REST).unwrap_or_else(PoisonError::into_inner).0;
+            waited += REST;
         }
-        Ok(found)
     }
 
-    fn hashes(&self, site: &SiteId, level: u8, range: Range<u64>) -> Result<Vec<Hash>, StoreError> {
-        let Some(number) = self.number(site) else { return Ok(Vec::new()) };
-        let key = |index| keys::hash(number, level, index);
-        self.run(key, range, "tree hash", |value| value.try_into().ok().map(Hash))
+    /// The absorber's life.
+    fn attend(&self) {
+        loop {
+            let ends = {
+                let ends = lock(&self.ends);
+                let idle = |ends: &mut bool| !*ends && !self.wants_absorbing();
+                *self.bell.wait_while(ends, idle).unwrap_or_else(PoisonError::into_inner)
+            };
+            let done = self.absorb_down_to(if ends { 0 } else { ABSORB_AT / 2 });
+            if done.is_err() && !ends {
+                // A full disk, or a worse one. Reads go on; so do commits, until too much waits.
+                let _absorbing = lock(&self.absorbing);
+                self.open_main_again();
+            }
+            self.absorbed.notify_all();
+            if ends {
+                return;
+            }
+            if done.is_err() {
+                let ends = lock(&self.ends);
+                drop(self.bell.wait_timeout_while(ends, REST, |ends| !*ends));
+            }
+        }
     }
 
-    fn row(&self, site: &SiteId, index: u64) -> Result<Option<Row>, StoreError> {
-        let Some(number) = self.number(site) else { return Ok(None) };
-        let value = self.get(&keys::row(number, index), "a row")?;
-        let parse = |value: IVec| {
-            Row::from_bytes(&value).ok_or_else(|| StoreError::damaged(format!("read row {index}")))
+    fn wants_absorbing(&self) -> bool {
+        self.recent().bytes() >= ABSORB_AT || lock(&self.journal).wants_file()
+    }
+
+    fn absorb_down_to(&self, bytes: usize) -> Result<(), StoreError> {
+        let absorbing = lock(&self.absorbing);
+        while self.recent().bytes() > bytes && self.absorb_step(None)? {
+            self.absorbed.notify_all();
+        }
+        drop(absorbing);
+        self.tidy_journal()
+    }
+
+    /// Absorbs the oldest batches; false when there were none. The lock on `absorbing` is held. `touched` hears which keys
+    /// changed.
+    fn absorb_step(&self, touched: Option<&mut dyn FnMut(&keys::Key)>) -> Result<bool, StoreError> {
+        let main = self.main()?;
+        let (count, step) = {
+            let recent = self.recent();
+            let oldest = recent.oldest(STEP);
+            (oldest.len(), Step::of(&oldest, &recent, &main)?)
         };
-        value.map(parse).transpose()
+        if count == 0 {
+            return Ok(false);
+        }
+        main.write(step.to_sled())?;
+        if let Some(touched) = touched {
+            step.writes.keys().for_each(touched);
+        }
+        self.recent_mut().forget(count);
+        Ok(true)
     }
 
-    fn rows(&self, site: &SiteId, range: Range<u64>) -> Result<Vec<(u64, Row)>, StoreError> {
-        let Some(number) = self.number(site) else { return Ok(Vec::new()) };
-        let start = range.start;
-        let rows = self.run(|index| keys::row(number, index), range, "row", Row::from_bytes)?;
-        Ok((start..).zip(rows).collect())
+    /// Scrubs journal files that were absorbed, and prepares the next one.
+    fn tidy_journal(&self) -> Result<(), StoreError> {
+        let failed = |error| StoreError::new("prepare a journal file", error);
+        let absorbed = self.main()?.get(keys::ABSORBED, "the last sequence")?;
+        let absorbed = absorbed.and_then(|value| keys::parse_u64(&value)).unwrap_or(0);
+        loop {
+            let spent = lock(&self.journal).take_absorbed(absorbed);
+            let Some(spent) = spent else { break };
+            if let Some(prepared) = spent.scrub().map_err(failed)? {
+                lock(&self.journal).give(prepared);
+            }
+        }
+        let wanted = lock(&self.journal).to_prepare();
+        if let Some(wanted) = wanted {
+            let prepared = journal::prepare(&wanted).map_err(failed)?;
+            lock(&self.journal).give(prepared);
+        }
+        Ok(())
     }
 
-    fn subject(&self, site: &SiteId, subject: &SubjectId) -> Result<Option<SubjectRow>, StoreError> {
-        let Some(number) = self.number(site) else { return Ok(None) };
-        // Receipt ids grow with time, so the last one is the newest record.
-        let prefix = keys::records(number, subject);
-        let newest = self.db.scan_prefix(&prefix).next_back().transpose();
-        let newest = newest.map_err(|error| StoreError::new("read a subject", error))?;
-        let parse = |(key, value): (IVec, IVec)| {
-            let row = keys::parse_record(&key[prefix.len()..], &value);
-            row.ok_or_else(|| StoreError::damaged("read a subject"))
-        };
-        newest.map(parse).transpose()
+    /// Opens sled again. The lock on `absorbing` is held.
+    fn open_main_again(&self) {
+        let mut main = self.main.write().unwrap_or_else(PoisonError::into_inner);
+        let folder = main.take().map(|old| old.folder().to_path_buf());
+        let folder = folder.or_else(|| Some(self.dir.join(reclaim::current(&self.dir).ok()?)));
+        *main = folder.and_then(|folder| MainTree::open(&folder, self.cache).ok()).map(Arc::new);
     }
 
-    fn records(&self, site: &SiteId, subject: &SubjectId) -> Result<Vec<RecordRef>, StoreError> {
-        let Some(number) = self.number(site) else { return Ok(Vec::new()) };
-        let prefix = keys::records(number, subject);
-        let parse = |id: &[u8], value: &[u8]| keys::parse_record(id, value).map(|row| row.latest);
-        self.under(&prefix, "a subject's records", parse)
+    /// After a failed write: reads the journal again, and puts what is in it into sled at once, so that nothing hangs on pages
+    /// whose writing failed. Then begins a new journal.
+    fn revive(&self) -> Result<(), StoreError> {
+        let _absorbing = lock(&self.absorbing);
+        let mut journal = lock(&self.journal);
+        if !self.failed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        if self.main.read().unwrap_or_else(PoisonError::into_inner).is_none() {
+            self.open_main_again();
+        }
+        let (_, recent) = begin(&self.dir, &*self.main()?)?;
+        *self.recent_mut() = recent;
+        while self.absorb_step(None)? {}
+        let failed = |error| StoreError::new("begin a new journal", error);
+        let folder = journal_folder(&self.dir);
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            std::fs::remove_file(entry.map_err(failed)?.path()).map_err(failed)?;
+        }
+        let (fresh, _) = begin(&self.dir, &*self.main()?)?;
+        *journal = fresh;
+        self.failed.store(false, Ordering::Release);
+        Ok(())
     }
+}
 
-    fn record(&self, site: &SiteId, subject: &SubjectId, id: ReceiptId) -> Result<Option<u64>, StoreError> {
-        let Some(number) = self.number(site) else { return Ok(None) };
-        let value = self.get(&keys::record(number, subject, id), "a receipt id")?;
-        let parse = |value: IVec| {
-            let row = keys::parse_record(&id.0, &value);
-            row.map(|row| row.latest.index).ok_or_else(|| StoreError::damaged("read a receipt id"))
-        };
-        value.map(parse).transpose()
-    }
-
-    fn contact(&self, site: &SiteId, contact: &Hash) -> Result<Vec<u64>, StoreError> {
-        let Some(number) = self.number(site) else { return Ok(Vec::new()) };
-        self.under(&keys::contacts(number, contact), "a contact's records", |index, _| keys::parse_u64(index))
-    }
-
-    fn used_key(&self, site: &SiteId, key: &Hash) -> Result<Option<UsedKey>, StoreError> {
-        let Some(number) = self.number(site) else { return Ok(None) };
-        let value = self.get(&keys::used_key(number, key), "an idempotency key")?;
-        let parse = |value: IVec| {
-            keys::parse_used_key(&value).ok_or_else(|| StoreError::damaged("read an idempotency key"))
-        };
-        value.map(parse).transpose()
-    }
-
-    fn notice(&self, site: &SiteId, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(number) = self.number(site) else { return Ok(None) };
-        Ok(self.get(&keys::document(number, hash), "a notice")?.map(|document| document.to_vec()))
-    }
-
-    fn notices(&self, site: &SiteId) -> Result<Vec<NoticeRef>, StoreError> {
-        let Some(number) = self.number(site) else { return Ok(Vec::new()) };
-        self.under(&keys::notices(number), "the list of notices", keys::parse_notice)
-    }
+/// Bytes that an ordinary user may still write on the disk of a folder.
+fn free_bytes(dir: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(dir).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }

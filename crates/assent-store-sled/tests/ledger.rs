@@ -23,6 +23,7 @@ fn config(dir: &Path, site: &str) -> LogConfig {
         keys: dir.join("keys").join(site),
         checkpoint: dir.join("checkpoints").join(site),
         queue: LogConfig::DEFAULT_QUEUE,
+        accept_clock: false,
     }
 }
 
@@ -44,6 +45,7 @@ fn draft(number: u64) -> Draft {
         decisions: [(PurposeId::new("analytics").unwrap(), Decision::Given)].into(),
         signals: Signals::default(),
         contacts: vec![Contact { channel: Channel::Email, address: format!("ada-{number}@example.org") }],
+        retain_until: 0,
         expect_previous: None,
         idempotency: None,
     }
@@ -90,8 +92,8 @@ fn two_sites_share_a_store_and_survive_reopening() {
         });
         receipts.extend(appended);
         assert_eq!((clinic.size(), charity.size()), ((round + 1) * 160, 1));
-        assert_eq!(clinic.check().unwrap().records, (round + 1) * 160);
-        charity.check().unwrap();
+        assert_eq!(clinic.check(&mut |_| {}).unwrap().records, (round + 1) * 160);
+        charity.check(&mut |_| {}).unwrap();
         for (subject, appended) in &receipts {
             let kept = clinic.receipt(subject, appended.id).unwrap().unwrap();
             assert_eq!(kept.receipt.to_json(), appended.receipt.to_json());
@@ -134,7 +136,7 @@ fn what_was_answered_survives_a_kill() {
         let store: Arc<dyn Store> = Arc::new(SledStore::open(&dir.path().join("store")).unwrap());
         let ledger =
             Ledger::open(config(dir.path(), "clinic"), store, &operator(), Outside::system()).unwrap();
-        assert!(ledger.check().unwrap().records >= (before + 40) as u64);
+        assert!(ledger.check(&mut |_| {}).unwrap().records >= (before + 40) as u64);
         for line in std::fs::read_to_string(&acknowledged).unwrap().lines().filter(|line| line.ends_with('.'))
         {
             let mut parts = line.trim_end_matches('.').split(' ');

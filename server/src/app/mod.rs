@@ -44,7 +44,7 @@ impl App {
     pub fn open(config: Config, data: DataDir) -> anyhow::Result<Self> {
         let assets = Arc::new(Assets::load(&config.server.web_dir.relative())?);
         let staff = StaffToken::from_config(&config.staff)?;
-        let sites = Sites::open(data, config.limits.queue, Arc::clone(&assets))?;
+        let sites = Sites::open(data, &config, Arc::clone(&assets))?;
         let metrics = Metrics::default();
         Ok(Self { config, sites, assets, metrics, staff, stopping: AtomicBool::new(false) })
     }

@@ -9,6 +9,7 @@ use assent_core::hash::{Hash, sha256};
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Notice, Purpose};
 use assent_core::record::{Signals, Surface};
+use assent_core::retention::RetentionClass;
 use assent_core::standing::may_answer;
 use assent_core::subject::SubjectId;
 use assent_core::wire::DecisionRequest;
@@ -71,11 +72,13 @@ pub enum RecordError {
 /// Records the decision, or nothing.
 pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Appended, RecordError> {
     let acted = ask.request.acted.as_deref().map(parse_time).transpose()?;
-    let (notice, draft) = {
+    // Today's notice is in memory; an older one has to be read.
+    let (notice, draft) = if ask.request.notice == site.hash {
+        judge(&site, &ask, acted, now)?
+    } else {
         let (site, ask) = (Arc::clone(&site), ask.clone());
-        super::blocking(move || judge(&site, &ask, acted)).await.map_err(RecordError::Stopped)??
+        super::blocking(move || judge(&site, &ask, acted, now)).await.map_err(RecordError::Stopped)??
     };
-    let notice = Arc::new(notice);
     let mut tries = 0;
     loop {
         let (reader, before, notice, choices) =
@@ -97,7 +100,7 @@ fn parse_time(text: &str) -> Result<u64, RecordError> {
 }
 
 /// Everything that does not depend on what was said before: the notice, and a draft that lacks decisions.
-fn judge(site: &Site, ask: &Ask, acted: Option<u64>) -> Result<(Notice, Draft), RecordError> {
+fn judge(site: &Site, ask: &Ask, acted: Option<u64>, now: u64) -> Result<(Arc<Notice>, Draft), RecordError> {
     let request = &ask.request;
     let notice = answerable(site, &request.notice, acted)?;
     if !notice.languages.contains_key(&request.language) {
@@ -122,6 +125,7 @@ fn judge(site: &Site, ask: &Ask, acted: Option<u64>) -> Result<(Notice, Draft), 
         decisions: BTreeMap::new(),
         signals: request.signals,
         contacts: ask.contacts.clone(),
+        retain_until: site.file.retention_rules().due(RetentionClass::of(ask.contacts.len()), now),
         expect_previous: None,
         idempotency: Some(Idempotency {
             key: format!("{}/{}", ask.subject, ask.key),
@@ -132,9 +136,9 @@ fn judge(site: &Site, ask: &Ask, acted: Option<u64>) -> Result<(Notice, Draft), 
 }
 
 /// The notice of this hash, if a press at `acted` may answer it. A press that states no time answers today's words.
-fn answerable(site: &Site, hash: &Hash, acted: Option<u64>) -> Result<Notice, RecordError> {
+fn answerable(site: &Site, hash: &Hash, acted: Option<u64>) -> Result<Arc<Notice>, RecordError> {
     if *hash == site.hash {
-        return Ok((*site.notice).clone());
+        return Ok(Arc::clone(&site.notice));
     }
     let versions = site.ledger.notices()?;
     let version =
@@ -146,7 +150,7 @@ fn answerable(site: &Site, hash: &Hash, acted: Option<u64>) -> Result<Notice, Re
         return Err(RecordError::StaleNotice);
     }
     let document = site.ledger.notice(hash)?.ok_or(RecordError::UnknownNotice)?;
-    serde_json::from_slice(&document).map_err(|_| {
+    serde_json::from_slice(&document).map(Arc::new).map_err(|_| {
         ReadError::Damaged { index: version.index, reason: "its notice document cannot be read" }.into()
     })
 }
@@ -159,9 +163,13 @@ fn work_out(
     choices: &BTreeMap<PurposeId, Choice>,
     now: u64,
 ) -> Result<Draft, RecordError> {
-    let history = site.ledger.history(&draft.subject)?;
+    // Read before the history: what comes in between is then noticed.
+    draft.expect_previous = site.ledger.newest(&draft.subject)?;
+    let history = match draft.expect_previous {
+        Some(_) => site.ledger.history(&draft.subject)?,
+        None => Vec::new(),
+    };
     draft.decisions = decide(notice, draft.act, choices, &fold(notice, &history, now))?;
-    draft.expect_previous = history.last().map(|opened| opened.id);
     Ok(draft)
 }
 

@@ -6,6 +6,7 @@
 
 use super::embed::Embeds;
 use crate::assets::Assets;
+use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError, replace_file};
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
@@ -52,6 +53,7 @@ pub struct Sites {
     data: DataDir,
     store: Arc<dyn Store>,
     queue: usize,
+    accept_clock: bool,
     assets: Arc<Assets>,
     served: RwLock<BTreeMap<SiteId, Arc<Site>>>,
     /// One publication at a time.
@@ -139,10 +141,12 @@ pub fn check(text: &str) -> Result<(SiteFile, Notice), ApplyError> {
 
 impl Sites {
     /// Opens the store and every site that was published.
-    pub fn open(data: DataDir, queue: usize, assets: Arc<Assets>) -> anyhow::Result<Self> {
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(&data.store())?);
+    pub fn open(data: DataDir, config: &Config, assets: Arc<Assets>) -> anyhow::Result<Self> {
+        let store: Arc<dyn Store> =
+            Arc::new(SledStore::open_with_cache(&data.store(), config.ledger.cache_mib << 20)?);
         let (served, publishing) = (RwLock::default(), tokio::sync::Mutex::new(()));
-        let sites = Self { data, store, queue, assets, served, publishing };
+        let (queue, accept_clock) = (config.limits.queue, config.ledger.accept_clock);
+        let sites = Self { data, store, queue, accept_clock, assets, served, publishing };
         let folders = fs::read_dir(sites.data.sites())?;
         for folder in folders {
             let name = folder?.file_name();
@@ -256,6 +260,7 @@ impl Sites {
             keys: self.data.keys().join(file.id.as_str()),
             checkpoint: self.data.checkpoint(&file.id),
             queue: self.queue,
+            accept_clock: self.accept_clock,
         }
     }
 

@@ -49,7 +49,7 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
     match DataDir::open(&config) {
         Ok(data) => {
             let assets = Arc::new(Assets::load(&config.server.web_dir.relative())?);
-            let sites = Sites::open(data, config.limits.queue, assets)?;
+            let sites = Sites::open(data, &config, assets)?;
             let Some(site) = sites.get(&site) else { bail!("no site `{site}` is published here") };
             let mut out = out(&arguments)?;
             let bar = bar();

@@ -90,7 +90,7 @@ fn apply(path: &Path, loaded: Loaded) -> anyhow::Result<ExitCode> {
     let applied = match DataDir::open(&config) {
         Ok(data) => {
             let assets = Arc::new(Assets::load(&config.server.web_dir.relative())?);
-            let sites = Sites::open(data, config.limits.queue, assets)?;
+            let sites = Sites::open(data, &config, assets)?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let applied = runtime.block_on(sites.apply(&text, None))?;
             SiteFileApplied::new(&file.id, &applied)

@@ -50,6 +50,8 @@ pub struct Server {
 #[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
 pub struct Ledger {
     pub key_file: RelativePathBuf,
+    pub cache_mib: u64,
+    pub accept_clock: bool,
 }
 
 /// `[staff]`

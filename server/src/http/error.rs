@@ -105,6 +105,8 @@ codes! {
     BadEmail UNPROCESSABLE_ENTITY "bad-email" "The email address cannot be read";
     /// 422: The number is not a possible telephone number in international form, as +44 7700 900123. Nothing was stored.
     BadPhone UNPROCESSABLE_ENTITY "bad-phone" "The phone number cannot be read";
+    /// 409: The records are restricted (UK GDPR Art 18): nobody looks at them until that is ended.
+    Restricted CONFLICT "restricted" "The records are restricted";
     /// 401: The staff token is missing or wrong.
     Unauthorised UNAUTHORIZED "unauthorised" "The staff token is missing or wrong";
     /// 422: The site file cannot be read, or does not make a notice. Nothing was changed.
@@ -119,8 +121,9 @@ codes! {
     Busy SERVICE_UNAVAILABLE "busy" "The server is busy";
     /// 503: The request took too long. Send it again with the same Idempotency-Key: it is recorded once.
     Timeout SERVICE_UNAVAILABLE "timeout" "The request took too long";
-    /// 503: The ledger stopped, because it could not tell whether a write reached the disk. The operator must restart
-    /// Assent, which recovers. Send the request again later with the same Idempotency-Key.
+    /// 503: The ledger takes nothing now: it could not tell whether a write reached the disk, or the disk is full. It tries
+    /// to recover with each new request; the operator's log says why. Send the request again later with the same
+    /// Idempotency-Key.
     LedgerStopped SERVICE_UNAVAILABLE "ledger-stopped" "The ledger stopped";
     /// 500: Something failed that should not. The cause is in the operator's log, not here.
     Internal INTERNAL_SERVER_ERROR "internal" "Something failed";

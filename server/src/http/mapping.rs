@@ -55,7 +55,10 @@ impl From<AppendError> for Problem {
 
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
-        Self::internal(error)
+        match error {
+            ReadError::Restricted { .. } => Code::Restricted.into(),
+            other => Self::internal(other),
+        }
     }
 }
 

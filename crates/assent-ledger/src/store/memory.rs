@@ -1,7 +1,8 @@
 //! The reference store: everything in memory, gone with the process, and able to fail on demand.
 //!
-//! For tests and for reading the contract as code. [`MemoryStore::inject`] makes commits fail the ways real ones do;
-//! [`MemoryStore::tamper`] changes what is kept, as a bad disk or a bad administrator would.
+//! For tests and for reading the contract as code: it keeps no index, so what is found is found by looking at every row.
+//! [`MemoryStore::inject`] makes commits fail the ways real ones do; [`MemoryStore::tamper`] changes what is kept, as a
+//! bad disk or a bad administrator would.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -12,7 +13,8 @@ use assent_core::ids::SiteId;
 use assent_core::subject::SubjectId;
 
 use super::{
-    Batch, CommitError, Head, LeafBytes, NoticeRef, RecordRef, Row, Store, StoreError, SubjectRow, UsedKey,
+    Batch, CommitError, DocumentRef, Head, LeafBytes, Mark, MarkEntry, MarkKind, Reclaimed, RecordRef,
+    RecordRow, Replaces, Row, RowBody, Store, StoreError,
 };
 use crate::id::ReceiptId;
 
@@ -46,18 +48,10 @@ pub struct SiteLog {
     pub rows: BTreeMap<u64, Vec<u8>>,
     /// Tree hashes, by tile level and number.
     pub hashes: BTreeMap<(u8, u64), Hash>,
-    /// Subjects.
-    pub subjects: BTreeMap<SubjectId, SubjectRow>,
-    /// Records by subject.
-    pub records: BTreeMap<(SubjectId, ReceiptId), u64>,
-    /// Leaves by contact.
-    pub contacts: BTreeMap<Hash, Vec<u64>>,
-    /// Idempotency keys.
-    pub keys: BTreeMap<Hash, UsedKey>,
-    /// Notice documents.
+    /// Documents.
     pub documents: BTreeMap<Hash, Vec<u8>>,
-    /// Publications of notices.
-    pub notices: Vec<NoticeRef>,
+    /// Marks.
+    pub marks: BTreeMap<(MarkKind, Vec<u8>), Vec<u8>>,
 }
 
 impl MemoryStore {
@@ -78,8 +72,20 @@ impl MemoryStore {
         change(sites.entry(site.clone()).or_default());
     }
 
-    fn read<T>(&self, site: &SiteId, read: impl FnOnce(&SiteLog) -> T) -> Option<T> {
-        self.sites.lock().unwrap_or_else(PoisonError::into_inner).get(site).map(read)
+    fn read<T: Default>(&self, site: &SiteId, read: impl FnOnce(&SiteLog) -> T) -> T {
+        self.sites.lock().unwrap_or_else(PoisonError::into_inner).get(site).map(read).unwrap_or_default()
+    }
+
+    /// What `take` makes of every record, in the order of their leaves. Rows that are no rows are passed over.
+    fn every<T>(&self, site: &SiteId, take: impl Fn(u64, RecordRow) -> Option<T>) -> Vec<T> {
+        self.read(site, |log| {
+            let rows = log.rows.iter().filter_map(|(index, bytes)| Some((*index, Row::from_bytes(bytes)?)));
+            rows.filter_map(|(index, row)| match row.body {
+                RowBody::Record(record) => take(index, record),
+                _ => None,
+            })
+            .collect()
+        })
     }
 }
 
@@ -89,21 +95,14 @@ impl SiteLog {
             self.leaves.push(leaf);
             self.rows.insert(index, row.to_bytes());
         }
+        self.rows.extend(batch.replaced.into_iter().map(|(index, row)| (index, row.to_bytes())));
         self.hashes.extend(batch.hashes.into_iter().map(|(level, index, hash)| ((level, index), hash)));
-        for (subject, row) in batch.records {
-            self.records.insert((subject, row.latest.id), row.latest.index);
-            self.subjects.insert(subject, row);
-        }
-        for (contact, index) in batch.contacts {
-            let leaves = self.contacts.entry(contact).or_default();
-            if leaves.last() != Some(&index) {
-                leaves.push(index);
+        self.documents.extend(batch.documents);
+        for Mark { kind, key, value } in batch.marks {
+            match value {
+                Some(value) => drop(self.marks.insert((kind, key), value)),
+                None => drop(self.marks.remove(&(kind, key))),
             }
-        }
-        self.keys.extend(batch.keys);
-        for (notice, document) in batch.notices {
-            self.notices.push(notice);
-            self.documents.insert(notice.hash, document);
         }
         self.head = Some(batch.head);
     }
@@ -120,7 +119,7 @@ fn parse(index: u64, bytes: &[u8]) -> Result<Row, StoreError> {
 
 impl Store for MemoryStore {
     fn head(&self, site: &SiteId) -> Result<Option<Head>, StoreError> {
-        Ok(self.read(site, |log| log.head).flatten())
+        Ok(self.read(site, |log| log.head))
     }
 
     fn commit(&self, batch: Batch) -> Result<(), CommitError> {
@@ -141,60 +140,95 @@ impl Store for MemoryStore {
     }
 
     fn leaves(&self, site: &SiteId, range: Range<u64>) -> Result<Vec<LeafBytes>, StoreError> {
-        Ok(self.read(site, |log| slice(&log.leaves, range)).unwrap_or_default())
+        Ok(self.read(site, |log| slice(&log.leaves, range)))
     }
 
     fn hashes(&self, site: &SiteId, level: u8, range: Range<u64>) -> Result<Vec<Hash>, StoreError> {
-        let read = self.read(site, |log| range.map_while(|n| log.hashes.get(&(level, n)).copied()).collect());
-        Ok(read.unwrap_or_default())
+        Ok(self.read(site, |log| range.map_while(|n| log.hashes.get(&(level, n)).copied()).collect()))
     }
 
     fn row(&self, site: &SiteId, index: u64) -> Result<Option<Row>, StoreError> {
-        let bytes = self.read(site, |log| log.rows.get(&index).cloned()).flatten();
+        let bytes = self.read(site, |log| log.rows.get(&index).cloned());
         bytes.map(|bytes| parse(index, &bytes)).transpose()
     }
 
     fn rows(&self, site: &SiteId, range: Range<u64>) -> Result<Vec<(u64, Row)>, StoreError> {
         let rows = self.read(site, |log| {
-            let rows = log.rows.range(range).map(|(index, bytes)| Ok((*index, parse(*index, bytes)?)));
-            rows.collect()
+            log.rows.range(range).map(|(index, bytes)| (*index, bytes.clone())).collect::<Vec<_>>()
         });
-        rows.unwrap_or_else(|| Ok(Vec::new()))
-    }
-
-    fn subject(&self, site: &SiteId, subject: &SubjectId) -> Result<Option<SubjectRow>, StoreError> {
-        Ok(self.read(site, |log| log.subjects.get(subject).copied()).flatten())
+        rows.into_iter().map(|(index, bytes)| Ok((index, parse(index, &bytes)?))).collect()
     }
 
     fn records(&self, site: &SiteId, subject: &SubjectId) -> Result<Vec<RecordRef>, StoreError> {
-        let all = (*subject, ReceiptId([0; 16]))..=(*subject, ReceiptId([255; 16]));
-        let mut records: Vec<_> = self
-            .read(site, |log| {
-                log.records.range(all).map(|((_, id), index)| RecordRef { index: *index, id: *id }).collect()
-            })
-            .unwrap_or_default();
-        records.sort_by_key(|record| record.index);
-        Ok(records)
+        let whose = |record: &RecordRow| record.subject == *subject;
+        Ok(self.every(site, |index, record| whose(&record).then_some(RecordRef { index, id: record.id })))
+    }
+
+    fn newest(&self, site: &SiteId, subject: &SubjectId) -> Result<Option<RecordRef>, StoreError> {
+        Ok(self.records(site, subject)?.pop())
     }
 
     fn record(&self, site: &SiteId, subject: &SubjectId, id: ReceiptId) -> Result<Option<u64>, StoreError> {
-        Ok(self.read(site, |log| log.records.get(&(*subject, id)).copied()).flatten())
+        let records = self.records(site, subject)?;
+        Ok(records.into_iter().find(|record| record.id == id).map(|record| record.index))
+    }
+
+    fn request(
+        &self,
+        site: &SiteId,
+        subject: &SubjectId,
+        key: &[u8; 16],
+    ) -> Result<Option<(u64, [u8; 16])>, StoreError> {
+        let found = self.every(site, |index, record| {
+            let request = record.request.filter(|request| record.subject == *subject && request.key == *key);
+            request.map(|request| (index, request.body))
+        });
+        Ok(found.into_iter().next())
     }
 
     fn contact(&self, site: &SiteId, contact: &Hash) -> Result<Vec<u64>, StoreError> {
-        let read = self.read(site, |log| log.contacts.get(contact).cloned().unwrap_or_default());
-        Ok(read.unwrap_or_default())
+        Ok(self.every(site, |index, record| record.contacts.contains(contact).then_some(index)))
     }
 
-    fn used_key(&self, site: &SiteId, key: &Hash) -> Result<Option<UsedKey>, StoreError> {
-        Ok(self.read(site, |log| log.keys.get(key).copied()).flatten())
+    fn document(&self, site: &SiteId, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.read(site, |log| log.documents.get(hash).cloned()))
     }
 
-    fn notice(&self, site: &SiteId, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.read(site, |log| log.documents.get(hash).cloned()).flatten())
+    fn published(&self, site: &SiteId) -> Result<Vec<DocumentRef>, StoreError> {
+        Ok(self.read(site, |log| {
+            let rows = log.rows.iter().filter_map(|(index, bytes)| Some((*index, Row::from_bytes(bytes)?)));
+            rows.filter_map(|(index, row)| match row.body {
+                RowBody::Document(kind, hash) => Some(DocumentRef { kind, index, hash, time: row.time }),
+                _ => None,
+            })
+            .collect()
+        }))
     }
 
-    fn notices(&self, site: &SiteId) -> Result<Vec<NoticeRef>, StoreError> {
-        Ok(self.read(site, |log| log.notices.clone()).unwrap_or_default())
+    fn mark(&self, site: &SiteId, kind: MarkKind, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.read(site, |log| log.marks.get(&(kind, key.to_vec())).cloned()))
+    }
+
+    fn marks(&self, site: &SiteId, kind: MarkKind) -> Result<Vec<MarkEntry>, StoreError> {
+        Ok(self.read(site, |log| {
+            let marks = log.marks.iter().filter(|((found, _), _)| *found == kind);
+            marks.map(|((_, key), value)| (key.clone(), value.clone())).collect()
+        }))
+    }
+
+    fn reclaim(&self, replaces: &Replaces<'_>) -> Result<Reclaimed, StoreError> {
+        let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut done = Reclaimed::default();
+        for (site, log) in &mut *sites {
+            for (index, bytes) in &mut log.rows {
+                done.before += bytes.len() as u64;
+                if let Some(row) = replaces(site, *index, &parse(*index, bytes)?) {
+                    *bytes = row.to_bytes();
+                    done.rows += 1;
+                }
+                done.after += bytes.len() as u64;
+            }
+        }
+        Ok(done)
     }
 }

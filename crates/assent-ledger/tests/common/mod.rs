@@ -21,6 +21,7 @@ use assent_ledger::{
 };
 
 pub const START: u64 = 1_795_305_600_000; // 2026-11-22T00:00:00Z
+pub const DAY: u64 = 24 * 60 * 60 * 1000;
 
 #[derive(Clone, Default)]
 pub struct TestClock(pub Arc<AtomicU64>);
@@ -78,6 +79,7 @@ pub fn config(dir: &Path) -> LogConfig {
         keys: dir.join("keys").join("clinic"),
         checkpoint: dir.join("checkpoints").join("clinic"),
         queue: LogConfig::DEFAULT_QUEUE,
+        accept_clock: false,
     }
 }
 
@@ -104,6 +106,7 @@ pub fn draft(subject_number: u64, expect_previous: Option<ReceiptId>) -> Draft {
             .into(),
         signals: Signals { gpc: true },
         contacts: Vec::new(),
+        retain_until: START + 400 * DAY,
         expect_previous,
         idempotency: None,
     }
@@ -120,7 +123,7 @@ pub fn append(ledger: &Ledger, draft: Draft) -> Result<Appended, AppendError> {
 
 /// Appends for a subject as a server would: on top of its history.
 pub fn decide(ledger: &Ledger, subject_number: u64) -> Appended {
-    let previous = ledger.history(&subject(subject_number)).unwrap().last().map(|opened| opened.id);
+    let previous = ledger.newest(&subject(subject_number)).unwrap();
     let appended = append(ledger, draft(subject_number, previous)).unwrap();
     assert_good(ledger, &appended);
     appended

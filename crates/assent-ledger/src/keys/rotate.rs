@@ -1,0 +1,120 @@
+//! Another operator's key for a site's whole keystore: every secret is unwrapped with the old key and wrapped with the
+//! new one, into a folder beside the old one that then takes its place.
+//!
+//! The site's log must be closed. A crash leaves the old keystore, or the new one, or the moment between the two renames,
+//! which [`settle`] finishes. Not how the operator's key itself is kept; that is the caller's.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use assent_core::ids::SiteId;
+
+use super::log_keys::LogKeys;
+use super::slots::{Escrow, Slot, Slots};
+use super::{KeyStoreError, OperatorKey, file_error, wrapping};
+use crate::files;
+use crate::outside::Random;
+
+/// Slots wrapped anew at a time.
+const RUN: u64 = 4096;
+
+/// What a rotation did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotated {
+    /// Every secret is wrapped under the new key now. How many subjects' secrets that were.
+    Now(u64),
+    /// They were under the new key already: an earlier rotation came this far.
+    Before,
+}
+
+/// Wraps a site's keystore under another operator's key.
+///
+/// # Errors
+/// [`KeyStoreError`]; the keystore is then still under the old key.
+pub fn rotate(
+    folder: &Path,
+    site: &SiteId,
+    old: &OperatorKey,
+    new: &OperatorKey,
+    random: &dyn Random,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Rotated, KeyStoreError> {
+    settle(folder).map_err(file_error(folder))?;
+    let (old, new) = (wrapping(site, old), wrapping(site, new));
+    let log = match LogKeys::read(folder, &old) {
+        Err(KeyStoreError::WrongKey { .. }) if LogKeys::read(folder, &new).is_ok() => {
+            return Ok(Rotated::Before);
+        }
+        read => read?,
+    };
+    let next = beside(folder, "next");
+    if next.exists() {
+        fs::remove_dir_all(&next).map_err(file_error(&next))?;
+    }
+    files::make_folder(&next).map_err(file_error(&next))?;
+    let (from, to) = (Slots::open(folder)?, Slots::open(&next)?);
+    let (end, mut secrets) = (from.end(), 0);
+    for first in (0..end).step_by(RUN as usize) {
+        let mut run = Vec::new();
+        for slot in first..end.min(first + RUN) {
+            match from.read(&old, slot)? {
+                Slot::Secret(secret) => run.push(secret),
+                // Neighbours are written in runs; what lies between them is written by itself.
+                other => {
+                    to.write(&new, slot - run.len() as u64, &run, random)?;
+                    secrets += run.len() as u64;
+                    run.clear();
+                    match other {
+                        Slot::Escrowed => to.escrow(slot)?,
+                        _ => to.destroy(slot)?,
+                    }
+                }
+            }
+        }
+        to.write(&new, end.min(first + RUN) - run.len() as u64, &run, random)?;
+        secrets += run.len() as u64;
+        progress(end.min(first + RUN), end);
+    }
+    let escrow = Escrow::read(folder, &old)?;
+    if !escrow.slots().is_empty() {
+        escrow.write(&next, &new, random)?;
+    }
+    // Written last: a folder without it is not whole.
+    log.write(&next, &new, random)?;
+    swap(folder).map_err(file_error(folder))?;
+    Ok(Rotated::Now(secrets))
+}
+
+fn beside(folder: &Path, ending: &str) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(ending);
+    folder.with_file_name(name)
+}
+
+/// Puts the whole new keystore in the place of the old one, and destroys that.
+fn swap(folder: &Path) -> io::Result<()> {
+    let (next, old) = (beside(folder, "next"), beside(folder, "old"));
+    fs::rename(folder, &old)?;
+    fs::rename(&next, folder)?;
+    files::sync_folder_of(folder)?;
+    files::scrub_folder(&old)
+}
+
+/// Finishes a rotation that was cut short, or takes away what it left.
+pub(super) fn settle(folder: &Path) -> io::Result<()> {
+    let (next, old) = (beside(folder, "next"), beside(folder, "old"));
+    if !folder.exists() && super::log_keys::exist(&next) {
+        fs::rename(&next, folder)?;
+        files::sync_folder_of(folder)?;
+    }
+    if !folder.exists() && old.exists() {
+        fs::rename(&old, folder)?;
+        return files::sync_folder_of(folder);
+    }
+    if folder.exists() && old.exists() {
+        files::scrub_folder(&old)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! Purge: erasure by retention rule, a month's records at a time.
+//!
+//! Each record is sealed under the secret of the month in which it is due. Once that month is over, [`plan`] looks at what
+//! is there: records that are in use again, or held, are carried over to a later month (sealed anew, same leaf); then the
+//! month's secret is destroyed, one 0x04 leaf says how many records went, and no copy of their rows can be opened again,
+//! wherever it lies. Space comes back later, when the store is reclaimed. When a record is due is the caller's rule.
+
+use std::collections::BTreeMap;
+
+use assent_core::accounting::{self as core, IndexDigest, PURGE_FORMAT};
+use assent_core::commitment::Leaf;
+use assent_core::hash::{Hash, sha256};
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use crate::append::{Change, Request, Stopped, Tail, commit, land, time_after};
+use crate::draft::{Opened, Progress};
+use crate::erase::{self, Doomed, Failed, Reply, destroy, draw_salt, pardon, settle, summary_row};
+use crate::error::{AppendError, ErasureError, ReadError};
+use crate::growing::Growing;
+use crate::keys::Slot;
+use crate::ledger::{Inside, Shared, read_record};
+use crate::outside::{self, month, month_name};
+use crate::seal::{NONCE_LEN, Place};
+use crate::store::{Batch, Mark, MarkKind, RecordRow, Row, RowBody};
+
+/// Rows looked at at a time.
+const CHUNK: u64 = 1024;
+/// Rows sealed anew in one commit.
+const CARRIED: usize = 256;
+
+/// When records are due to go.
+pub struct Retention<'a> {
+    /// Now: milliseconds since 1970 UTC. Months that ended before it may be purged.
+    pub now: u64,
+    /// The policy's version: hash of the document that says the rules.
+    pub policy: Hash,
+    /// When a record is due, given it and the time of its subject's newest record; milliseconds since 1970 UTC.
+    pub due: &'a DueRule<'a>,
+}
+
+/// Says when a record is due.
+pub type DueRule<'a> = dyn Fn(&Opened, u64) -> Result<u64, ReadError> + 'a;
+
+impl std::fmt::Debug for Retention<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Retention")
+            .field("now", &self.now)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a purge did, or would do: by month (as `2026-11`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PurgePlan {
+    /// Records that go, by the month they were due in.
+    pub purged: BTreeMap<String, u64>,
+    /// Records that are in use again, or that the rule keeps longer: carried over.
+    pub carried: u64,
+    /// Records that are held or restricted: carried over.
+    pub held: u64,
+}
+
+/// Looks at every row of months that are over.
+struct Found {
+    /// Which records of each month that is over go.
+    months: BTreeMap<u32, IndexDigest>,
+    /// Index and new month.
+    carry: Vec<(u64, u32)>,
+    held: u64,
+}
+
+/// Plans a purge and, unless it is a dry run, does it.
+pub(crate) fn purge(
+    shared: &Shared,
+    retention: &Retention<'_>,
+    send: Option<&dyn Fn(Request) -> Result<(), AppendError>>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<PurgePlan, ErasureError> {
+    let found = look(shared, retention, progress)?;
+    let carried = found.carry.len() as u64;
+    if let Some(send) = send {
+        for rows in found.carry.chunks(CARRIED) {
+            let (reply, answer) = oneshot::channel();
+            send(Request::Change(Box::new(Carry { rows: rows.to_vec(), reply })))?;
+            heard(answer)?;
+        }
+        for (period, month) in &found.months {
+            let told = (month.count() > 0).then(|| summary(*period, month, &retention.policy));
+            let (reply, answer) = oneshot::channel();
+            send(Request::Change(Box::new(Purge { period: *period, document: told, reply })))?;
+            heard(answer)?;
+        }
+    }
+    let months = found.months.iter().filter(|(_, month)| month.count() > 0);
+    let purged = months.map(|(period, month)| (month_name(*period), month.count())).collect();
+    Ok(PurgePlan { purged, carried: carried - found.held, held: found.held })
+}
+
+/// Waits for a change's outcome.
+fn heard<T>(answer: oneshot::Receiver<Result<T, ErasureError>>) -> Result<T, ErasureError> {
+    answer.blocking_recv().unwrap_or(Err(AppendError::OutcomeUnknown.into()))
+}
+
+fn look(
+    shared: &Shared,
+    retention: &Retention<'_>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Found, ReadError> {
+    let (total, this_month) = (shared.published().size, month(retention.now));
+    // Also those that nothing is due in: bytes of records that were carried over may lie about, under the old secret.
+    let over = shared.keys.periods().into_iter().filter(|period| *period < this_month);
+    let months = over.map(|period| (period, IndexDigest::default())).collect();
+    let mut found = Found { months, carry: Vec::new(), held: 0 };
+    let mut done = 0;
+    while done < total {
+        let end = total.min(done + CHUNK);
+        for (index, row) in shared.store.rows(&shared.config.site, done..end)? {
+            let Some(record) = row.record().filter(|record| record.period < this_month) else { continue };
+            if shared.is_purged(record.period).is_some() {
+                continue;
+            }
+            let later = match stays(shared, retention, index, &row, record)? {
+                Stays::Held => {
+                    found.held += 1;
+                    Some(this_month)
+                }
+                Stays::Until(due) => Some(month(due)).filter(|month| *month >= this_month),
+            };
+            match later {
+                Some(later) => found.carry.push((index, later)),
+                None => found.months.entry(record.period).or_default().add(index),
+            }
+        }
+        done = end;
+        progress(Progress { done, total });
+    }
+    Ok(found)
+}
+
+enum Stays {
+    Held,
+    Until(u64),
+}
+
+fn stays(
+    shared: &Shared,
+    retention: &Retention<'_>,
+    index: u64,
+    row: &Row,
+    record: &RecordRow,
+) -> Result<Stays, ReadError> {
+    if erase::hold_of(shared, &record.subject)?.is_some() {
+        return Ok(Stays::Held);
+    }
+    let content = match shared.inside(index, row)? {
+        Inside::Record(content) => content,
+        // What is frozen is kept as it is until it is released.
+        _ => return Ok(Stays::Held),
+    };
+    let newest = shared.store.newest(&shared.config.site, &record.subject)?;
+    let newest = match newest {
+        Some(newest) if newest.index != index => shared.row(newest.index)?.time,
+        _ => row.time,
+    };
+    let (id, read) = read_record(index, &content.record)?;
+    let opened = Opened { index, id, time: row.time, record: read, contacts: content.contacts };
+    Ok(Stays::Until((retention.due)(&opened, newest)?))
+}
+
+/// Seals rows anew under a later month's secret.
+struct Carry {
+    rows: Vec<(u64, u32)>,
+    reply: Reply<u64>,
+}
+
+impl Change for Carry {
+    fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
+        let done = carry(shared, &tail, &self.rows);
+        settle(shared, tail, done, self.reply)
+    }
+
+    fn refuse(self: Box<Self>, error: AppendError) {
+        drop(self.reply.send(Err(error.into())));
+    }
+}
+
+fn carry(shared: &Shared, tail: &Tail, rows: &[(u64, u32)]) -> Result<u64, Failed> {
+    let random = &*shared.outside.random;
+    let mut batch = Batch::new(shared.config.site.clone(), tail.head);
+    for (index, period) in rows {
+        let row = shared.row(*index)?;
+        // Erased since it was looked at.
+        let Some(record) = row.record() else { continue };
+        let secret = match shared.keys.subject(record.secret)? {
+            Slot::Secret(secret) => secret,
+            _ => shared.keys.escrowed(record.secret).ok_or(ReadError::Restricted { index: *index })?,
+        };
+        let old_period = shared.keys.period(record.period).ok_or(ReadError::Damaged {
+            index: *index,
+            reason: "its month's secret is missing from the keystore",
+        })?;
+        let old = shared.place(*index, &row, record);
+        let content = old.open(&secret, &old_period, &record.sealed);
+        let content = content.ok_or(ReadError::Damaged { index: *index, reason: "its row does not open" })?;
+        let new_period = shared.keys.period_or_new(*period, random);
+        let new_period = new_period.map_err(|_| Stopped::NothingStored)?;
+        let mut nonce = [0; NONCE_LEN];
+        random.fill(&mut nonce).map_err(|_| Stopped::NothingStored)?;
+        let place = Place { period: *period, ..old };
+        let content = (content.record.as_str(), &content.salt, content.contacts.as_slice());
+        let sealed = place.seal(&secret, &new_period, &nonce, content);
+        let body = RowBody::Record(RecordRow { period: *period, sealed, ..record.clone() });
+        batch.replaced.push((*index, Row { body, ..row }));
+    }
+    let count = batch.replaced.len() as u64;
+    commit(shared, batch)?;
+    Ok(count)
+}
+
+/// Purges one month.
+struct Purge {
+    period: u32,
+    /// What the leaf commits to; nothing when no record goes, so that there is nothing to tell.
+    document: Option<Vec<u8>>,
+    reply: Reply<u64>,
+}
+
+impl Change for Purge {
+    fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
+        match purge_month(shared, &tail, self.period, self.document) {
+            Ok(grown) => settle(shared, grown, Ok(1), self.reply),
+            Err(failed) => settle(shared, tail, Err(failed), self.reply),
+        }
+    }
+
+    fn refuse(self: Box<Self>, error: AppendError) {
+        drop(self.reply.send(Err(error.into())));
+    }
+}
+
+/// The document behind a month's summary leaf.
+fn summary(period: u32, found: &IndexDigest, policy: &Hash) -> Vec<u8> {
+    let (count, indices) = (found.count(), found.hash());
+    let period = month_name(period);
+    core::Purge { format: PURGE_FORMAT.into(), period, policy: *policy, count, indices }.to_bytes()
+}
+
+fn purge_month(shared: &Shared, tail: &Tail, period: u32, document: Option<Vec<u8>>) -> Result<Tail, Failed> {
+    let site = &shared.config.site;
+    let day = outside::day(shared.outside.clock.now());
+    let doomed = [Doomed::Period(period)];
+    let leaves = u64::from(document.is_some());
+    let mut growing = Growing::new(site, tail.head, tail.tree.clone(), time_after(shared, tail), leaves);
+    if let Some(document) = document {
+        let salt = draw_salt(shared)?;
+        let leaf = Leaf::purge_summary(&shared.config.origin, &document, &salt);
+        growing.add(&leaf, summary_row(&document, &salt));
+        growing.batch().documents.push((sha256(&document), document));
+    }
+    growing.batch().marks.push(Mark {
+        kind: MarkKind::Purged,
+        key: period.to_be_bytes().to_vec(),
+        value: Some(day.to_be_bytes().to_vec()),
+    });
+    growing.batch().marks.push(doomed[0].mark(true));
+
+    // 1. The leaf that tells of it, the mark that closes the month to readers, the doom of its secret: in one commit.
+    //    Crash before it: nothing was purged.
+    //    Readers hear of it first, so that nobody sees the leaf and still opens a record.
+    let (batch, _) = growing.finish(tail.head.secrets);
+    shared.purged(period, day);
+    let tail = if leaves == 0 {
+        commit(shared, batch).map(|()| tail.clone())
+    } else {
+        land(shared, tail, batch).map(|(tail, _)| tail)
+    };
+    let tail = tail.inspect_err(|stopped| {
+        if let Stopped::NothingStored = stopped {
+            shared.not_purged(period);
+        }
+    })?;
+    // 2. The secret is destroyed. Crash before or in it: the next start destroys it.
+    destroy(shared, &doomed)?;
+    // 3. As for an erasure.
+    pardon(shared, &tail, &doomed)?;
+    Ok(tail)
+}

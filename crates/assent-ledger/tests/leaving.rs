@@ -1,0 +1,333 @@
+//! Leaving: erasure, restriction, holds, suppression and purge, each followed by the whole sweep and an export that
+//! verifies; and a crash at each of their steps.
+
+#![allow(clippy::unwrap_used, reason = "tests may panic, and so may what they share")]
+
+mod common;
+
+use std::path::Path;
+
+use assent_core::export_format::{ExportSummary, ExportVerifier};
+use assent_core::hash::Hash;
+use assent_core::notice::Channel;
+use assent_ledger::store::memory::Fault;
+use assent_ledger::store::{GoneReason, Store};
+use assent_ledger::testing::block_on;
+use assent_ledger::{
+    Appended, Contact, Draft, ErasureError, ExportFilter, Hold, Ledger, Opened, PurgePlan, ReadError,
+    Retention,
+};
+use common::{DAY, START, World, append, assert_good, config, decide, draft, subject};
+
+/// Exports everything and verifies it as an auditor would.
+fn audit(ledger: &Ledger) -> ExportSummary {
+    let mut out = Vec::new();
+    ledger.export(&ExportFilter::default(), &mut out, &mut |_| {}).unwrap();
+    let mut verifier = ExportVerifier::new(Some(ledger.vkey().clone()));
+    for line in std::str::from_utf8(&out).unwrap().lines() {
+        verifier.line(line).unwrap_or_else(|fault| panic!("{fault}: {line}"));
+    }
+    verifier.finish().unwrap()
+}
+
+fn sweep(ledger: &Ledger) -> ExportSummary {
+    ledger.check(&mut |_| {}).unwrap();
+    audit(ledger)
+}
+
+fn erase(ledger: &Ledger, who: u64) -> Result<u64, ErasureError> {
+    block_on(ledger.erase(subject(who), GoneReason::Asked, true))
+}
+
+fn with_contact(who: u64) -> Draft {
+    let address = format!("person-{who}@example.org");
+    Draft { contacts: vec![Contact { channel: Channel::Email, address }], ..draft(who, None) }
+}
+
+fn contact(ledger: &Ledger, who: u64) -> Hash {
+    ledger.contact_hash(Channel::Email, &format!("person-{who}@example.org"))
+}
+
+/// Every byte below a folder.
+fn bytes_below(folder: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        all.extend(if path.is_dir() { bytes_below(&path) } else { std::fs::read(path).unwrap() });
+    }
+    all
+}
+
+#[test]
+fn an_erased_person_is_found_nowhere_and_everybody_else_is_as_before() {
+    let world = World::new();
+    let ledger = world.create();
+    let stays: Vec<Appended> = (10..20).map(|who| decide(&ledger, who)).collect();
+    let first = append(&ledger, with_contact(1)).unwrap();
+    let second = decide(&ledger, 1);
+    let checkpoint = ledger.checkpoint();
+    let before = ledger.size();
+
+    assert_eq!(erase(&ledger, 1).unwrap(), 2);
+    assert_eq!(erase(&ledger, 1).unwrap(), 0, "there is nothing left to erase");
+    assert_eq!(ledger.size(), before, "no leaf says when one person went");
+    assert!(ledger.history(&subject(1)).unwrap().is_empty());
+    assert!(ledger.newest(&subject(1)).unwrap().is_none());
+    assert!(ledger.receipt(&subject(1), first.id).unwrap().is_none());
+    assert!(ledger.by_contact(&contact(&ledger, 1)).unwrap().is_empty());
+    assert!(
+        ledger.suppressed(&contact(&ledger, 1)).unwrap().is_some(),
+        "the suppression outlives the record"
+    );
+    assert!(ledger.suppressed(&contact(&ledger, 2)).unwrap().is_none());
+    let untold = sweep(&ledger);
+    assert_eq!((untold.records, untold.gone, untold.untold), (10, 2, 2));
+
+    // Two people of one day are told of in one leaf.
+    assert_eq!(erase(&ledger, 10).unwrap(), 1);
+    assert_eq!(block_on(ledger.tell_erasures()).unwrap(), 3);
+    assert_eq!(block_on(ledger.tell_erasures()).unwrap(), 0);
+    assert_eq!(ledger.size(), before + 1);
+    let told = sweep(&ledger);
+    assert_eq!((told.records, told.gone, told.untold, told.summaries), (9, 3, 0, 1));
+
+    // Receipts of before verify, also the erased person's own: it is their copy.
+    for appended in stays.iter().chain([&first, &second]) {
+        assert_good(&ledger, appended);
+    }
+    let kept = ledger.receipt(&subject(11), stays[1].id).unwrap().unwrap();
+    assert_eq!(kept.receipt.to_json(), stays[1].receipt.to_json());
+    assert!(assent_core::checkpoint::Checkpoint::verify(&checkpoint, ledger.vkey()).is_ok());
+
+    // Who comes back is a new person, with a history that begins anew.
+    let again = decide(&ledger, 1);
+    assert_eq!(ledger.history(&subject(1)).unwrap().len(), 1);
+    drop(ledger);
+    let ledger = world.open().unwrap();
+    assert!(ledger.receipt(&subject(1), first.id).unwrap().is_none());
+    assert!(ledger.receipt(&subject(1), again.id).unwrap().is_some());
+    sweep(&ledger);
+}
+
+#[test]
+fn the_keys_of_the_erased_are_gone_from_the_disk() {
+    let world = World::new();
+    let ledger = world.create();
+    append(&ledger, with_contact(1)).unwrap();
+    let row = world.store.row(&common::site(), 0).unwrap().unwrap();
+    let slot = row.record().unwrap().secret as usize;
+    let keys = config(world.dir.path()).keys;
+    let wrapped =
+        std::fs::read(keys.join("subjects-00000.keys")).unwrap()[slot * 64..slot * 64 + 60].to_vec();
+    let there = |needle: &[u8]| bytes_below(world.dir.path()).windows(needle.len()).any(|at| at == needle);
+    assert!(there(&wrapped));
+    erase(&ledger, 1).unwrap();
+    assert!(!there(&wrapped));
+}
+
+#[test]
+fn a_crash_in_an_erasure_is_finished_at_the_next_start() {
+    // The commit that dooms the secrets ends well, and what follows does not: the last commit of an erasure is lost.
+    for fault in [Fault::Lost, Fault::Refused] {
+        let world = World::new();
+        let ledger = world.create();
+        decide(&ledger, 1);
+        decide(&ledger, 2);
+        world.store.inject([None, Some(fault)]);
+        erase(&ledger, 1).unwrap_err();
+        // Asked again in the same process, or started anew: either finishes it.
+        assert_eq!(erase(&ledger, 1).unwrap(), 0);
+        drop(ledger);
+        let ledger = world.open().unwrap();
+        assert_eq!(sweep(&ledger).gone, 1);
+        decide(&ledger, 2);
+    }
+    // The commit itself fails: nothing is erased, and asking again erases.
+    for fault in [Fault::Refused, Fault::Lost, Fault::AppliedUnheard] {
+        let world = World::new();
+        let ledger = world.create();
+        decide(&ledger, 1);
+        world.store.inject([Some(fault)]);
+        erase(&ledger, 1).unwrap_err();
+        let again = erase(&ledger, 1).unwrap();
+        assert_eq!(again, u64::from(fault != Fault::AppliedUnheard));
+        assert!(ledger.history(&subject(1)).unwrap().is_empty());
+        assert_eq!(sweep(&ledger).gone, 1);
+        drop(ledger);
+        sweep(&world.open().unwrap());
+    }
+}
+
+#[test]
+fn a_restricted_person_is_not_read_until_released() {
+    let world = World::new();
+    let ledger = world.create();
+    let first = decide(&ledger, 1);
+    decide(&ledger, 2);
+    assert_eq!(block_on(ledger.restrict(subject(1), "dispute-7".into())).unwrap(), 1);
+    assert_eq!(block_on(ledger.restrict(subject(9), "nobody".into())).unwrap(), 0);
+    let restriction = ledger.restriction_of(&subject(1)).unwrap().unwrap();
+    assert_eq!((restriction.reason.as_str(), restriction.since), ("dispute-7", START));
+    let refused = |ledger: &Ledger| {
+        assert!(ledger.history(&subject(1)).unwrap().iter().all(|opened| opened.id != first.id));
+        let read = ledger.receipt(&subject(1), first.id);
+        assert!(matches!(read, Err(ReadError::Restricted { index: 0 })));
+        let shown = sweep(ledger);
+        assert_eq!(shown.withheld_by_reason.get("restricted"), Some(&1));
+    };
+    refused(&ledger);
+    drop(ledger);
+    let ledger = world.open().unwrap();
+    refused(&ledger);
+    // They may decide on, and that is read.
+    let second = decide(&ledger, 1);
+    assert_eq!(ledger.history(&subject(1)).unwrap().iter().map(|o| o.id).collect::<Vec<_>>(), [second.id]);
+    assert_eq!(block_on(ledger.release(subject(1))).unwrap(), 2);
+    assert!(ledger.restriction_of(&subject(1)).unwrap().is_none());
+    assert_eq!(ledger.history(&subject(1)).unwrap().len(), 2);
+    assert!(ledger.receipt(&subject(1), first.id).unwrap().is_some());
+    assert_eq!(sweep(&ledger).withheld, 0);
+    // Erasure reaches what is restricted.
+    block_on(ledger.restrict(subject(1), "again".into())).unwrap();
+    assert_eq!(erase(&ledger, 1).unwrap(), 2);
+    assert!(ledger.restriction_of(&subject(1)).unwrap().is_none());
+    assert_eq!(sweep(&ledger).gone, 2);
+}
+
+#[test]
+fn what_is_held_is_neither_erased_nor_purged() {
+    let world = World::new();
+    let ledger = world.create();
+    decide(&ledger, 1);
+    let hold = Hold { reason: "claim-4".into(), review: "2027-03-01".into() };
+    block_on(ledger.hold(subject(1), hold.clone())).unwrap();
+    let ErasureError::Held(found) = erase(&ledger, 1).unwrap_err() else { panic!("it is held") };
+    assert_eq!(found, hold);
+    assert_eq!(ledger.holds().unwrap(), [(subject(1), hold)]);
+    world.advance(800 * DAY);
+    let plan = purge(&ledger, START + 800 * DAY);
+    assert_eq!((plan.held, plan.purged.len()), (1, 0));
+    assert_eq!(ledger.history(&subject(1)).unwrap().len(), 1);
+    block_on(ledger.let_go(subject(1))).unwrap();
+    assert_eq!(erase(&ledger, 1).unwrap(), 1);
+    sweep(&ledger);
+}
+
+#[test]
+fn a_contact_can_be_suppressed_and_let_back() {
+    let world = World::new();
+    let ledger = world.create();
+    let contact = contact(&ledger, 1);
+    block_on(ledger.suppress(contact, true)).unwrap();
+    assert_eq!(ledger.suppressed(&contact).unwrap(), Some(START));
+    drop(ledger);
+    let ledger = world.open().unwrap();
+    assert_eq!(ledger.suppressed(&contact).unwrap(), Some(START));
+    block_on(ledger.suppress(contact, false)).unwrap();
+    assert_eq!(ledger.suppressed(&contact).unwrap(), None);
+}
+
+/// 400 days after its subject's newest record, as drafts here say too.
+fn due(_: &Opened, newest: u64) -> Result<u64, ReadError> {
+    Ok(newest + 400 * DAY)
+}
+
+fn purge(ledger: &Ledger, now: u64) -> PurgePlan {
+    let retention = Retention { now, policy: Hash([3; 32]), due: &due };
+    let plan = ledger.purge_plan(&retention, &mut |_| {}).unwrap();
+    let size = ledger.size();
+    let done = ledger.purge(&retention, &mut |_| {}).unwrap();
+    assert_eq!(plan, done, "a dry run says what happens");
+    assert_eq!(ledger.size(), size + done.purged.len() as u64, "one leaf for each month");
+    done
+}
+
+#[test]
+fn a_month_is_purged_and_what_is_in_use_is_carried_over() {
+    let world = World::new();
+    let ledger = world.create();
+    let old: Vec<Appended> = (0..5).map(|who| decide(&ledger, who)).collect();
+    world.advance(200 * DAY);
+    // Person 0 comes back; person 9 is new.
+    let drafted = |who: u64, previous| Draft { retain_until: START + 600 * DAY, ..draft(who, previous) };
+    append(&ledger, drafted(0, Some(old[0].id))).unwrap();
+    append(&ledger, drafted(9, None)).unwrap();
+    assert_eq!(purge(&ledger, START + 200 * DAY), PurgePlan::default(), "nothing is due yet");
+
+    world.advance(300 * DAY);
+    let plan = purge(&ledger, START + 500 * DAY);
+    // 22 November 2026 and 400 days: due in December 2027.
+    assert_eq!(plan.purged, [("2027-12".to_string(), 4)].into());
+    assert_eq!((plan.carried, plan.held), (1, 0), "a chain's first event lives as long as its last");
+    let check = |ledger: &Ledger| {
+        assert_eq!(ledger.history(&subject(0)).unwrap().len(), 2);
+        for (who, appended) in (0..).zip(&old).skip(1) {
+            assert!(ledger.history(&subject(who)).unwrap().is_empty());
+            assert!(ledger.receipt(&subject(who), appended.id).unwrap().is_none());
+            assert_good(ledger, appended);
+        }
+        let shown = sweep(ledger);
+        assert_eq!((shown.records, shown.gone, shown.summaries), (3, 4, 1));
+        assert_eq!(shown.gone_by_reason.get("purged-retention"), Some(&4));
+    };
+    check(&ledger);
+    assert_eq!(purge(&ledger, START + 500 * DAY), PurgePlan::default(), "done is done");
+    drop(ledger);
+    let ledger = world.open().unwrap();
+    check(&ledger);
+    // Somebody who was purged comes back, or asks to be erased.
+    assert_eq!(erase(&ledger, 2).unwrap(), 1);
+    check(&ledger);
+    decide(&ledger, 3);
+    // Space is given back: tombstones take the rows' place.
+    let reclaimed = world.store.reclaim(&|_, _, row| ledger.replaces(row)).unwrap();
+    assert_eq!(reclaimed.rows, 3);
+    ledger.check(&mut |_| {}).unwrap();
+    assert_eq!(ledger.history(&subject(0)).unwrap().len(), 2);
+    drop(ledger);
+    let ledger = world.open().unwrap();
+    let shown = sweep(&ledger);
+    assert_eq!((shown.records, shown.gone), (4, 4));
+    // And the next years go as well.
+    world.advance(500 * DAY);
+    purge(&ledger, START + 1000 * DAY);
+    assert_eq!(sweep(&ledger).records, 0);
+}
+
+#[test]
+fn a_crash_in_a_purge_is_finished_at_the_next_start() {
+    for fault in [Fault::Refused, Fault::Lost, Fault::AppliedUnheard] {
+        for step in 0..2 {
+            let world = World::new();
+            let ledger = world.create();
+            (0..4).for_each(|who| drop(decide(&ledger, who)));
+            world.advance(500 * DAY);
+            let mut plan = vec![None; step];
+            plan.push(Some(fault));
+            world.store.inject(plan);
+            let retention = Retention { now: START + 500 * DAY, policy: Hash([3; 32]), due: &due };
+            ledger.purge(&retention, &mut |_| {}).unwrap_err();
+            drop(ledger);
+            let ledger = world.open().unwrap();
+            sweep(&ledger);
+            ledger.purge(&retention, &mut |_| {}).unwrap();
+            let shown = sweep(&ledger);
+            assert_eq!((shown.records, shown.gone, shown.summaries), (0, 4, 1), "{fault:?} at step {step}");
+        }
+    }
+}
+
+#[test]
+fn a_clock_far_back_is_refused_and_accepted_on_purpose() {
+    let world = World::new();
+    world.advance(365 * DAY);
+    let ledger = world.create();
+    decide(&ledger, 1);
+    drop(ledger);
+    world.clock.0.store(START, std::sync::atomic::Ordering::Relaxed);
+    let refused = world.open().unwrap_err().to_string();
+    assert!(refused.contains("clock") && refused.contains("2027-11-22"), "{refused}");
+    let accepting = assent_ledger::LogConfig { accept_clock: true, ..config(world.dir.path()) };
+    let ledger = Ledger::open(accepting, world.store.clone(), &common::operator(), world.outside()).unwrap();
+    decide(&ledger, 1);
+}

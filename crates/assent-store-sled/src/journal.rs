@@ -1,0 +1,410 @@
+//! The journal: each batch's bytes, durable with one fdatasync, until sled has them for good.
+//!
+//! Files of 8 MiB, filled with zeros before they are written, so that an append changes no metadata and fdatasync has only
+//! the data to write. A record is: magic (4), length (4), sequence (8), CRC-32 over length, sequence and content (4), content. Sequences
+//! grow by one; the first record that is torn, or out of sequence, is the end. What is in the content is not this file's
+//! business.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+const MAGIC: [u8; 4] = *b"aj1\n";
+const HEADER: usize = 20;
+/// Length of an ordinary file.
+const FILE_LEN: u64 = 8 << 20;
+/// Bytes written or read at once when a file is filled or scanned.
+const BLOCK: usize = 1 << 20;
+
+/// Why a record was not appended.
+#[derive(Debug)]
+pub(crate) enum JournalError {
+    /// Nothing was written: no room for a new file.
+    Nothing(io::Error),
+    /// Something may be on disk.
+    Unknown(io::Error),
+}
+
+/// A record that was read.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) sequence: u64,
+    pub(crate) content: Vec<u8>,
+}
+
+/// The journal's files; the last one is written to.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    folder: PathBuf,
+    files: VecDeque<JournalFile>,
+    /// Filled with zeros and ready to be the next one.
+    ready: Option<JournalFile>,
+    sequence: u64,
+}
+
+#[derive(Debug)]
+struct JournalFile {
+    number: u64,
+    file: File,
+    len: u64,
+    /// Where the next record goes.
+    end: u64,
+    /// Sequence of the last record in it, or of the last before it.
+    last: u64,
+}
+
+impl Journal {
+    /// Opens the journal of a store that has absorbed everything up to `absorbed`; answers what comes after it.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or a record is missing between two that are there.
+    pub(crate) fn open(folder: &Path, absorbed: u64) -> io::Result<(Self, Vec<Record>)> {
+        let mut journal =
+            Journal { folder: folder.to_path_buf(), files: VecDeque::new(), ready: None, sequence: 0 };
+        let mut records: Vec<Record> = Vec::new();
+        for number in numbers(folder)? {
+            let (file, found) = JournalFile::read(&path(folder, number), number)?;
+            if found.is_empty() {
+                // Prepared and not used yet, or scrubbed.
+                if journal.ready.is_none() && file.len == FILE_LEN {
+                    journal.ready = Some(file);
+                } else {
+                    std::fs::remove_file(path(folder, number))?;
+                }
+                continue;
+            }
+            records.extend(found);
+            journal.files.push_back(file);
+        }
+        if records.windows(2).any(|pair| pair[1].sequence != pair[0].sequence + 1) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a part of the journal is missing"));
+        }
+        records.retain(|record| record.sequence > absorbed);
+        if records.first().is_some_and(|first| first.sequence != absorbed + 1) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the beginning of the journal is missing",
+            ));
+        }
+        journal.sequence = records.last().map_or(absorbed, |last| last.sequence);
+        // Files that end before what was absorbed are from an older journal: nothing may be appended to them.
+        if journal.files.back().is_some_and(|file| file.last < absorbed) {
+            for file in journal.files.drain(..) {
+                std::fs::remove_file(path(folder, file.number))?;
+            }
+        }
+        if journal.ready.is_none() {
+            journal.ready = Some(JournalFile::prepare(folder, journal.next_number(), FILE_LEN)?);
+        }
+        Ok((journal, records))
+    }
+
+    fn next_number(&self) -> u64 {
+        let used = self.files.iter().chain(&self.ready).map(|file| file.number);
+        used.max().map_or(0, |last| last + 1)
+    }
+
+    /// Appends a record. When it returns, the record is durable; the answer is its sequence, and its content as it was read
+    /// back from the file.
+    ///
+    /// # Errors
+    /// [`JournalError`]. After `Unknown` the journal must be opened again.
+    pub(crate) fn append(&mut self, content: &[u8]) -> Result<Record, JournalError> {
+        let length = u32::try_from(content.len())
+            .map_err(|_| JournalError::Nothing(io::Error::other("the batch is too large")))?;
+        let needed = (HEADER + content.len()) as u64;
+        if self.files.back().is_none_or(|file| file.end + needed > file.len) {
+            self.begin_file(needed).map_err(JournalError::Nothing)?;
+        }
+        let sequence = self.sequence + 1;
+        let mut bytes = Vec::with_capacity(HEADER + content.len());
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(&sequence.to_be_bytes());
+        bytes.extend_from_slice(&checksum(length, sequence, content).to_be_bytes());
+        bytes.extend_from_slice(content);
+        // There is one: it was begun above, if there was none.
+        let Some(file) = self.files.back_mut() else {
+            return Err(JournalError::Nothing(io::Error::other("there is no journal file")));
+        };
+        let written = file.file.write_all_at(&bytes, file.end).and_then(|()| file.file.sync_data());
+        written.map_err(JournalError::Unknown)?;
+        // What goes on from here is what the file holds, not what is in memory.
+        let read = file.file.read_exact_at(&mut bytes, file.end);
+        read.map_err(JournalError::Unknown)?;
+        let record = parse(&bytes).filter(|(record, _)| record.sequence == sequence);
+        let (record, _) = record.ok_or_else(|| {
+            JournalError::Unknown(io::Error::new(io::ErrorKind::InvalidData, "the record reads otherwise"))
+        })?;
+        file.end += needed;
+        file.last = sequence;
+        self.sequence = sequence;
+        Ok(record)
+    }
+
+    fn begin_file(&mut self, needed: u64) -> io::Result<()> {
+        let fits = self.ready.as_ref().is_some_and(|ready| ready.len >= needed);
+        let mut file = match self.ready.take() {
+            Some(ready) if fits => ready,
+            ready => {
+                // Files are read in the order of their numbers, so none may be left over with a lower one.
+                if let Some(ready) = ready {
+                    std::fs::remove_file(path(&self.folder, ready.number))?;
+                }
+                JournalFile::prepare(&self.folder, self.next_number(), FILE_LEN.max(needed))?
+            }
+        };
+        file.last = self.sequence;
+        self.files.push_back(file);
+        Ok(())
+    }
+
+    /// Whether a file should be prepared before it is needed.
+    pub(crate) fn wants_file(&self) -> bool {
+        self.ready.is_none()
+    }
+
+    /// Takes out a file that sled has absorbed to its end, if there is one. The caller scrubs it, which takes a while.
+    pub(crate) fn take_absorbed(&mut self, absorbed: u64) -> Option<Spent> {
+        let is_absorbed = self.files.len() > 1 && self.files.front()?.last <= absorbed;
+        let file = is_absorbed.then(|| self.files.pop_front()).flatten()?;
+        // In the order of their numbers, files must stay in the order of their records.
+        let number = self.next_number();
+        Some(Spent { folder: self.folder.clone(), file, number })
+    }
+
+    /// What a caller needs to prepare a file without holding the journal.
+    pub(crate) fn to_prepare(&self) -> Option<(PathBuf, u64)> {
+        self.wants_file().then(|| (self.folder.clone(), self.next_number()))
+    }
+
+    /// Gives back a scrubbed or prepared file.
+    pub(crate) fn give(&mut self, prepared: Prepared) {
+        let Prepared(file) = prepared;
+        if self.ready.is_none() && file.number >= self.next_number() {
+            self.ready = Some(file);
+        } else {
+            // It is empty: whoever opens the journal next takes it away too.
+            drop(std::fs::remove_file(path(&self.folder, file.number)));
+        }
+    }
+
+    /// Bytes on disk.
+    pub(crate) fn disk_len(&self) -> u64 {
+        self.files.iter().chain(&self.ready).map(|file| file.len).sum()
+    }
+}
+
+/// A file whose records are in sled for good.
+pub(crate) struct Spent {
+    folder: PathBuf,
+    file: JournalFile,
+    number: u64,
+}
+
+/// A file full of zeros.
+pub(crate) struct Prepared(JournalFile);
+
+impl Spent {
+    /// Overwrites what is in it, so that nothing stays that was erased, and makes it the next file. One of another length is
+    /// removed.
+    pub(crate) fn scrub(self) -> io::Result<Option<Prepared>> {
+        let old = path(&self.folder, self.file.number);
+        fill(&self.file.file, self.file.len)?;
+        if self.file.len != FILE_LEN {
+            std::fs::remove_file(old)?;
+            return Ok(None);
+        }
+        std::fs::rename(old, path(&self.folder, self.number))?;
+        File::open(&self.folder)?.sync_all()?;
+        Ok(Some(Prepared(JournalFile { number: self.number, end: 0, last: 0, ..self.file })))
+    }
+}
+
+/// Prepares a file; see [`Journal::to_prepare`].
+pub(crate) fn prepare((folder, number): &(PathBuf, u64)) -> io::Result<Prepared> {
+    JournalFile::prepare(folder, *number, FILE_LEN).map(Prepared)
+}
+
+impl JournalFile {
+    fn prepare(folder: &Path, number: u64, len: u64) -> io::Result<Self> {
+        let path = path(folder, number);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        if let Err(error) = fill(&file, len) {
+            // A file that is too short must not stand in the way.
+            drop(std::fs::remove_file(&path));
+            return Err(error);
+        }
+        File::open(folder)?.sync_all()?;
+        Ok(JournalFile { number, file, len, end: 0, last: 0 })
+    }
+
+    fn read(path: &Path, number: u64) -> io::Result<(Self, Vec<Record>)> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let bytes = std::fs::read(path)?;
+        let mut records: Vec<Record> = Vec::new();
+        let mut at = 0;
+        while let Some((record, length)) = parse(&bytes[at..]) {
+            if records.last().is_some_and(|before| before.sequence + 1 != record.sequence) {
+                break;
+            }
+            at += length;
+            records.push(record);
+        }
+        let last = records.last().map_or(0, |last| last.sequence);
+        Ok((JournalFile { number, file, len: bytes.len() as u64, end: at as u64, last }, records))
+    }
+}
+
+fn path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:016x}.journal"))
+}
+
+/// Numbers of the files that are there, ascending.
+fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".journal"));
+        numbers.extend(number.and_then(|number| u64::from_str_radix(number, 16).ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Writes zeros up to `len`, durable.
+fn fill(file: &File, len: u64) -> io::Result<()> {
+    let zeros = vec![0; BLOCK];
+    let mut at = 0;
+    while at < len {
+        let part = (len - at).min(BLOCK as u64);
+        file.write_all_at(&zeros[..part as usize], at)?;
+        at += part;
+    }
+    file.sync_all()
+}
+
+fn checksum(length: u32, sequence: u64, content: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&length.to_be_bytes());
+    hasher.update(&sequence.to_be_bytes());
+    hasher.update(content);
+    hasher.finalize()
+}
+
+/// The record at the beginning of some bytes, and its length with the header.
+fn parse(bytes: &[u8]) -> Option<(Record, usize)> {
+    let rest = bytes.strip_prefix(&MAGIC)?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let (sequence, rest) = rest.split_first_chunk::<8>()?;
+    let (sum, rest) = rest.split_first_chunk::<4>()?;
+    let (length, sequence) = (u32::from_be_bytes(*length), u64::from_be_bytes(*sequence));
+    let content = rest.get(..length as usize)?;
+    (checksum(length, sequence, content) == u32::from_be_bytes(*sum)).then_some(())?;
+    Some((Record { sequence, content: content.to_vec() }, HEADER + length as usize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(records: &[Record]) -> Vec<&[u8]> {
+        records.iter().map(|record| record.content.as_slice()).collect()
+    }
+
+    fn reopen(folder: &Path, absorbed: u64) -> (Journal, Vec<Record>) {
+        Journal::open(folder, absorbed).unwrap()
+    }
+
+    #[test]
+    fn records_come_back_after_what_was_absorbed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, none) = reopen(dir.path(), 0);
+        assert!(none.is_empty());
+        for text in ["one", "two", "three"] {
+            assert_eq!(journal.append(text.as_bytes()).unwrap().content, text.as_bytes());
+        }
+        let (mut journal, records) = reopen(dir.path(), 0);
+        assert_eq!(contents(&records), [&b"one"[..], b"two", b"three"]);
+        assert_eq!(journal.append(b"four").unwrap().sequence, 4);
+        let (_, records) = reopen(dir.path(), 2);
+        assert_eq!(contents(&records), [&b"three"[..], b"four"]);
+        let (mut journal, records) = reopen(dir.path(), 4);
+        assert!(records.is_empty());
+        assert_eq!(journal.append(b"five").unwrap().sequence, 5);
+        // An older journal beside a store that is further on.
+        let (mut journal, records) = reopen(dir.path(), 9);
+        assert!(records.is_empty());
+        assert_eq!(journal.append(b"ten").unwrap().sequence, 10);
+        assert_eq!(contents(&reopen(dir.path(), 9).1), [b"ten"]);
+    }
+
+    #[test]
+    fn a_torn_record_is_the_end_and_is_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = reopen(dir.path(), 0);
+        journal.append(b"whole").unwrap();
+        journal.append(b"this one will be torn").unwrap();
+        let file = path(dir.path(), 0);
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[HEADER + 5 + HEADER + 7..].fill(0);
+        std::fs::write(&file, &bytes).unwrap();
+        let (mut journal, records) = reopen(dir.path(), 0);
+        assert_eq!(contents(&records), [b"whole"]);
+        assert_eq!(journal.append(b"next").unwrap().sequence, 2);
+        assert_eq!(contents(&reopen(dir.path(), 0).1), [&b"whole"[..], b"next"]);
+    }
+
+    #[test]
+    fn files_follow_one_another_and_are_used_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = reopen(dir.path(), 0);
+        let content = vec![7; 3 << 20];
+        for _ in 0..5 {
+            journal.append(&content).unwrap();
+        }
+        assert_eq!(journal.files.len(), 3);
+        assert_eq!(reopen(dir.path(), 0).1.len(), 5);
+        assert_eq!(reopen(dir.path(), 3).1.len(), 2);
+        assert!(journal.take_absorbed(1).is_none());
+        let spent = journal.take_absorbed(2).unwrap();
+        let prepared = spent.scrub().unwrap().unwrap();
+        journal.give(prepared);
+        assert!(!journal.wants_file());
+        assert_eq!(reopen(dir.path(), 2).1.len(), 3);
+        journal.append(&content).unwrap();
+        journal.append(&content).unwrap();
+        assert_eq!(reopen(dir.path(), 2).1.iter().map(|r| r.sequence).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);
+        // A large one has a file of its own, which goes when it is absorbed.
+        let large = vec![8; 20 << 20];
+        journal.append(&large).unwrap();
+        journal.append(b"small").unwrap();
+        let (mut journal, records) = reopen(dir.path(), 7);
+        assert_eq!((records[0].content.len(), records[1].content.as_slice()), (large.len(), &b"small"[..]));
+        while let Some(spent) = journal.take_absorbed(9) {
+            if let Some(prepared) = spent.scrub().unwrap() {
+                journal.give(prepared);
+            }
+        }
+        assert!(journal.disk_len() <= 4 * FILE_LEN, "{}", journal.disk_len());
+    }
+
+    #[test]
+    fn a_missing_part_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = reopen(dir.path(), 0);
+        let content = vec![7; 5 << 20];
+        for _ in 0..3 {
+            journal.append(&content).unwrap();
+        }
+        drop(journal);
+        std::fs::remove_file(path(dir.path(), 1)).unwrap();
+        assert!(Journal::open(dir.path(), 0).unwrap_err().to_string().contains("missing"));
+        std::fs::remove_file(path(dir.path(), 0)).unwrap();
+        assert!(Journal::open(dir.path(), 0).unwrap_err().to_string().contains("beginning"));
+        assert_eq!(Journal::open(dir.path(), 2).unwrap().1.len(), 1);
+    }
+}
