@@ -8,6 +8,7 @@ use crate::hash::Hash;
 use crate::ids::{PurposeId, SiteId};
 use crate::notice::{Channel, Memory, Notice, Purpose, Text};
 use crate::record::{Signals, Surface};
+use crate::subject::SubjectId;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -185,4 +186,93 @@ impl EmbedData {
             text,
         }
     }
+}
+/// Whose records staff mean: one subject, or everybody who named an address. Exactly one of the two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Whose {
+    /// A subject, by id.
+    Subject(SubjectId),
+    /// Everybody who named this address.
+    Contact {
+        /// Email or text.
+        channel: Channel,
+        /// The address or number, as people write it.
+        address: String,
+    },
+}
+
+/// `POST S/people/erase`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EraseRequest {
+    /// Whose records.
+    pub whose: Whose,
+    /// Why.
+    pub reason: EraseReason,
+    /// Whether their addresses may not be written to afterwards. Kept as keyed hashes only.
+    #[serde(default = "yes")]
+    pub suppress: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Why records are erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EraseReason {
+    /// The person asked (UK GDPR Art 17).
+    Asked,
+    /// The controller's own reason: a duty, a mistake.
+    Controller,
+}
+
+/// `POST S/people/restrict`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestrictRequest {
+    /// Whose records.
+    pub whose: Whose,
+    /// A code or reference; no personal data.
+    pub reason: String,
+}
+
+/// `POST S/people/hold`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldRequest {
+    /// Whose records.
+    pub whose: Whose,
+    /// A code or reference; no personal data.
+    pub reason: String,
+    /// Day on which somebody looks at it again, as `2027-03-01`.
+    pub review: String,
+}
+
+/// `POST S/people/release` and `POST S/people/let-go`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhoseRequest {
+    /// Whose records.
+    pub whose: Whose,
+}
+
+/// What was done for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeopleResponse {
+    /// Subjects it was done for; nobody when the address is not known.
+    pub subjects: Vec<SubjectId>,
+    /// Records it was about.
+    pub records: u64,
+}
+
+/// `POST S/purge`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurgeRequest {
+    /// Only say what would be purged.
+    pub dry_run: bool,
 }

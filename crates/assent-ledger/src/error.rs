@@ -57,7 +57,7 @@ pub enum CreateError {
 pub enum OpenError {
     /// The store has no log for the site. A second history is never begun by itself.
     #[error(
-        "site `{site}` has no log in the store; create it on purpose (`assent site apply`), or restore the store if it had one"
+        "site `{site}` has no log in the store; create it on purpose (`assent log create`), or restore the store if it had one"
     )]
     NoLog {
         /// The site.

@@ -515,6 +515,34 @@ impl Ledger {
         self.open_all(self.shared.store.contact(self.site(), contact)?)
     }
 
+    /// Every subject that named a contact, also where a record may not be opened, in the order they first did.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn subjects_of(&self, contact: &Hash) -> Result<Vec<SubjectId>, ReadError> {
+        let mut subjects = Vec::new();
+        for index in self.shared.store.contact(self.site(), contact)? {
+            let row = self.shared.row(index)?;
+            let subject = row.record().map(|record| record.subject);
+            subjects.extend(subject.filter(|subject| !subjects.contains(subject)));
+        }
+        Ok(subjects)
+    }
+
+    /// When anybody who named a contact last decided anything: milliseconds since 1970 UTC.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn last_heard_of(&self, contact: &Hash) -> Result<Option<u64>, ReadError> {
+        let mut last = None;
+        for subject in self.subjects_of(contact)? {
+            if let Some(newest) = self.shared.store.newest(self.site(), &subject)? {
+                last = last.max(Some(self.shared.row(newest.index)?.time));
+            }
+        }
+        Ok(last)
+    }
+
     fn open_all(&self, indices: impl IntoIterator<Item = u64>) -> Result<Vec<Opened>, ReadError> {
         let size = self.size();
         let published = indices.into_iter().filter(|index| *index < size);

@@ -79,7 +79,7 @@ fn assent(place: &Place, config: &Path) -> Command {
 fn prepare(place: &Place, folder: &Path) -> Result<PathBuf> {
     let config = folder.join("assent.toml");
     fs::write(&config, "[server]\ndata_dir = \"data\"\n[ledger]\nkey_file = \"assent.key\"\n")?;
-    run::output(assent(place, &config).args(["site", "apply"]).arg(place.root.join(SITE)))?;
+    run::output(assent(place, &config).args(["log", "create"]).arg(place.root.join(SITE)))?;
     Ok(config)
 }
 

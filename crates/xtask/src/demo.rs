@@ -66,8 +66,8 @@ pub(crate) fn run() -> Result<()> {
     programs.ready("assent", ASSENT, "/readyz")?;
     for example in EXAMPLES {
         let site = place.root.join("examples").join(example).join("site.toml");
-        run::output(Command::new(&assent).args(["site", "apply"]).arg(&site).arg("--config").arg(&config))?;
-        say::line("ok", format_args!("applied {}", place.short(&site)));
+        run::output(Command::new(&assent).args(["log", "create"]).arg(&site).arg("--config").arg(&config))?;
+        say::line("ok", format_args!("began the log of {}", place.short(&site)));
     }
     let mut examples = Command::new(binaries.join("example-sites"));
     examples.current_dir(&place.root);

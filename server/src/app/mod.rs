@@ -7,8 +7,11 @@ pub mod alerts;
 pub mod contact;
 pub mod embed;
 pub mod export;
+pub mod maintenance;
 pub mod may;
+pub mod people;
 pub mod record;
+pub mod retention;
 pub mod sites;
 pub mod staff;
 pub mod state;
@@ -18,6 +21,7 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::metrics::Metrics;
 use assent_ledger::{Clock as _, SystemClock};
+use maintenance::LastChecks;
 use sites::Sites;
 use staff::StaffToken;
 use std::sync::Arc;
@@ -36,6 +40,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Who may use staff addresses; nobody when absent.
     pub staff: Option<StaffToken>,
+    /// How the last check of each log ended.
+    pub checks: LastChecks,
     stopping: AtomicBool,
 }
 
@@ -46,7 +52,8 @@ impl App {
         let staff = StaffToken::from_config(&config.staff)?;
         let sites = Sites::open(data, &config, Arc::clone(&assets))?;
         let metrics = Metrics::default();
-        Ok(Self { config, sites, assets, metrics, staff, stopping: AtomicBool::new(false) })
+        let (checks, stopping) = (LastChecks::default(), AtomicBool::new(false));
+        Ok(Self { config, sites, assets, metrics, staff, checks, stopping })
     }
 
     /// From now on the app says that it is not ready for more.

@@ -13,6 +13,7 @@ use assent_core::ids::SiteId;
 use assent_core::lint::{self, Finding};
 use assent_core::notice::Notice;
 use assent_core::site::{SiteFile, SiteFileError};
+use assent_ledger::store::{Reclaimed, StoreError};
 use assent_ledger::{
     AppendError, CreateError, Ledger, LogConfig, OpenError, OperatorKey, Outside, PublishedNotice, ReadError,
     Store,
@@ -60,6 +61,16 @@ pub struct Sites {
     publishing: tokio::sync::Mutex<()>,
 }
 
+/// Whether publishing a site file begins the site's log. A history is begun once, and on purpose: a server that lost its
+/// data must not start a second one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogIs {
+    /// The log must be there.
+    There,
+    /// The log must not be there, and is created.
+    New,
+}
+
 /// A site file was published.
 #[derive(Debug, Clone, Copy)]
 pub struct Applied {
@@ -103,6 +114,12 @@ pub enum ApplyError {
         /// The site that is published already.
         other: SiteId,
     },
+    /// The site has no log yet.
+    #[error("the site `{0}` has no log here; begin it once, on purpose, with `assent log create`")]
+    NoLog(SiteId),
+    /// The site has a log already.
+    #[error("the site `{0}` has a log; publish the file with `assent site apply`")]
+    LogExists(SiteId),
     /// The log could not be begun.
     #[error(transparent)]
     Create(#[from] CreateError),
@@ -172,8 +189,14 @@ impl Sites {
         self.served.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// Publishes a site file: begins the log the first time, publishes the notice if it changed, keeps the file.
-    pub async fn apply(&self, text: &str, expected: Option<&SiteId>) -> Result<Applied, ApplyError> {
+    /// Publishes a site file: begins the log if it is new, publishes the notice and the retention rules if they changed, keeps
+    /// the file.
+    pub async fn apply(
+        &self,
+        text: &str,
+        expected: Option<&SiteId>,
+        log: LogIs,
+    ) -> Result<Applied, ApplyError> {
         let (file, notice) = check(text)?;
         if let Some(expected) = expected.filter(|expected| **expected != file.id) {
             tracing::debug!(site = %expected, "site file sent to another site's address");
@@ -181,6 +204,11 @@ impl Sites {
         }
         let _one_at_a_time = self.publishing.lock().await;
         let before = self.get(&file.id);
+        match (&before, log) {
+            (None, LogIs::There) => return Err(ApplyError::NoLog(file.id)),
+            (Some(_), LogIs::New) => return Err(ApplyError::LogExists(file.id)),
+            _ => {}
+        }
         if let Some(site) = before.as_ref().filter(|site| site.file.log_origin() != file.log_origin()) {
             return Err(ApplyError::Moved(site.file.public_url.clone()));
         }
@@ -213,6 +241,7 @@ impl Sites {
             }
         };
         let published = ledger.publish_notice(notice.document()).await?;
+        ledger.publish_change(file.retention_rules().document()).await?;
         self.keep(&file.id)
             .map_err(|source| DataDirError::Io { path: self.path(&file.id, "site.toml"), source })?;
         tracing::info!(site = %file.id, notice = %published.hash, changed = published.changed, "site file applied");
@@ -246,6 +275,15 @@ impl Sites {
             tracing::warn!(site = %id, "the site file makes another notice than the published one: apply it again");
         }
         Ok(Some(Site::new(file, notice, version.hash, ledger, &self.assets)))
+    }
+
+    /// Gives space back: lets go of the bytes of everything that was erased or purged. Blocks.
+    ///
+    /// # Errors
+    /// When the store could not be copied; nothing is lost.
+    pub fn reclaim(&self) -> Result<Reclaimed, StoreError> {
+        let sites = self.served.read().unwrap_or_else(PoisonError::into_inner).clone();
+        self.store.reclaim(&|id, _, row| sites.get(id).and_then(|site| site.ledger.replaces(row)))
     }
 
     fn serve(&self, site: Site) {

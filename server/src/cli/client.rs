@@ -6,6 +6,8 @@ use crate::app::staff::read_token;
 use crate::config::Config;
 use anyhow::{Context as _, bail};
 use assent_core::wire::Problem;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use zeroize::Zeroizing;
@@ -51,6 +53,15 @@ impl Server {
         let request = request.header("authorization", self.bearer()).header("content-type", kind);
         let answer = request.send(body).with_context(|| self.away())?;
         Ok(good(answer)?.into_body().read_to_string()?)
+    }
+
+    /// Sends JSON and reads the answer's.
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        let request = self.agent.post(format!("{}{path}", self.base));
+        let request =
+            request.header("authorization", self.bearer()).header("content-type", "application/json");
+        let answer = request.send(serde_json::to_string(body)?).with_context(|| self.away())?;
+        Ok(serde_json::from_str(&good(answer)?.into_body().read_to_string()?)?)
     }
 
     fn bearer(&self) -> String {

@@ -1,6 +1,7 @@
 //! `assent export`: a site's records, through the running server or straight from the store.
 
 use super::client::Server;
+use super::opened::{along, bar};
 use crate::app::export::{Format, parse_time, write};
 use crate::app::sites::Sites;
 use crate::assets::Assets;
@@ -9,8 +10,7 @@ use crate::data_dir::{DataDir, DataDirError};
 use anyhow::{Context as _, bail};
 use assent_core::export_format::Line;
 use assent_core::ids::{PurposeId, SiteId};
-use assent_ledger::{ExportFilter, Progress};
-use indicatif::{ProgressBar, ProgressStyle};
+use assent_ledger::ExportFilter;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::PathBuf;
@@ -52,11 +52,8 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
             let sites = Sites::open(data, &config, assets)?;
             let Some(site) = sites.get(&site) else { bail!("no site `{site}` is published here") };
             let mut out = out(&arguments)?;
-            let bar = bar();
-            let mut show = |progress: Progress| {
-                bar.set_length(progress.total);
-                bar.set_position(progress.done);
-            };
+            let bar = bar("entries");
+            let mut show = along(&bar);
             let summary = write(&site.ledger, arguments.format, &filter, &mut out, &mut show)?;
             out.flush()?;
             bar.finish_and_clear();
@@ -89,7 +86,7 @@ fn address(site: &SiteId, arguments: &Arguments) -> String {
 
 /// Copies line by line, so that the bar knows where it is; an export that ends early is an error.
 fn through(mut answer: impl std::io::BufRead, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
-    let bar = bar();
+    let bar = bar("entries");
     let mut line = Vec::new();
     let (mut entries, mut whole) = (0, format == Format::Csv);
     loop {
@@ -134,10 +131,4 @@ fn out(arguments: &Arguments) -> anyhow::Result<Box<dyn Write>> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(Box::new(BufWriter::new(file)))
-}
-
-/// On stderr, and only where a person looks on.
-fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {human_pos} of {human_len} entries, {eta} left");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

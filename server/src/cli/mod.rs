@@ -5,8 +5,12 @@
 mod client;
 mod config;
 mod export;
+mod log;
+mod opened;
+mod people;
 mod serve;
 mod site;
+mod upkeep;
 mod verify;
 
 use crate::config::{Environment, Loaded};
@@ -31,8 +35,18 @@ enum Command {
     Serve(serve::Arguments),
     /// Check, publish or show a site file.
     Site(site::Arguments),
+    /// Begin the log of a new site.
+    Log(log::Arguments),
     /// Write a site's records to a file or standard output: ndjson with proofs, or csv.
     Export(export::Arguments),
+    /// Let people leave: erase, restrict, release, hold.
+    People(people::Arguments),
+    /// Purge records whose time is over. Done every night by itself.
+    Purge(upkeep::PurgeArguments),
+    /// Read everything in the logs again and say what is wrong. Done every night by itself. Exit code 1: something is.
+    Fsck(upkeep::FsckArguments),
+    /// Give back the space of what was erased and purged.
+    Reclaim,
     /// Check a receipt or an export offline. Exit code 0: it holds; 1: it does not, and where; 2: it cannot be read.
     Verify(verify::Arguments),
     /// Show the configuration in force: each key, its value, where it came from, and what it does.
@@ -47,7 +61,12 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Serve(own) => configured(file).and_then(|loaded| serve::run(loaded, own)),
         Command::Site(own) => site::run(own, || configured(file)),
+        Command::Log(own) => configured(file).and_then(|loaded| log::run(own, loaded)),
         Command::Export(own) => configured(file).and_then(|loaded| export::run(own, loaded)),
+        Command::People(own) => configured(file).and_then(|loaded| people::run(own, loaded)),
+        Command::Purge(own) => configured(file).and_then(|loaded| upkeep::purge(&own, loaded)),
+        Command::Fsck(own) => configured(file).and_then(|loaded| upkeep::fsck(&own, loaded)),
+        Command::Reclaim => configured(file).and_then(upkeep::reclaim),
         Command::Verify(own) => verify::run(&own),
         Command::Config(own) => config::run(own, || configured(file)),
     };

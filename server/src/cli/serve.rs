@@ -34,6 +34,7 @@ async fn serve(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
     let app = tokio::task::spawn_blocking(move || App::open(config, data_dir)).await??;
     let app = Arc::new(app);
     tracing::info!(%address, sites = app.sites.all().len(), "listening");
+    let nights = tokio::spawn(crate::app::maintenance::every_night(Arc::clone(&app)));
     let (stop, stopped) = watch::channel(false);
     let mut told = stopped.clone();
     let router = crate::http::router(Arc::clone(&app));
@@ -54,6 +55,8 @@ async fn serve(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
             }
         }
     }
+    nights.abort();
+    drop(nights.await);
     // The last owner lets the ledgers finish what is queued.
     tokio::task::spawn_blocking(move || drop(app)).await?;
     tracing::info!("stopped");

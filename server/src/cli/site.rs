@@ -2,7 +2,7 @@
 
 use super::client::Server;
 use crate::app::embed::script;
-use crate::app::sites::{ApplyError, Sites, check};
+use crate::app::sites::{ApplyError, LogIs, Sites, check};
 use crate::assets::Assets;
 use crate::config::Loaded;
 use crate::data_dir::{DataDir, DataDirError};
@@ -26,7 +26,7 @@ enum Command {
         /// The site file.
         file: PathBuf,
     },
-    /// Publish a site file: begins the site's log the first time. Works beside a running server and without one.
+    /// Publish a site file of a site that has a log. Works beside a running server and without one.
     Apply {
         /// The site file.
         file: PathBuf,
@@ -47,7 +47,7 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Check { file } => says(&file),
-        Command::Apply { file } => apply(&file, load()?),
+        Command::Apply { file } => publish(&file, load()?, LogIs::There),
         Command::Embed { file, lang } => embed(&file, lang.as_deref(), load()?),
     }
 }
@@ -82,7 +82,8 @@ fn says(path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn apply(path: &Path, loaded: Loaded) -> anyhow::Result<ExitCode> {
+/// Publishes a site file, through the running server or straight into the store.
+pub(super) fn publish(path: &Path, loaded: Loaded, log: LogIs) -> anyhow::Result<ExitCode> {
     let text = read(path)?;
     let config = loaded.config;
     // Read before anything is touched, so that a bad file is refused at once and in the same words.
@@ -92,11 +93,12 @@ fn apply(path: &Path, loaded: Loaded) -> anyhow::Result<ExitCode> {
             let assets = Arc::new(Assets::load(&config.server.web_dir.relative())?);
             let sites = Sites::open(data, &config, assets)?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let applied = runtime.block_on(sites.apply(&text, None))?;
+            let applied = runtime.block_on(sites.apply(&text, None, log))?;
             SiteFileApplied::new(&file.id, &applied)
         }
         Err(DataDirError::InUse(_)) => {
-            let path = format!("/v1/{}/site-file", file.id);
+            let create = if log == LogIs::New { "?log=create" } else { "" };
+            let path = format!("/v1/{}/site-file{create}", file.id);
             serde_json::from_str(&Server::of(&config)?.put(&path, "application/toml", &text)?)?
         }
         Err(error) => return Err(error.into()),

@@ -25,6 +25,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// Who may use staff addresses.
     pub staff: Staff,
+    /// What is done every night.
+    pub maintenance: Maintenance,
     /// What is too much.
     pub limits: Limits,
     /// Log lines.
@@ -61,6 +63,14 @@ pub struct Ledger {
 pub struct Staff {
     pub token_sha256: String,
     pub token_file: RelativePathBuf,
+}
+
+/// `[maintenance]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
+pub struct Maintenance {
+    pub hour_utc: u8,
 }
 
 /// `[limits]`

@@ -107,12 +107,18 @@ codes! {
     BadPhone UNPROCESSABLE_ENTITY "bad-phone" "The phone number cannot be read";
     /// 409: The records are restricted (UK GDPR Art 18): nobody looks at them until that is ended.
     Restricted CONFLICT "restricted" "The records are restricted";
+    /// 409: The records are held: somebody decided that they must stay for now. End the hold first.
+    Held CONFLICT "held" "The records are held";
     /// 401: The staff token is missing or wrong.
     Unauthorised UNAUTHORIZED "unauthorised" "The staff token is missing or wrong";
     /// 422: The site file cannot be read, or does not make a notice. Nothing was changed.
     BadSiteFile UNPROCESSABLE_ENTITY "bad-site-file" "The site file does not fit";
     /// 422: The notice breaks rules of fair asking, each named in the detail. Nothing was changed.
     NoticeRefused UNPROCESSABLE_ENTITY "notice-refused" "The notice asks unfairly";
+    /// 409: The site has no log here. A log is begun once, on purpose: `assent log create`.
+    NoLog CONFLICT "no-log" "The site has no log";
+    /// 409: The site has a log already, and a site has one only.
+    LogExists CONFLICT "log-exists" "The site has a log";
     /// 503: The server has no built loader and widget, so there is no embed. The operator builds them and sets
     /// server.web_dir.
     WebFilesMissing SERVICE_UNAVAILABLE "web-files-missing" "The web files are missing";

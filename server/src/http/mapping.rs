@@ -3,11 +3,12 @@
 use super::error::{Code, Problem};
 use crate::app::alerts::{SignUpError, Wrong};
 use crate::app::may::MayError;
+use crate::app::people::PeopleError;
 use crate::app::record::RecordError;
 use crate::app::sites::ApplyError;
 use assent_core::decision::ChoiceError;
 use assent_core::notice::Channel;
-use assent_ledger::{AppendError, ReadError};
+use assent_ledger::{AppendError, ErasureError, ReadError};
 
 impl From<RecordError> for Problem {
     fn from(error: RecordError) -> Self {
@@ -62,6 +63,31 @@ impl From<ReadError> for Problem {
     }
 }
 
+impl From<ErasureError> for Problem {
+    fn from(error: ErasureError) -> Self {
+        match error {
+            // A hold's reason is a code, not a person's.
+            ErasureError::Held(_) => Self::with(Code::Held, error.to_string()),
+            ErasureError::Append(error) => error.into(),
+            ErasureError::Read(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<PeopleError> for Problem {
+    fn from(error: PeopleError) -> Self {
+        match error {
+            PeopleError::Address(address) if address.0 == Channel::Email => Code::BadEmail.into(),
+            PeopleError::Address(_) => Code::BadPhone.into(),
+            PeopleError::Reason | PeopleError::Review => Self::with(Code::BadBody, error.to_string()),
+            PeopleError::Erasure(error) => error.into(),
+            PeopleError::Read(error) => error.into(),
+            PeopleError::Stopped(cause) => Self::internal(cause),
+        }
+    }
+}
+
 impl From<SignUpError> for Problem {
     fn from(error: SignUpError) -> Self {
         match error {
@@ -103,6 +129,8 @@ impl From<ApplyError> for Problem {
             ApplyError::Unfair(findings) => {
                 Self::with(Code::NoticeRefused, crate::app::sites::findings(&findings))
             }
+            ApplyError::NoLog(_) => Self::with(Code::NoLog, error.to_string()),
+            ApplyError::LogExists(_) => Self::with(Code::LogExists, error.to_string()),
             ApplyError::Publish(error) => error.into(),
             other => Self::internal(other),
         }

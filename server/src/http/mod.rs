@@ -25,4 +25,4 @@ pub mod openapi;
 mod schema;
 
 pub use router::router;
-pub use staff::SiteFileApplied;
+pub use staff::{Checked, Purged, SiteFileApplied, SpaceReclaimed};

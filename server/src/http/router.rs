@@ -23,6 +23,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/{site}/choices", get(pages::choices::page).post(pages::choices::post))
         .route("/v1/{site}/alerts", get(pages::alerts::page).post(pages::alerts::post))
         .route("/v1/{site}/may", post(staff::may::ask))
+        .route("/v1/{site}/people/erase", post(staff::people::erase))
+        .route("/v1/{site}/people/restrict", post(staff::people::restrict))
+        .route("/v1/{site}/people/release", post(staff::people::release))
+        .route("/v1/{site}/people/hold", post(staff::people::hold))
+        .route("/v1/{site}/people/let-go", post(staff::people::let_go))
+        .route("/v1/{site}/tell-erasures", post(staff::upkeep::tell_erasures))
         .route("/v1/{site}/site-file", put(staff::site_file::put))
         .route("/v1/{site}/log", get(pages::log::page))
         .route("/v1/{site}/log/key", get(public::log::key))
@@ -35,8 +41,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/reference", get(ops::reference::page))
         .route("/problems/{code}", get(pages::problems::page))
         .route_layer(from_fn_with_state(Arc::clone(&app), headers::limit_time));
-    // An export lasts as long as its receiver needs.
-    let unlimited = Router::new().route("/v1/{site}/export", get(staff::export::export));
+    // An export lasts as long as its receiver needs, and upkeep as long as there is much to read.
+    let unlimited = Router::new()
+        .route("/v1/{site}/export", get(staff::export::export))
+        .route("/v1/{site}/purge", post(staff::upkeep::purge))
+        .route("/v1/{site}/fsck", post(staff::upkeep::fsck))
+        .route("/v1/reclaim", post(staff::upkeep::reclaim));
     limited
         .merge(unlimited)
         .method_not_allowed_fallback(async || Problem::from(Code::WrongMethod))

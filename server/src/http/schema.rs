@@ -152,6 +152,89 @@ pub(super) struct MayResponse {
     receipt: Option<String>,
 }
 
+/// Whose records: a subject's, or those of everybody who named an address.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Whose {
+    /// A subject's id, in hex.
+    #[schema(example = "5d41402abc4b2a76b9719d911017c592")]
+    Subject(String),
+    /// An address.
+    Contact {
+        channel: Channel,
+        /// The address or number.
+        address: String,
+    },
+}
+
+/// Erase a person. Unknown fields are refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EraseRequest {
+    whose: Whose,
+    reason: EraseReason,
+    /// Whether their addresses may not be written to afterwards; true unless said otherwise. Kept as keyed hashes only.
+    suppress: Option<bool>,
+}
+
+/// Why records are erased.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum EraseReason {
+    /// The person asked.
+    Asked,
+    /// The controller's own reason.
+    Controller,
+}
+
+/// Freeze a person's records.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestrictRequest {
+    whose: Whose,
+    /// A code or reference of 1 to 80 characters; no personal data.
+    #[schema(example = "dispute-2026-7")]
+    reason: String,
+}
+
+/// Keep a person's records.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HoldRequest {
+    whose: Whose,
+    /// A code or reference of 1 to 80 characters; no personal data.
+    #[schema(example = "claim-2026-17")]
+    reason: String,
+    /// Day on which somebody looks at it again.
+    #[schema(example = "2027-03-01")]
+    review: String,
+}
+
+/// Whose records.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhoseRequest {
+    whose: Whose,
+}
+
+/// What was done.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PeopleResponse {
+    /// Subjects it was done for; nobody when the address is not known.
+    subjects: Vec<String>,
+    /// Records it was about.
+    records: u64,
+}
+
+/// Purge, or say what would be purged.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PurgeRequest {
+    /// Only say what would be purged.
+    dry_run: bool,
+}
+
 /// What went wrong (RFC 9457). `code` is stable; `/problems/{code}` explains it.
 #[derive(ToSchema)]
 pub(super) struct Problem {

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use server::app::App;
+use server::app::sites::LogIs;
 use server::config::load;
 use server::data_dir::DataDir;
 use std::path::PathBuf;
@@ -40,7 +41,7 @@ impl TestApp {
     /// With the test site published.
     pub(crate) async fn new() -> Self {
         let app = Self::empty();
-        app.app.sites.apply(SITE, None).await.unwrap();
+        app.app.sites.apply(SITE, None, LogIs::New).await.unwrap();
         app
     }
 

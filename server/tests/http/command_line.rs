@@ -41,7 +41,7 @@ async fn verify_says_what_is_wrong_and_where() {
     let export = String::from_utf8(export).unwrap();
     assert_eq!(verify(&export, &[]).0, Some(0));
     let (code, said) = verify(&export.replace(":\\\"given\\\"", ":\\\"taken\\\""), &[]);
-    assert!(code == Some(1) && said.contains("entry 1"), "{said}");
+    assert!(code == Some(1) && said.contains("entry 2"), "{said}");
     let (code, said) =
         verify(&export.lines().take(3).map(|line| format!("{line}\n")).collect::<String>(), &[]);
     assert!(code == Some(1) && said.contains("does not hold"), "{said}");
@@ -64,7 +64,20 @@ fn sites_are_checked_published_and_exported_without_a_server() {
     let (code, said) = run(&["site", "check", "bad.toml"]);
     assert!(code == Some(1) && said.contains("guilt: text.en.intro"), "{said}");
     let (code, said) = run(&["site", "apply", "site.toml"]);
+    assert!(code == Some(1) && said.contains("assent log create"), "{said}");
+    let (code, said) = run(&["log", "create", "site.toml"]);
     assert!(code == Some(0) && said.contains("its log was begun"), "{said}");
+    assert_eq!(run(&["log", "create", "site.toml"]).0, Some(1), "a history is begun once");
+    let (code, said) = run(&["site", "apply", "site.toml"]);
+    assert!(code == Some(0) && said.contains("as before"), "{said}");
+    let (code, said) = run(&["fsck"]);
+    assert!(code == Some(0) && said.contains("all is well"), "{said}");
+    let (code, said) = run(&["purge", "--site", "clinic", "--dry-run"]);
+    assert!(code == Some(0) && said.contains("nothing is due"), "{said}");
+    let (code, said) = run(&["people", "erase", "--site", "clinic", "--email", "nobody@example.org"]);
+    assert!(code == Some(1) && said.contains("0 subject(s)"), "{said}");
+    assert_eq!(run(&["people", "erase", "--site", "clinic"]).0, Some(2), "whose?");
+    assert_eq!(run(&["reclaim"]).0, Some(0));
     let (code, said) = run(&["site", "embed", "site.toml", "--lang", "en"]);
     assert!(code == Some(0) && said.starts_with("((DATA"), "{said}");
     let (code, said) = run(&["export", "--site", "clinic", "--output", "out.ndjson"]);

@@ -24,6 +24,7 @@ fn every_key_has_its_variable_and_says_where_its_value_came_from() {
             "server.listen" => "127.0.0.1:1",
             "server.trust_forwarded_proto" | "ledger.accept_clock" => "true",
             "staff.token_sha256" => &"0".repeat(64),
+            "maintenance.hour_utc" => "5",
             "log.format" => "json",
             "log.level" => "warn",
             key if key.ends_with("_dir") || key.ends_with("_file") => "elsewhere",

@@ -5,6 +5,7 @@ use assent_core::receipt::Receipt;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use serde_json::json;
+use server::app::sites::LogIs;
 
 #[tokio::test]
 async fn a_receipt_that_verifies_and_a_cookie() {
@@ -81,7 +82,7 @@ async fn replaced_words_are_answered_only_by_who_saw_them() {
     let app = TestApp::new().await;
     let mut old = app.decision(json!({ "analytics": "yes" }));
     let changed = SITE.replace("We would like", "Please read: we would like");
-    app.app.sites.apply(&changed, None).await.unwrap();
+    app.app.sites.apply(&changed, None, LogIs::There).await.unwrap();
     app.decides(&old, &key()).await.is_problem(409, "stale-notice");
     let later = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(11);
     old["acted"] = json!(later.to_string());

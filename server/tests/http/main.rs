@@ -12,4 +12,5 @@ mod decisions;
 mod embed;
 mod forms;
 mod openapi;
+mod people;
 mod staff;

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use serde_json::json;
 
-async fn staff(app: &TestApp, method: Method, path: &str, kind: &str, body: String) -> Answer {
+pub(crate) async fn staff(app: &TestApp, method: Method, path: &str, kind: &str, body: String) -> Answer {
     let request = to(method, path).header(header::AUTHORIZATION, format!("Bearer {STAFF}"));
     app.ask(request.header(header::CONTENT_TYPE, kind).body(Body::from(body)).unwrap()).await
 }
@@ -18,6 +18,15 @@ async fn without_the_token_nothing() {
         (Method::GET, "/v1/clinic/export"),
         (Method::POST, "/v1/clinic/may"),
         (Method::PUT, "/v1/clinic/site-file"),
+        (Method::POST, "/v1/clinic/people/erase"),
+        (Method::POST, "/v1/clinic/people/restrict"),
+        (Method::POST, "/v1/clinic/people/release"),
+        (Method::POST, "/v1/clinic/people/hold"),
+        (Method::POST, "/v1/clinic/people/let-go"),
+        (Method::POST, "/v1/clinic/purge"),
+        (Method::POST, "/v1/clinic/tell-erasures"),
+        (Method::POST, "/v1/clinic/fsck"),
+        (Method::POST, "/v1/reclaim"),
     ] {
         let answer = app.ask(to(method.clone(), path).body(Body::empty()).unwrap()).await;
         answer.is_problem(401, "unauthorised");
@@ -80,7 +89,14 @@ async fn a_site_is_published_while_it_runs() {
     let unfair = put(SITE.replace("Counts which pages", "To improve your experience: pages")).await;
     unfair.is_problem(422, "notice-refused");
     assert!(unfair.text().contains("vague-purpose"), "each finding is named");
-    assert_eq!(put(SITE.to_string()).await.status, StatusCode::CREATED);
+    // A history is begun once, and on purpose.
+    put(SITE.to_string()).await.is_problem(409, "no-log");
+    let begin = || {
+        let path = "/v1/clinic/site-file?log=create";
+        staff(&app, Method::PUT, path, "application/toml", SITE.to_string())
+    };
+    assert_eq!(begin().await.status, StatusCode::CREATED);
+    begin().await.is_problem(409, "log-exists");
     assert_eq!(put(SITE.to_string()).await.json()["changed"], false);
     assert_eq!(app.get("/v1/clinic/choices").await.status, StatusCode::OK);
     put(SITE.replace("https://privacy.", "https://consent.")).await.is_problem(422, "bad-site-file");

@@ -78,7 +78,7 @@ impl Stack {
             let file = stack.site_file(id);
             let path = stack.path(&format!("{id}.toml"));
             std::fs::write(&path, file).unwrap();
-            stack.runs_well(&["site", "apply", path.to_str().unwrap()]);
+            stack.runs_well(&["log", "create", path.to_str().unwrap()]);
         }
         stack
             .sites

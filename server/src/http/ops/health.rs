@@ -5,11 +5,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use std::sync::Arc;
 
-/// The process answers.
+/// The process answers, and no check found a log damaged.
 #[utoipa::path(get, path = "/healthz", tag = "Operations",
-    responses((status = 200, description = "`ok`.", body = String, content_type = "text/plain")))]
-pub(in crate::http) async fn healthz() -> &'static str {
-    "ok\n"
+    responses((status = 200, description = "`ok`.", body = String, content_type = "text/plain"),
+        (status = 503, description = "`damaged`, with the first damage that the last check found.", body = String, content_type = "text/plain")))]
+pub(in crate::http) async fn healthz(State(app): State<Arc<App>>) -> (StatusCode, String) {
+    match app.checks.damage() {
+        None => (StatusCode::OK, "ok\n".into()),
+        Some(damage) => (StatusCode::SERVICE_UNAVAILABLE, format!("damaged: {damage}\n")),
+    }
 }
 
 /// Every site's log takes decisions, and the server is not stopping.

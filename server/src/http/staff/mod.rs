@@ -1,10 +1,13 @@
-//! For staff, with the bearer token: may we, export, publishing a site file.
+//! For staff, with the bearer token: may we, export, letting people leave, publishing a site file, upkeep.
 
 pub(super) mod export;
 pub(super) mod may;
+pub(super) mod people;
 pub(super) mod site_file;
+pub(super) mod upkeep;
 
 pub use site_file::SiteFileApplied;
+pub use upkeep::{Checked, Purged, SpaceReclaimed};
 
 use super::error::{Code, Problem};
 use crate::app::App;

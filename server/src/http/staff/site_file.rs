@@ -2,9 +2,9 @@
 
 use super::IsStaff;
 use crate::app::App;
-use crate::app::sites::Applied;
+use crate::app::sites::{Applied, LogIs};
 use crate::http::error::{Code, Problem};
-use crate::http::extract::{expect_content_type, read_body};
+use crate::http::extract::{StrictQuery, expect_content_type, read_body};
 use assent_core::ids::SiteId;
 use axum::Json;
 use axum::extract::{Path, Request, State};
@@ -45,17 +45,34 @@ impl SiteFileApplied {
     }
 }
 
-/// Publish a site file: the first time this begins the site's log.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct SiteFileQuery {
+    /// `create` to begin the site's log with it: once, on purpose.
+    #[param(value_type = Option<String>)]
+    log: Option<Begin>,
+}
+
+/// The only thing that can be done with a log here.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Begin {
+    Create,
+}
+
+/// Publish a site file; with `log=create`, begin the site's log.
 ///
 /// A notice that asks unfairly is refused; the detail lists each finding with its rule.
 #[utoipa::path(
     put, path = "/v1/{site}/site-file", tag = "Staff", security(("staff" = [])),
-    params(("site" = String, Path, description = "The site; the file must name the same.")),
+    params(("site" = String, Path, description = "The site; the file must name the same."), SiteFileQuery),
     request_body(content = String, content_type = "application/toml"),
     responses((status = 200, description = "In force.", body = SiteFileApplied),
         (status = 201, description = "In force, and the site's log was begun.", body = SiteFileApplied),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`no-log`, `log-exists`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body-too-large`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 415, description = "`wrong-content-type`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 422, description = "`bad-site-file`, `notice-refused`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
@@ -64,6 +81,7 @@ pub(in crate::http) async fn put(
     _: IsStaff,
     State(app): State<Arc<App>>,
     Path(site): Path<String>,
+    StrictQuery(query): StrictQuery<SiteFileQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = SiteId::new(&site).map_err(|_| Code::UnknownSite)?;
@@ -72,7 +90,8 @@ pub(in crate::http) async fn put(
         read_body(request.into_body(), app.config.limits.body_bytes.saturating_mul(TIMES_LONGER)).await?;
     let text =
         String::from_utf8(bytes).map_err(|_| Problem::with(Code::BadSiteFile, "The file is not UTF-8."))?;
-    let applied = app.sites.apply(&text, Some(&id)).await?;
+    let log = if query.log.is_some() { LogIs::New } else { LogIs::There };
+    let applied = app.sites.apply(&text, Some(&id), log).await?;
     let body = SiteFileApplied::new(&id, &applied);
     let status = if applied.begun { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(body)).into_response())

@@ -1,0 +1,151 @@
+//! What is done every night: telling of the day's erasures, purging what is due, giving space back, and reading everything
+//! again to see that it is as it was.
+//!
+//! Each part is also a command, for whoever does not want to wait. A part that fails is logged, counted, and tried again the
+//! next night; it never stops decisions.
+
+use super::App;
+use super::retention::purge;
+use super::sites::Site;
+use assent_ledger::{CheckError, CheckReport, Progress};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Erasures older than this many nights have their bytes reclaimed.
+const RECLAIM_NIGHTS: u32 = 7;
+
+/// How the last check of each site's log ended.
+#[derive(Debug, Default)]
+pub struct LastChecks(Mutex<std::collections::BTreeMap<String, LastCheck>>);
+
+/// How a check ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastCheck {
+    /// When it ended: milliseconds since 1970 UTC.
+    pub at: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// Entries that were read again.
+    pub entries: u64,
+    /// What was wrong, with the entry; nothing when all is well. No personal data.
+    pub wrong: Option<String>,
+}
+
+impl LastChecks {
+    /// Of every site that was checked since the start, by name.
+    #[must_use]
+    pub fn all(&self) -> Vec<(String, LastCheck)> {
+        let checks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        checks.iter().map(|(site, check)| (site.clone(), check.clone())).collect()
+    }
+
+    /// The first damage that was found, as one sentence.
+    #[must_use]
+    pub fn damage(&self) -> Option<String> {
+        let damaged = |(site, check): (String, LastCheck)| Some(format!("site {site}: {}", check.wrong?));
+        self.all().into_iter().find_map(damaged)
+    }
+}
+
+/// Reads everything in a site's log again and remembers how that ended. Blocks.
+///
+/// # Errors
+/// [`CheckError`]: the first thing that is wrong.
+pub fn fsck(app: &App, site: &Site, progress: &mut dyn FnMut(Progress)) -> Result<CheckReport, CheckError> {
+    let began = std::time::Instant::now();
+    let checked = site.ledger.check(progress);
+    let wrong = checked.as_ref().err().map(|error| format!("{:#}", anyhow::anyhow!(error.to_string())));
+    match &wrong {
+        None => {
+            tracing::info!(site = %site.file.id, seconds = began.elapsed().as_secs(), "checked: all is well")
+        }
+        Some(wrong) => tracing::error!(site = %site.file.id, wrong, "checked: the log is damaged"),
+    }
+    let entries = checked.as_ref().map_or(0, |report| report.entries);
+    let last = LastCheck { at: super::now(), took: began.elapsed(), entries, wrong };
+    let mut checks = app.checks.0.lock().unwrap_or_else(PoisonError::into_inner);
+    checks.insert(site.file.id.to_string(), last);
+    checked
+}
+
+/// Does the night's work whenever the configured hour comes, until the app stops.
+pub async fn every_night(app: Arc<App>) {
+    let mut nights_since_reclaim = 0;
+    loop {
+        let wait = until_hour(super::now(), app.config.maintenance.hour_utc);
+        tokio::time::sleep(wait).await;
+        let worker = Arc::clone(&app);
+        let erased = night(&app).await;
+        nights_since_reclaim += 1;
+        // Blocks for as long as it takes to copy what is live.
+        let reclaims = erased.purged > 0 || (erased.told && nights_since_reclaim >= RECLAIM_NIGHTS);
+        if reclaims {
+            match super::blocking(move || worker.sites.reclaim()).await {
+                Ok(Ok(done)) => {
+                    nights_since_reclaim = 0;
+                    tracing::info!(
+                        before = done.before,
+                        after = done.after,
+                        rows = done.rows,
+                        "reclaimed space"
+                    );
+                }
+                Ok(Err(error)) => tracing::error!(cause = format!("{error:#}"), "no space was reclaimed"),
+                Err(error) => tracing::error!(cause = format!("{error:#}"), "no space was reclaimed"),
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Gone {
+    told: bool,
+    purged: u64,
+}
+
+/// One night's work over every site.
+async fn night(app: &Arc<App>) -> Gone {
+    let mut gone = Gone::default();
+    for site in app.sites.all() {
+        match site.ledger.tell_erasures().await {
+            Ok(told) => gone.told |= told > 0,
+            Err(error) => tracing::error!(site = %site.file.id, cause = %error, "erasures were not told of"),
+        }
+        let (worker, at) = (Arc::clone(app), Arc::clone(&site));
+        let purged =
+            super::blocking(move || purge(&worker.sites, &at, false, super::now(), &mut |_| ())).await;
+        match purged {
+            Ok(Ok(plan)) => gone.purged += plan.purged.values().sum::<u64>(),
+            Ok(Err(error)) => tracing::error!(site = %site.file.id, cause = %error, "nothing was purged"),
+            Err(error) => tracing::error!(site = %site.file.id, cause = %error, "nothing was purged"),
+        }
+        let (worker, at) = (Arc::clone(app), Arc::clone(&site));
+        // What is wrong is logged and remembered where it is found.
+        drop(super::blocking(move || fsck(&worker, &at, &mut |_| ())).await);
+    }
+    gone
+}
+
+/// From now until the next full hour of this number, in UTC.
+fn until_hour(now: u64, hour: u8) -> Duration {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    let wanted = u64::from(hour.min(23)) * 60 * 60 * 1000;
+    let of_day = now % DAY;
+    let wait = if of_day < wanted { wanted - of_day } else { DAY - of_day + wanted };
+    Duration::from_millis(wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_night_is_always_ahead() {
+        const HOUR: u64 = 60 * 60 * 1000;
+        for (now, hour, hours) in
+            [(0, 3, 3), (2 * HOUR, 3, 1), (3 * HOUR, 3, 24), (23 * HOUR, 3, 4), (0, 0, 24)]
+        {
+            assert_eq!(until_hour(now, hour), Duration::from_millis(hours * HOUR), "{now} {hour}");
+        }
+    }
+}

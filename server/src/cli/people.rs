@@ -1,0 +1,160 @@
+//! `assent people`: erase, restrict, hold, through the running server or straight in the store.
+//!
+//! An address may be given as `-`: it is then read from standard input, so that it stands in no shell history.
+
+use super::opened::Opened;
+use crate::app::people;
+use crate::config::Loaded;
+use anyhow::{Context as _, bail};
+use assent_core::notice::Channel;
+use assent_core::subject::SubjectId;
+use assent_core::wire::{
+    EraseReason, EraseRequest, HoldRequest, PeopleResponse, RestrictRequest, Whose, WhoseRequest,
+};
+use std::process::ExitCode;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Erase: the records can never be opened again. Entries in the log, proofs and other people's receipts stay as they were.
+    Erase {
+        #[command(flatten)]
+        whose: Who,
+        /// asked: the person asked. controller: the organisation's own reason.
+        #[arg(long, value_enum, default_value = "asked")]
+        reason: Reason,
+        /// Do not suppress their addresses: they may be written to again if they sign up anew.
+        #[arg(long)]
+        no_suppress: bool,
+    },
+    /// Freeze (UK GDPR Art 18): nobody looks at the records until they are released.
+    Restrict {
+        #[command(flatten)]
+        whose: Who,
+        /// A code or reference; no personal data.
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a restriction.
+    Release {
+        #[command(flatten)]
+        whose: Who,
+    },
+    /// Keep from erasure and purge.
+    Hold {
+        #[command(flatten)]
+        whose: Who,
+        /// A code or reference; no personal data.
+        #[arg(long)]
+        reason: String,
+        /// Day on which somebody looks at it again, as 2027-03-01.
+        #[arg(long)]
+        review: String,
+    },
+    /// End a hold.
+    LetGo {
+        #[command(flatten)]
+        whose: Who,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Who {
+    /// The site.
+    #[arg(long)]
+    site: String,
+    #[command(flatten)]
+    by: By,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct By {
+    /// A subject's id, as it stands in receipts and exports.
+    #[arg(long)]
+    subject: Option<String>,
+    /// Everybody who named this email address; `-` reads it from standard input.
+    #[arg(long)]
+    email: Option<String>,
+    /// Everybody who named this number; `-` reads it from standard input.
+    #[arg(long)]
+    phone: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Reason {
+    Asked,
+    Controller,
+}
+
+impl Who {
+    fn whose(&self) -> anyhow::Result<Whose> {
+        let contact = |channel, text: &str| -> anyhow::Result<Whose> {
+            let mut address = text.to_string();
+            if text == "-" {
+                address.clear();
+                std::io::stdin().read_line(&mut address).context("cannot read standard input")?;
+            }
+            Ok(Whose::Contact { channel, address: address.trim().to_string() })
+        };
+        match &self.by {
+            By { subject: Some(id), .. } => Ok(Whose::Subject(SubjectId::parse(id)?)),
+            By { email: Some(address), .. } => contact(Channel::Email, address),
+            By { phone: Some(number), .. } => contact(Channel::Text, number),
+            By { .. } => bail!("say whose: --subject, --email or --phone"),
+        }
+    }
+}
+
+pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let at = |who: &Who, verb: &str| format!("/v1/{}/people/{verb}", who.site);
+    let done = match arguments.command {
+        Command::Erase { whose: who, reason, no_suppress } => {
+            let reason = match reason {
+                Reason::Asked => EraseReason::Asked,
+                Reason::Controller => EraseReason::Controller,
+            };
+            let request = EraseRequest { whose: who.whose()?, reason, suppress: !no_suppress };
+            match Opened::of(loaded)? {
+                Opened::Here(here) => here.run(&who.site, |site| people::erase(site, request))??,
+                Opened::There(server) => server.post(&at(&who, "erase"), &request)?,
+            }
+        }
+        Command::Restrict { whose: who, reason } => {
+            let request = RestrictRequest { whose: who.whose()?, reason };
+            match Opened::of(loaded)? {
+                Opened::Here(here) => here.run(&who.site, |site| people::restrict(site, request))??,
+                Opened::There(server) => server.post(&at(&who, "restrict"), &request)?,
+            }
+        }
+        Command::Release { whose: who } => {
+            let request = WhoseRequest { whose: who.whose()? };
+            match Opened::of(loaded)? {
+                Opened::Here(here) => here.run(&who.site, |site| people::release(site, request.whose))??,
+                Opened::There(server) => server.post(&at(&who, "release"), &request)?,
+            }
+        }
+        Command::Hold { whose: who, reason, review } => {
+            let request = HoldRequest { whose: who.whose()?, reason, review };
+            match Opened::of(loaded)? {
+                Opened::Here(here) => here.run(&who.site, |site| people::hold(site, request))??,
+                Opened::There(server) => server.post(&at(&who, "hold"), &request)?,
+            }
+        }
+        Command::LetGo { whose: who } => {
+            let request = WhoseRequest { whose: who.whose()? };
+            match Opened::of(loaded)? {
+                Opened::Here(here) => here.run(&who.site, |site| people::let_go(site, request.whose))??,
+                Opened::There(server) => server.post(&at(&who, "let-go"), &request)?,
+            }
+        }
+    };
+    let PeopleResponse { subjects, records } = done;
+    super::data(&format!("{} subject(s), {records} record(s)\n", subjects.len()))?;
+    Ok(ExitCode::from(u8::from(subjects.is_empty())))
+}

@@ -1,0 +1,123 @@
+//! The night's work on demand: purge, telling of erasures, giving space back, reading everything again.
+
+use super::IsStaff;
+use crate::app::{self, App, maintenance, retention};
+use crate::http::error::Problem;
+use crate::http::extract::{InSite, StrictJson};
+use assent_core::wire::PurgeRequest;
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a purge did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Purged {
+    /// Records that go, by the month they were due in, as `2029-11`.
+    pub purged: BTreeMap<String, u64>,
+    /// Records that are kept longer after all: carried over to a later month.
+    pub carried: u64,
+    /// Records that are held or restricted: carried over.
+    pub held: u64,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Checked {
+    /// Entries that were read again.
+    pub entries: u64,
+    /// Records that were opened and give their leaves.
+    pub records: u64,
+    /// Documents that give their leaves.
+    pub documents: u64,
+    /// Tombstones.
+    pub gone: u64,
+    /// Records that are restricted, so that they were not opened.
+    pub restricted: u64,
+    /// The first thing that is wrong; nothing when all is well.
+    pub wrong: Option<String>,
+}
+
+/// What reclaiming did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SpaceReclaimed {
+    /// Bytes on disk before.
+    pub before: u64,
+    /// Bytes on disk afterwards.
+    pub after: u64,
+    /// Rows whose tombstones took their place.
+    pub rows: u64,
+}
+
+fn answer(done: impl Serialize) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Json(done)).into_response()
+}
+
+/// Purge what is due, or only say what is.
+#[utoipa::path(
+    post, path = "/v1/{site}/purge", tag = "Staff", request_body = crate::http::schema::PurgeRequest, security(("staff" = [])),
+    params(("site" = String, Path, description = "The site.")),
+    responses((status = 200, description = "Done.", body = Purged),
+        (status = 400, description = "`bad-json`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`bad-body`, `unknown-field`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn purge(
+    _: IsStaff,
+    State(app): State<Arc<App>>,
+    InSite(site): InSite,
+    StrictJson(PurgeRequest { dry_run }): StrictJson<PurgeRequest>,
+) -> Result<Response, Problem> {
+    let work = move || retention::purge(&app.sites, &site, dry_run, app::now(), &mut |_| ());
+    let plan = app::blocking(work).await?.map_err(Problem::from)?;
+    Ok(answer(Purged { purged: plan.purged, carried: plan.carried, held: plan.held }))
+}
+
+/// Append the leaf that tells of erasures which none tells of yet. Done every night by itself.
+#[utoipa::path(
+    post, path = "/v1/{site}/tell-erasures", tag = "Staff", security(("staff" = [])),
+    params(("site" = String, Path, description = "The site.")),
+    responses((status = 200, description = "How many were told.", body = u64),
+        (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn tell_erasures(_: IsStaff, InSite(site): InSite) -> Result<Response, Problem> {
+    Ok(answer(site.ledger.tell_erasures().await.map_err(Problem::from)?))
+}
+
+/// Read everything in a site's log again. Takes a while; reads and decisions go on.
+#[utoipa::path(
+    post, path = "/v1/{site}/fsck", tag = "Staff", security(("staff" = [])),
+    params(("site" = String, Path, description = "The site.")),
+    responses((status = 200, description = "What was found.", body = Checked),
+        (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn fsck(
+    _: IsStaff,
+    State(app): State<Arc<App>>,
+    InSite(site): InSite,
+) -> Result<Response, Problem> {
+    let checked = app::blocking(move || maintenance::fsck(&app, &site, &mut |_| ())).await?;
+    let (report, wrong) = match checked {
+        Ok(report) => (report, None),
+        Err(error) => (assent_ledger::CheckReport::default(), Some(error.to_string())),
+    };
+    let assent_ledger::CheckReport { entries, records, documents, gone, restricted } = report;
+    Ok(answer(Checked { entries, records, documents, gone, restricted, wrong }))
+}
+
+/// Give space back. Takes a while, and room for a second store; reads and decisions go on.
+#[utoipa::path(
+    post, path = "/v1/reclaim", tag = "Staff", security(("staff" = [])),
+    responses((status = 200, description = "Done.", body = SpaceReclaimed),
+        (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn reclaim(_: IsStaff, State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let done = app::blocking(move || app.sites.reclaim()).await?.map_err(Problem::internal)?;
+    Ok(answer(SpaceReclaimed { before: done.before, after: done.after, rows: done.rows }))
+}

@@ -1,0 +1,112 @@
+//! Letting people leave, as staff ask for it: erasure, restriction, holds, and what everybody sees afterwards.
+
+use crate::app::{HOLDER, ORIGIN, OTHER, STAFF, TestApp, key, to};
+use crate::staff::staff;
+use assent_core::subject::SubjectToken;
+use axum::body::Body;
+use axum::http::{Method, StatusCode, header};
+use serde_json::{Value, json};
+
+async fn asks(app: &TestApp, verb: &str, body: Value) -> crate::app::Answer {
+    let path: &'static str = Box::leak(format!("/v1/clinic/{verb}").into_boxed_str());
+    staff(app, Method::POST, path, "application/json", body.to_string()).await
+}
+
+async fn signs_up(app: &TestApp, token: &str, email: &str) -> String {
+    let wish = json!({ "notice": app.notice(), "language": "en", "wanted": ["email-news"], "email": email });
+    let request = to(Method::POST, "/v1/clinic/alerts")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ORIGIN, ORIGIN)
+        .header("assent-subject", token)
+        .header("idempotency-key", key());
+    let answer = app.ask(request.body(Body::from(wish.to_string())).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    answer.header(header::LOCATION).strip_prefix("https://privacy.example.org").unwrap().to_string()
+}
+
+async fn receipt(app: &TestApp, token: &str, path: &str) -> crate::app::Answer {
+    let request = to(Method::GET, path).header("assent-subject", token);
+    app.ask(request.body(Body::empty()).unwrap()).await
+}
+
+fn subject(token: &str) -> String {
+    SubjectToken::parse(token).unwrap().id().to_string()
+}
+
+fn by_email(address: &str) -> Value {
+    json!({ "contact": { "channel": "email", "address": address } })
+}
+
+#[tokio::test]
+async fn an_erased_address_leaves_nothing_to_read() {
+    let app = TestApp::new().await;
+    let hers = signs_up(&app, HOLDER, "ann@example.org").await;
+    let other = signs_up(&app, OTHER, "bob@example.org").await;
+    let erased =
+        asks(&app, "people/erase", json!({ "whose": by_email("Ann@Example.org "), "reason": "asked" })).await;
+    assert_eq!(erased.json(), json!({ "subjects": [subject(HOLDER)], "records": 1 }), "{}", erased.text());
+    receipt(&app, HOLDER, &hers).await.is_problem(404, "not-found");
+    assert_eq!(receipt(&app, OTHER, &other).await.status, StatusCode::OK);
+    let again =
+        asks(&app, "people/erase", json!({ "whose": by_email("ann@example.org"), "reason": "asked" })).await;
+    assert_eq!(again.json()["records"], 0);
+    assert_eq!(asks(&app, "tell-erasures", json!({})).await.text(), "1");
+    let checked = asks(&app, "fsck", json!({})).await.json();
+    assert_eq!((&checked["wrong"], &checked["gone"]), (&Value::Null, &json!(1)));
+    assert_eq!(app.get("/healthz").await.status, StatusCode::OK);
+    assert_eq!(asks(&app, "purge", json!({ "dry_run": true })).await.json()["purged"], json!({}));
+}
+
+#[tokio::test]
+async fn a_restricted_person_is_shown_to_nobody() {
+    let app = TestApp::new().await;
+    let hers = signs_up(&app, HOLDER, "ann@example.org").await;
+    let whose = json!({ "subject": subject(HOLDER) });
+    let restricted = json!({ "whose": whose, "reason": "dispute-7" });
+    assert_eq!(asks(&app, "people/restrict", restricted).await.json()["records"], 1);
+    receipt(&app, HOLDER, &hers).await.is_problem(409, "restricted");
+    let export = staff(&app, Method::GET, "/v1/clinic/export", "text/plain", String::new()).await.text();
+    assert!(export.contains("\"restricted\"") && !export.contains("email-news\\\":\\\"given"), "{export}");
+    assert_eq!(asks(&app, "people/release", json!({ "whose": whose })).await.json()["records"], 1);
+    assert_eq!(receipt(&app, HOLDER, &hers).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_is_held_stays_until_it_is_let_go() {
+    let app = TestApp::new().await;
+    signs_up(&app, HOLDER, "ann@example.org").await;
+    let whose = json!({ "subject": subject(HOLDER) });
+    let hold = json!({ "whose": whose, "reason": "claim-2026-17", "review": "2027-03-01" });
+    assert_eq!(asks(&app, "people/hold", hold).await.status, StatusCode::OK);
+    let erase = json!({ "whose": whose, "reason": "controller", "suppress": false });
+    let held = asks(&app, "people/erase", erase.clone()).await;
+    held.is_problem(409, "held");
+    assert!(
+        held.text().contains("claim-2026-17") && held.text().contains("2027-03-01"),
+        "it says until when"
+    );
+    assert_eq!(asks(&app, "people/let-go", json!({ "whose": whose })).await.status, StatusCode::OK);
+    assert_eq!(asks(&app, "people/erase", erase).await.json()["records"], 1);
+}
+
+#[tokio::test]
+async fn what_staff_write_wrongly_is_refused_and_changes_nothing() {
+    let app = TestApp::new().await;
+    let hers = signs_up(&app, HOLDER, "ann@example.org").await;
+    let whose = json!({ "subject": subject(HOLDER) });
+    for (verb, body, status, code) in [
+        ("people/erase", json!({ "whose": whose }), 422, "bad-body"),
+        ("people/erase", json!({ "whose": whose, "reason": "bored" }), 422, "bad-body"),
+        ("people/erase", json!({ "whose": whose, "reason": "asked", "more": 1 }), 422, "unknown-field"),
+        ("people/erase", json!({ "whose": { "subject": "x" }, "reason": "asked" }), 422, "bad-body"),
+        ("people/erase", json!({ "whose": by_email("ann"), "reason": "asked" }), 422, "bad-email"),
+        ("people/restrict", json!({ "whose": whose, "reason": "" }), 422, "bad-body"),
+        ("people/restrict", json!({ "whose": whose, "reason": "x".repeat(81) }), 422, "bad-body"),
+        ("people/hold", json!({ "whose": whose, "reason": "x", "review": "soon" }), 422, "bad-body"),
+        ("purge", json!({}), 422, "bad-body"),
+    ] {
+        asks(&app, verb, body.clone()).await.is_problem(status, code);
+    }
+    assert_eq!(receipt(&app, HOLDER, &hers).await.status, StatusCode::OK);
+    assert!(STAFF.len() > 24);
+}
