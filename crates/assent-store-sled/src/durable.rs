@@ -26,7 +26,13 @@ impl Durable {
     pub(crate) fn new(dir: &Path) -> io::Result<Self> {
         let durable =
             Durable { db: File::open(dir.join("db"))?, blobs: dir.join("blobs"), synced: Mutex::default() };
-        durable.db.sync_all()?;
+        // sled syncs neither its parameters (`conf`) nor the names of its files, and does not open without them.
+        for entry in std::fs::read_dir(dir)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                File::open(entry.path())?.sync_all()?;
+            }
+        }
         durable.sync_blobs()?;
         File::open(&durable.blobs)?.sync_all()?;
         File::open(dir)?.sync_all()?;

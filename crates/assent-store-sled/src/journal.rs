@@ -1,6 +1,6 @@
 //! The journal: each batch's bytes, durable with one fdatasync, until sled has them for good.
 //!
-//! Files of 8 MiB, filled with zeros before they are written, so that an append changes no metadata and fdatasync has only
+//! Files of 4 MiB, filled with zeros before they are written, so that an append changes no metadata and fdatasync has only
 //! the data to write. A record is: magic (4), length (4), sequence (8), CRC-32 over length, sequence and content (4), content. Sequences
 //! grow by one; the first record that is torn, or out of sequence, is the end. What is in the content is not this file's
 //! business.
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const MAGIC: [u8; 4] = *b"aj1\n";
 const HEADER: usize = 20;
 /// Length of an ordinary file.
-const FILE_LEN: u64 = 8 << 20;
+const FILE_LEN: u64 = 4 << 20;
 /// Bytes written or read at once when a file is filled or scanned.
 const BLOCK: usize = 1 << 20;
 
@@ -362,7 +362,7 @@ mod tests {
     fn files_follow_one_another_and_are_used_again() {
         let dir = tempfile::tempdir().unwrap();
         let (mut journal, _) = reopen(dir.path(), 0);
-        let content = vec![7; 3 << 20];
+        let content = vec![7; 3 << 19];
         for _ in 0..5 {
             journal.append(&content).unwrap();
         }
@@ -396,7 +396,7 @@ mod tests {
     fn a_missing_part_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let (mut journal, _) = reopen(dir.path(), 0);
-        let content = vec![7; 5 << 20];
+        let content = vec![7; 5 << 19];
         for _ in 0..3 {
             journal.append(&content).unwrap();
         }
