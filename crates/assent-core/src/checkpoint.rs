@@ -12,7 +12,8 @@ use core::fmt;
 use crate::hash::{Hash, parse_decimal};
 use crate::merkle::EMPTY_ROOT;
 use crate::note::{
-    KeyKind, Note, NoteError, NoteVerifyError, SignerKey, VerifiedSignature, VerifierKey, is_key_name,
+    KeyKind, Note, NoteError, NoteSignature, NoteVerifyError, SignerKey, VerifiedSignature, VerifierKey,
+    is_key_name,
 };
 
 /// Largest tree size a checkpoint may name, 2^63 - 1, so that every reader can hold it.
@@ -223,6 +224,16 @@ impl SignedCheckpoint {
         &self.log_key
     }
 
+    /// The same checkpoint carrying these lines as well. They are not looked at.
+    #[must_use]
+    pub fn with_signatures(&self, lines: impl IntoIterator<Item = NoteSignature>) -> Self {
+        let mut signed = self.clone();
+        for line in lines {
+            signed.note.push(line);
+        }
+        signed
+    }
+
     /// The cosignatures by these witnesses; empty when none of them signed.
     ///
     /// # Errors
@@ -240,8 +251,8 @@ impl SignedCheckpoint {
 mod tests {
     use super::*;
     use crate::hash::sha256;
+    use crate::note::KeyId;
     use crate::note::tests::{ORIGIN, WITNESS, log_key, witness_key};
-    use crate::note::{KeyId, NoteSignature};
     use proptest::prelude::*;
     use std::format;
     use std::vec;
@@ -352,6 +363,7 @@ mod tests {
         let open = |note: &str| Checkpoint::verify(note, &log_key().verifier()).unwrap();
         assert_eq!(open(SIGNED).cosignatures(&witness), Ok(Vec::new()));
         let cosigned = format!("{SIGNED}{COSIGNATURE}");
+        assert_eq!(open(SIGNED).with_signatures([witness_key().cosign(&text, COSIGNED_AT)]), open(&cosigned));
         let found = open(&cosigned).cosignatures(&witness).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].name.as_str(), found[0].time), (WITNESS, Some(COSIGNED_AT)));

@@ -2,7 +2,8 @@
 //!
 //! What may be asked and how ([`notice`], [`site`], [`lint`]), what was said ([`decision`], [`record`]), and how
 //! anyone can check it later without trusting us ([`receipt`], [`export_format`] over [`merkle`], [`note`],
-//! [`checkpoint`], [`tile`], [`proof`], [`commitment`]). The browser, the server and `assent verify` run this same
+//! [`checkpoint`], [`tile`], [`proof`], [`commitment`]), and how others watch that the log tells everyone the same
+//! ([`witness`], [`policy`], [`history`]). The browser, the server and `assent verify` run this same
 //! code. It takes the time, randomness and bytes it needs as arguments and returns values: no clock, no
 //! randomness, no I/O, no standard library.
 #![no_std]
@@ -35,6 +36,10 @@ pub mod note;
 pub mod proof;
 pub mod receipt;
 pub mod tile;
+
+pub mod history;
+pub mod policy;
+pub mod witness;
 
 mod canonical;
 #[cfg(test)]

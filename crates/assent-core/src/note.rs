@@ -297,6 +297,14 @@ impl WitnessKey {
     }
 }
 
+impl From<SignerKey> for WitnessKey {
+    /// The witness's key of the same name and seed: there is no private text form of its own, so a witness's key is
+    /// kept in that of a [`SignerKey`], as other witnesses do.
+    fn from(key: SignerKey) -> Self {
+        WitnessKey(key)
+    }
+}
+
 impl fmt::Debug for WitnessKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "WitnessKey({}, redacted)", self.0.name)
@@ -629,6 +637,7 @@ pub(crate) mod tests {
         assert_eq!(VerifierKey::parse(WITNESS_KEY).unwrap().kind(), KeyKind::Cosignature);
         // One seed, two kinds, two IDs.
         let same_seed = WitnessKey::from_seed(ORIGIN, log_key().key.as_bytes()).unwrap().verifier();
+        assert_eq!(same_seed, WitnessKey::from(log_key()).verifier());
         assert_eq!(same_seed.public_key(), log_key().verifier().public_key());
         assert_ne!(same_seed.id(), log_key().verifier().id());
     }
