@@ -123,7 +123,8 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), DataDirError
     File::open(parent).and_then(|folder| folder.sync_all()).map_err(at)
 }
 
-fn lock(root: &Path) -> Result<File, DataDirError> {
+/// Takes a folder for this process, until the file is dropped.
+pub(crate) fn lock(root: &Path) -> Result<File, DataDirError> {
     let path = root.join("lock");
     let at = |source| DataDirError::Io { path: path.clone(), source };
     let file = private().create(true).truncate(false).open(&path).map_err(at)?;
@@ -170,7 +171,7 @@ fn create_key(path: &Path) -> Result<OperatorKey, DataDirError> {
 }
 
 /// Options for a file that only this account may read.
-fn private() -> fs::OpenOptions {
+pub(crate) fn private() -> fs::OpenOptions {
     let mut options = File::options();
     options.write(true);
     #[cfg(unix)]
@@ -178,7 +179,7 @@ fn private() -> fs::OpenOptions {
     options
 }
 
-fn create_private(path: &Path) -> Result<(), DataDirError> {
+pub(crate) fn create_private(path: &Path) -> Result<(), DataDirError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

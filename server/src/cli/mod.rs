@@ -6,12 +6,14 @@ mod client;
 mod config;
 mod export;
 mod log;
+mod monitor;
 mod opened;
 mod people;
 mod serve;
 mod site;
 mod upkeep;
 mod verify;
+mod witness;
 
 use crate::config::{Environment, Loaded};
 use clap::{Parser, Subcommand};
@@ -49,6 +51,10 @@ enum Command {
     Reclaim,
     /// Check a receipt or an export offline. Exit code 0: it holds; 1: it does not, and where; 2: it cannot be read.
     Verify(verify::Arguments),
+    /// Watch logs of others: cosign that what they say never contradicts what they said before.
+    Witness(witness::Arguments),
+    /// Follow a log of others: is it one history? Exit code 0: yes; 1: no, or badly signed; 2: it cannot be read.
+    Monitor(monitor::Arguments),
     /// Show the configuration in force: each key, its value, where it came from, and what it does.
     Config(config::Arguments),
 }
@@ -68,6 +74,8 @@ pub fn main() -> ExitCode {
         Command::Fsck(own) => configured(file).and_then(|loaded| upkeep::fsck(&own, loaded)),
         Command::Reclaim => configured(file).and_then(upkeep::reclaim),
         Command::Verify(own) => verify::run(&own),
+        Command::Witness(own) => configured(file).and_then(|loaded| witness::run(loaded, own)),
+        Command::Monitor(own) => monitor::run(&own),
         Command::Config(own) => config::run(own, || configured(file)),
     };
     match done {

@@ -64,7 +64,7 @@ async fn serve(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
 }
 
 /// Resolves on Ctrl-C or SIGTERM.
-async fn signal() {
+pub(super) async fn signal() {
     let interrupt = async {
         // Without a handler the default action still ends the process.
         if tokio::signal::ctrl_c().await.is_err() {
@@ -94,7 +94,7 @@ fn terminate() -> impl Future<Output = ()> {
     std::future::pending()
 }
 
-fn start_log(config: &Config) {
+pub(super) fn start_log(config: &Config) {
     // `check` has read it once; if it cannot be read now, nothing but errors is logged.
     let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(&config.log.level);
     let colours = std::io::stderr().is_terminal();

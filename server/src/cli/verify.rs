@@ -70,11 +70,11 @@ fn judge(arguments: &Arguments) -> anyhow::Result<Verdict> {
 }
 
 /// What a file says must not move the cursor of the terminal it is shown on.
-fn plain(line: &str) -> String {
+pub(super) fn plain(line: &str) -> String {
     line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-fn key(text: &str) -> anyhow::Result<VerifierKey> {
+pub(super) fn key(text: &str) -> anyhow::Result<VerifierKey> {
     let from_file = std::fs::read_to_string(text).ok();
     VerifierKey::parse(from_file.as_deref().unwrap_or(text).trim()).context("--key is not a log's key (vkey)")
 }

@@ -29,6 +29,11 @@ pub enum Refusal {
     /// A limit of nothing.
     #[error("{0} must be at least {1}")]
     TooSmall(&'static str, u64),
+    /// Not a path that can stand in front of another.
+    #[error(
+        "witness.prefix must be empty, or begin with / and not end with it, of lowercase letters, digits, -, _, . and /"
+    )]
+    WitnessPrefix,
     /// Log filter cannot be read.
     #[error(
         "log.level is not a level or filter: write error, warn, info, debug, trace, or as `warn,server=debug`"
@@ -60,8 +65,20 @@ pub(super) fn check(config: &Config) -> Result<(), Refusal> {
     if let Some((key, _, least)) = limits.into_iter().find(|(_, value, least)| value < least) {
         return Err(Refusal::TooSmall(key, least));
     }
+    if !is_prefix(&config.witness.prefix) {
+        return Err(Refusal::WitnessPrefix);
+    }
     let filter = tracing_subscriber::EnvFilter::builder().parse(&config.log.level);
     filter.map(|_| ()).map_err(|_| Refusal::LogLevel)
+}
+
+fn is_prefix(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+    text.is_empty()
+        || text.strip_prefix('/').is_some_and(|rest| {
+            rest.split('/')
+                .all(|part| !part.is_empty() && part != "." && part != ".." && part.chars().all(plain))
+        })
 }
 
 /// The absolute path with `.` and `..` worked out by name; the folders need not exist yet.

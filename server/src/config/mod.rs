@@ -29,6 +29,8 @@ pub struct Config {
     pub maintenance: Maintenance,
     /// What is too much.
     pub limits: Limits,
+    /// `assent witness serve`.
+    pub witness: Witness,
     /// Log lines.
     pub log: Log,
 }
@@ -80,6 +82,18 @@ pub struct Maintenance {
 pub struct Limits {
     pub body_bytes: usize,
     pub queue: usize,
+}
+
+/// `[witness]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
+pub struct Witness {
+    pub listen: SocketAddr,
+    pub prefix: String,
+    pub data_dir: RelativePathBuf,
+    pub key_file: RelativePathBuf,
+    pub policy_file: RelativePathBuf,
 }
 
 /// `[log]`

@@ -21,8 +21,11 @@ mod pages;
 mod public;
 mod staff;
 
+mod witness;
+
 pub mod openapi;
 mod schema;
 
 pub use router::router;
 pub use staff::{Checked, Purged, SiteFileApplied, SpaceReclaimed};
+pub use witness::witness_router;

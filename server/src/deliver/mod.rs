@@ -1,0 +1,78 @@
+//! Everything that opens a connection from here to somewhere else. Nothing else in the server may.
+//!
+//! [`log_reader`] reads somebody's log, [`witness`] asks witnesses for cosignatures. What the answers are worth is decided
+//! by the callers and by `assent-core`: nothing that comes back is believed because of where it came from.
+
+pub mod log_reader;
+pub mod witness;
+
+use std::io::Read as _;
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Body};
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unreachable {
+    /// Not within the time given.
+    #[error("no whole answer in time")]
+    TimedOut,
+    /// No connection, a broken one, a wrong certificate, or an address that is none.
+    #[error("cannot be reached")]
+    Failed(#[source] Box<ureq::Error>),
+    /// The answer is longer than any good one.
+    #[error("the answer is longer than {limit} bytes")]
+    TooLong {
+        /// Bytes that are read at most.
+        limit: usize,
+    },
+}
+
+impl From<ureq::Error> for Unreachable {
+    fn from(error: ureq::Error) -> Self {
+        match error {
+            ureq::Error::Timeout(_) => Unreachable::TimedOut,
+            ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => Unreachable::TimedOut,
+            other => Unreachable::Failed(Box::new(other)),
+        }
+    }
+}
+
+/// A client that gives up after `timeout`, follows no redirect, and trusts the certificates that this machine trusts.
+/// Proxies of the environment are used only when `proxies` says so.
+fn agent(timeout: Duration, proxies: Proxies) -> Agent {
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
+    let config = Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent(concat!("assent/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls);
+    match proxies {
+        Proxies::FromEnvironment => config.build().into(),
+        Proxies::None => config.proxy(None).build().into(),
+    }
+}
+
+/// Whether a proxy may stand between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxies {
+    /// As `https_proxy` and the like say: for commands that a person runs.
+    FromEnvironment,
+    /// Never: for the server, whose behaviour is its configuration's.
+    None,
+}
+
+/// The whole body, if it has at most `limit` bytes after decompression.
+fn read_body(body: Body, limit: usize) -> Result<Vec<u8>, Unreachable> {
+    let mut bytes = Vec::new();
+    // One byte more than is good, to see that there are more. ureq's own limit counts compressed bytes.
+    let mut reader = body.into_reader().take(limit as u64 + 1);
+    reader.read_to_end(&mut bytes).map_err(|error| Unreachable::from(ureq::Error::from(error)))?;
+    if bytes.len() > limit { Err(Unreachable::TooLong { limit }) } else { Ok(bytes) }
+}
