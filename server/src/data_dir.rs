@@ -113,7 +113,8 @@ impl DataDir {
 /// Writes `bytes` as `path` so that after a crash there is the old file or the new one, whole.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), DataDirError> {
     let at = |source| DataDirError::Io { path: path.to_path_buf(), source };
-    let parent = path.parent().unwrap_or(Path::new("."));
+    // The parent of a bare file name is the empty path.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_private(parent)?;
     let new = path.with_extension("new");
     let mut file = private().truncate(true).create(true).open(&new).map_err(at)?;

@@ -25,6 +25,8 @@ mod s11_server_stopped;
 
 mod axe;
 mod fair_asking;
+mod monitor;
 mod screenshots;
 mod vectors;
 mod withdrawal;
+mod witness;

@@ -2,8 +2,10 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
 
 mod app;
+mod log;
 
 mod addresses;
+mod asking_witnesses;
 mod bad_requests;
 mod command_line;
 mod configuration;
@@ -14,3 +16,4 @@ mod forms;
 mod openapi;
 mod people;
 mod staff;
+mod witness;

@@ -6,17 +6,22 @@
 mod browser;
 mod http;
 mod log;
+mod other_log;
 mod places;
 mod process;
 mod stack;
 mod visitor;
+mod witness;
 
 pub(crate) use browser::{Browser, Looks};
 pub(crate) use http::{Api, Holder, key, receipt, record};
 pub(crate) use log::Log;
+pub(crate) use other_log::{OtherLog, entries};
 pub(crate) use places::{screenshots, tests_folder};
-pub(crate) use stack::{CHARITY, CLINIC, Site, Stack, offline};
+pub(crate) use process::Process;
+pub(crate) use stack::{CHARITY, CLINIC, Site, Stack, assent, offline};
 pub(crate) use visitor::Visitor;
+pub(crate) use witness::{Asker, Witness};
 
 use std::time::{Duration, Instant};
 

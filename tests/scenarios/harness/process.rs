@@ -47,6 +47,11 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// The exit code, once it has ended by itself.
+    pub(crate) fn ended(&mut self) -> Option<Option<i32>> {
+        Some(self.child.try_wait().ok()??.code())
+    }
+
     /// Ends it the hard way (`SIGKILL`) and waits until it is gone.
     pub(crate) fn is_killed(&mut self) {
         // It may have ended by itself, and most have no group of their own.

@@ -185,8 +185,15 @@ pub(crate) fn offline(arguments: &[&str]) -> Output {
     alone(&places::assent(), folder.path()).args(arguments).output().unwrap()
 }
 
+/// `assent` in a folder, without configuration.
+pub(crate) fn assent(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = alone(&places::assent(), folder);
+    command.args(arguments);
+    command
+}
+
 /// A command that takes nothing from this process's environment but the path to other programs.
-fn alone(program: &Path, folder: &Path) -> Command {
+pub(super) fn alone(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear().current_dir(folder);
     command.envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "LLVM_PROFILE_FILE"));
