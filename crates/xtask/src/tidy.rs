@@ -55,7 +55,7 @@ const FENCES: [Fence; 4] = [
         reason: "only config and cli read the environment",
     },
     Fence {
-        words: &["TcpStream::connect", "UdpSocket", "reqwest::", "lettre::"],
+        words: &["TcpStream::connect", "UdpSocket", "reqwest::", "ureq::", "lettre::"],
         only_in: &["server/src/deliver/", "server/src/cli/"],
         reason: "only server/src/deliver opens outgoing connections (the command line talks to its own server)",
     },

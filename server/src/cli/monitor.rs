@@ -8,7 +8,7 @@ use super::verify::{key, plain};
 use crate::deliver::Proxies;
 use crate::deliver::log_reader::LogReader;
 use crate::monitor::memory::Memory;
-use crate::monitor::{Depth, Finding, LookError, Monitor, Outcome, Trust};
+use crate::monitor::{Depth, Finding, LookError, Monitor, Outcome};
 use anyhow::Context as _;
 use assent_core::policy::{Policy, Quorum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -78,14 +78,10 @@ fn monitor(arguments: &Arguments) -> anyhow::Result<Monitor> {
             Some(Policy::parse_bytes(&text).with_context(|| format!("{} is not a policy", path.display()))?)
         }
     };
-    let trust = match &arguments.key {
-        Some(text) => Trust::Key(key(text)?),
-        None => Trust::PolicyLogs,
-    };
     let timeout = Duration::from_secs(arguments.timeout);
     Ok(Monitor {
         log: LogReader::new(&arguments.url, timeout, Proxies::FromEnvironment)?,
-        trust,
+        key: arguments.key.as_deref().map(key).transpose()?,
         policy,
         memory: Memory::at(&arguments.state),
         depth: if arguments.full { Depth::Entries } else { Depth::Heads },

@@ -18,15 +18,6 @@ use entries::root_of_entries;
 use memory::{Memory, MemoryError};
 use std::path::PathBuf;
 
-/// Whose signature makes a checkpoint the log's.
-#[derive(Debug, Clone)]
-pub enum Trust {
-    /// This key's.
-    Key(VerifierKey),
-    /// That of any log of the policy.
-    PolicyLogs,
-}
-
 /// Whether every entry is read as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
@@ -41,8 +32,8 @@ pub enum Depth {
 pub struct Monitor {
     /// Where it is read.
     pub log: LogReader,
-    /// Who signs for it.
-    pub trust: Trust,
+    /// Who signs for it. Without one: any log of the policy.
+    pub key: Option<VerifierKey>,
     /// Which witnesses must have cosigned, if any.
     pub policy: Option<Policy>,
     /// What was accepted last.
@@ -230,10 +221,10 @@ impl Monitor {
     }
 
     fn open(&self, note: &str) -> Result<SignedCheckpoint, CheckpointVerifyError> {
-        match (&self.trust, &self.policy) {
-            (Trust::Key(key), _) => Checkpoint::verify(note, key),
-            (Trust::PolicyLogs, Some(policy)) => policy.open(note),
-            (Trust::PolicyLogs, None) => Err(CheckpointVerifyError::Signature(NoteVerifyError::NoKnownKey)),
+        match (&self.key, &self.policy) {
+            (Some(key), _) => Checkpoint::verify(note, key),
+            (None, Some(policy)) => policy.open(note),
+            (None, None) => Err(CheckpointVerifyError::Signature(NoteVerifyError::NoKnownKey)),
         }
     }
 }

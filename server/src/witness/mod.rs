@@ -145,7 +145,10 @@ impl Witness {
                 "FORK: this log signed two trees of one size; the other one is what was cosigned"
             ),
             Ok(None) => {
-                tracing::error!(origin, "FORK: this log signed two trees of one size; it is on file already")
+                tracing::warn!(
+                    origin,
+                    "FORK again: this log signed two trees of one size; nothing new is kept"
+                );
             }
             Err(error) => tracing::error!(
                 origin,
