@@ -21,7 +21,8 @@ fn the_defaults_load_and_every_key_is_explained() {
 fn every_key_has_its_variable_and_says_where_its_value_came_from() {
     for setting in settings(&load(None, &with(&[])).unwrap()) {
         let value = match setting.key.as_str() {
-            "server.listen" => "127.0.0.1:1",
+            "server.listen" | "witness.listen" => "127.0.0.1:1",
+            "witness.prefix" => "/w1",
             "server.trust_forwarded_proto" | "ledger.accept_clock" => "true",
             "staff.token_sha256" => &"0".repeat(64),
             "maintenance.hour_utc" => "5",
@@ -49,6 +50,9 @@ fn what_is_risky_is_refused_with_the_way_out() {
         ("ASSENT_STAFF_TOKEN_SHA256", "secret", "64 lowercase hex"),
         ("ASSENT_LIMITS_QUEUE", "0", "at least 1"),
         ("ASSENT_LIMITS_QUEUE", "many", "whole number"),
+        ("ASSENT_WITNESS_PREFIX", "w1", "witness.prefix"),
+        ("ASSENT_WITNESS_PREFIX", "/w1/", "witness.prefix"),
+        ("ASSENT_WITNESS_PREFIX", "/{log}", "witness.prefix"),
         ("ASSENT_LOG_LEVEL", "server=lots", "log.level"),
     ] {
         let error = load(None, &with(&[(name, value)])).expect_err(name).to_string();
