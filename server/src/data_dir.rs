@@ -73,7 +73,7 @@ impl DataDir {
             None if empty => create_key(&key_file)?,
             None => return Err(DataDirError::KeyLost { data_dir: root, key_file }),
         };
-        for folder in ["keys", "checkpoints", "sites"] {
+        for folder in ["keys", "checkpoints", "published", "sites"] {
             create_private(&root.join(folder))?;
         }
         Ok(Self { root, key, _lock: lock })
@@ -101,6 +101,12 @@ impl DataDir {
     #[must_use]
     pub fn checkpoint(&self, site: &SiteId) -> PathBuf {
         self.root.join("checkpoints").join(site.as_str())
+    }
+
+    /// The file with a site's last public checkpoint.
+    #[must_use]
+    pub fn published(&self, site: &SiteId) -> PathBuf {
+        self.root.join("published").join(site.as_str())
     }
 
     /// The folder of site files, one folder per site.

@@ -78,12 +78,15 @@ type Read = fn(&StatsNow) -> f64;
 
 /// Name, help and source of each counter.
 #[expect(clippy::cast_precision_loss, reason = "counters stay far below 2^52")]
-const COUNTERS: [(&str, &str, Read); 6] = [
+const COUNTERS: [(&str, &str, Read); 7] = [
     ("records", "Leaves recorded since the start", |now| now.records as f64),
     ("replays", "Requests answered with an earlier receipt", |now| now.replays as f64),
     ("commits", "Commits that ended well: batches", |now| now.commits as f64),
     ("failed_commits", "Commits that did not end well", |now| now.failed_commits as f64),
     ("commit_seconds", "Time spent in commits that ended well", |now| now.commit_time.as_secs_f64()),
+    ("failed_errands", "Times the checkpoint file or secrets drawn ahead could not be written", |now| {
+        now.failed_errands as f64
+    }),
     ("busy", "Decisions refused because the queue was full", |now| now.busy as f64),
 ];
 
@@ -99,8 +102,17 @@ impl Collector for Logs {
             }
         }
         type Gauge = fn(&Site) -> i64;
-        let gauges: [(&str, &str, Gauge); 2] = [
+        let gauges: [(&str, &str, Gauge); 5] = [
             ("log_entries", "Leaves under the newest checkpoint", |site| site.ledger.size() as i64),
+            ("published_entries", "Leaves under the public checkpoint", |site| {
+                site.publication.size() as i64
+            }),
+            ("cosignatures", "Witnesses that cosigned the public checkpoint", |site| {
+                site.publication.cosignatures() as i64
+            }),
+            ("witness_failures", "Questions to witnesses that brought no cosignature", |site| {
+                site.publication.failures() as i64
+            }),
             ("log_writable", "1 while the log takes decisions", |site| i64::from(site.ledger.is_writable())),
         ];
         for (name, help, read) in gauges {

@@ -4,16 +4,24 @@
 //! file to [`Notice`]. Whether the result is lawful is [`crate::lint`]'s question.
 
 use crate::ids::{NameError, PurposeId, SiteId};
+use crate::note::{KeyKind, VerifierKey};
 use crate::notice::{
     Asked, Channel, Controller, GoogleKey, Memory, NOTICE_FORMAT, Notice, Purpose, PurposeText, Recipient,
     Route, StorageItem, Text,
 };
+use crate::policy::{Policy, PolicyError};
 use crate::retention::{RetentionFile, RetentionRules};
 use crate::words::{Words, WordsOverride};
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
+
+/// A point of the curve, for a key that only has to be read: RFC 8032's first test key.
+const SAMPLE_KEY: [u8; 32] = [
+    0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e,
+    0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+];
 
 /// One site file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +48,9 @@ pub struct SiteFile {
     /// How long records are kept.
     #[serde(default)]
     pub retention: RetentionFile,
+    /// When the log's checkpoints are published, and who cosigns them.
+    #[serde(default)]
+    pub log: LogFile,
     /// Everyone else who receives data, by id.
     #[serde(default)]
     pub recipients: BTreeMap<String, Recipient>,
@@ -65,6 +76,37 @@ pub struct MemoryFile {
 impl Default for MemoryFile {
     fn default() -> Self {
         Self { refusal_days: 182, grant_days: 365 }
+    }
+}
+
+/// When a log's checkpoints are published, and who cosigns them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogFile {
+    /// Seconds between two public checkpoints, at most 3600. 0 publishes with every decision, which on a quiet site tells when
+    /// somebody decided.
+    pub checkpoint_seconds: u32,
+    /// The witnesses, as lines of a C2SP tlog-policy: `witness`, `group`, `quorum`. The log itself needs no line.
+    pub witnesses: String,
+}
+
+impl Default for LogFile {
+    fn default() -> Self {
+        Self { checkpoint_seconds: 5, witnesses: String::new() }
+    }
+}
+
+impl LogFile {
+    /// The policy for a log of this key; nothing when there are no witnesses.
+    ///
+    /// # Errors
+    /// [`PolicyError`]; its line counts from the first line of `witnesses`, as the log's own line is put behind it.
+    pub fn policy(&self, log_key: &str) -> Result<Option<Policy>, PolicyError> {
+        if self.witnesses.trim().is_empty() {
+            return Ok(None);
+        }
+        let lines = self.witnesses.trim_end();
+        Policy::parse(&alloc::format!("{lines}\nlog {log_key}\n")).map(Some)
     }
 }
 
@@ -186,6 +228,12 @@ pub enum SiteFileError {
         /// What stands there.
         found: String,
     },
+    /// The interval of checkpoints is too long.
+    #[error("log.checkpoint_seconds is {0}: at most 3600, so that what is recorded is public within an hour")]
+    CheckpointSeconds(u32),
+    /// The witnesses' policy cannot be used.
+    #[error("log.witnesses is no policy (c2sp.org/tlog-policy): {0}")]
+    Witnesses(PolicyError),
     /// `cookie_domain` does not cover an address that must see the choice.
     #[error("`cookie_domain` is `{domain}`, and {address} is not under it")]
     CookieDomain {
@@ -219,6 +267,7 @@ impl SiteFile {
     /// Checks what can be checked without the law, and makes the notice.
     pub fn notice(&self) -> Result<Notice, SiteFileError> {
         self.check_addresses()?;
+        self.check_log()?;
         let purposes = self.all_purposes()?;
         for (index, purpose) in purposes.iter().enumerate() {
             if purposes[..index].iter().any(|other| other.id == purpose.id) {
@@ -316,6 +365,16 @@ impl SiteFile {
             purposes: texts,
             words,
         })
+    }
+
+    fn check_log(&self) -> Result<(), SiteFileError> {
+        if self.log.checkpoint_seconds > 3600 {
+            return Err(SiteFileError::CheckpointSeconds(self.log.checkpoint_seconds));
+        }
+        // Any key will do: the log's own is known only once it exists.
+        let sample = VerifierKey::new(&self.log_origin(), KeyKind::Ed25519, &SAMPLE_KEY);
+        let sample = sample.map(|key| alloc::format!("{key}")).unwrap_or_default();
+        self.log.policy(&sample).map(drop).map_err(SiteFileError::Witnesses)
     }
 
     fn check_addresses(&self) -> Result<(), SiteFileError> {

@@ -567,6 +567,53 @@ impl Ledger {
         self.shared.published().size
     }
 
+    /// The proof that the first `old` entries grew into the first `new` (RFC 6962).
+    ///
+    /// # Errors
+    /// [`ReadError`], also when there are not that many under the newest checkpoint.
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, ReadError> {
+        let reason = "there are not that many entries";
+        if old > new || new > self.size() {
+            return Err(ReadError::Damaged { index: new, reason });
+        }
+        StoredTree::new(&*self.shared.store, self.site()).consistency(old, new)
+    }
+
+    /// The root over the first `size` entries.
+    ///
+    /// # Errors
+    /// [`ReadError`], also when there are not that many under the newest checkpoint.
+    pub fn root(&self, size: u64) -> Result<Hash, ReadError> {
+        if size > self.size() {
+            return Err(ReadError::Damaged { index: size, reason: "there are not that many entries" });
+        }
+        StoredTree::new(&*self.shared.store, self.site()).root(size)
+    }
+
+    /// A receipt whose proof leads to another checkpoint of this log, as one with cosignatures. Nothing for an unknown receipt,
+    /// another subject's, or a checkpoint that does not cover it or is not of this log's history.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn receipt_under(
+        &self,
+        subject: &SubjectId,
+        id: ReceiptId,
+        checkpoint: &str,
+    ) -> Result<Option<Receipt>, ReadError> {
+        let Ok(signed) = Checkpoint::verify(checkpoint, self.vkey()) else { return Ok(None) };
+        let head = signed.checkpoint();
+        let Some(appended) = self.receipt(subject, id)? else { return Ok(None) };
+        if appended.index >= head.size || self.root(head.size)? != head.root {
+            return Ok(None);
+        }
+        let path = StoredTree::new(&*self.shared.store, self.site()).path(appended.index, head.size)?;
+        let (extra, index) = (appended.receipt.proof().extra.clone(), appended.index);
+        let proof = TlogProof { extra, index, path, checkpoint: checkpoint.to_string() };
+        let record = appended.receipt.unverified_record().to_string();
+        Ok(Some(Receipt::new(record, proof, self.shared.vkey.clone())))
+    }
+
     /// A tile's bytes: `width` hashes (1 to 256) of tile `n` of `level`. Nothing when the published tree does not
     /// have that many.
     ///

@@ -10,6 +10,7 @@ pub mod export;
 pub mod maintenance;
 pub mod may;
 pub mod people;
+pub mod publish;
 pub mod record;
 pub mod retention;
 pub mod sites;

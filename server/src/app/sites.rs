@@ -5,6 +5,7 @@
 //! and dropped if not, so that file and log never disagree for long.
 
 use super::embed::Embeds;
+use super::publish::Publication;
 use crate::assets::Assets;
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError, replace_file};
@@ -36,6 +37,8 @@ pub struct Site {
     pub hash: Hash,
     /// The log.
     pub ledger: Arc<Ledger>,
+    /// Its public checkpoint.
+    pub publication: Publication,
     /// The embed in every language, ready to send; nothing without built web files.
     pub embeds: Option<Embeds>,
 }
@@ -246,8 +249,9 @@ impl Sites {
             .map_err(|source| DataDirError::Io { path: self.path(&file.id, "site.toml"), source })?;
         tracing::info!(site = %file.id, notice = %published.hash, changed = published.changed, "site file applied");
         let assets = Arc::clone(&self.assets);
-        let site = super::blocking(move || Site::new(file, notice, published.hash, ledger, &assets));
-        self.serve(site.await.map_err(ApplyError::Stopped)?);
+        let kept = self.data.published(&file.id);
+        let site = super::blocking(move || Site::new((file, notice, published.hash), ledger, kept, &assets));
+        self.serve(site.await.and_then(|site| site).map_err(ApplyError::Stopped)?);
         Ok(Applied { notice: published, begun })
     }
 
@@ -274,7 +278,8 @@ impl Sites {
         if file.notice().map(|notice| notice.hash()) != Ok(version.hash) {
             tracing::warn!(site = %id, "the site file makes another notice than the published one: apply it again");
         }
-        Ok(Some(Site::new(file, notice, version.hash, ledger, &self.assets)))
+        let kept = self.data.published(id);
+        Site::new((file, notice, version.hash), ledger, kept, &self.assets).map(Some)
     }
 
     /// Gives space back: lets go of the bytes of everything that was erased or purged. Blocks.
@@ -319,9 +324,15 @@ impl Sites {
 }
 
 impl Site {
-    fn new(file: SiteFile, notice: Notice, hash: Hash, ledger: Arc<Ledger>, assets: &Assets) -> Self {
+    fn new(
+        (file, notice, hash): (SiteFile, Notice, Hash),
+        ledger: Arc<Ledger>,
+        published: PathBuf,
+        assets: &Assets,
+    ) -> anyhow::Result<Self> {
         let embeds = Embeds::render(&file, &notice, hash, &ledger.vkey().to_string(), assets);
-        Self { file, notice: Arc::new(notice), hash, ledger, embeds }
+        let publication = Publication::new(&file, &ledger, published)?;
+        Ok(Self { file, notice: Arc::new(notice), hash, ledger, publication, embeds })
     }
 }
 

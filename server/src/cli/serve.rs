@@ -35,6 +35,7 @@ async fn serve(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
     let app = Arc::new(app);
     tracing::info!(%address, sites = app.sites.all().len(), "listening");
     let nights = tokio::spawn(crate::app::maintenance::every_night(Arc::clone(&app)));
+    let publisher = tokio::spawn(crate::app::publish::whenever_due(Arc::clone(&app)));
     let (stop, stopped) = watch::channel(false);
     let mut told = stopped.clone();
     let router = crate::http::router(Arc::clone(&app));
@@ -55,8 +56,10 @@ async fn serve(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
             }
         }
     }
-    nights.abort();
-    drop(nights.await);
+    for task in [nights, publisher] {
+        task.abort();
+        drop(task.await);
+    }
     // The last owner lets the ledgers finish what is queued.
     tokio::task::spawn_blocking(move || drop(app)).await?;
     tracing::info!("stopped");

@@ -75,7 +75,8 @@ impl Stack {
         let mut stack = Self { assent: None, sites, client: http::client(), ports, folder };
         stack.assent_starts().await;
         for id in [CLINIC, CHARITY] {
-            let file = stack.site_file(id);
+            // Public at once, so that tests need not wait for the interval.
+            let file = format!("{}\n[log]\ncheckpoint_seconds = 0\n", stack.site_file(id));
             let path = stack.path(&format!("{id}.toml"));
             std::fs::write(&path, file).unwrap();
             stack.runs_well(&["log", "create", path.to_str().unwrap()]);

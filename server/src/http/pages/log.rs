@@ -24,7 +24,7 @@ pub(in crate::http) async fn page(
     Query(query): Query<PageQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let note = site.ledger.checkpoint();
+    let note = site.publication.note(&site.ledger);
     let signed = Checkpoint::verify(&note, site.ledger.vkey()).map_err(Problem::internal)?;
     let (size, root) = (signed.checkpoint().size, signed.checkpoint().root);
     let props = LogProps {

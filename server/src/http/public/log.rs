@@ -19,14 +19,16 @@ pub(in crate::http) async fn key(InSite(site): InSite) -> Response {
     ([(header::CACHE_CONTROL, "public, max-age=300")], format!("{}\n", site.ledger.vkey())).into_response()
 }
 
-/// The newest signed checkpoint (C2SP tlog-checkpoint).
+/// The public checkpoint (C2SP tlog-checkpoint): the newest, at most the site's interval old, with the cosignatures its witnesses
+/// gave.
 #[utoipa::path(
     get, path = "/v1/{site}/log/checkpoint", tag = "Log", params(("site" = String, Path, description = "The site.")),
     responses((status = 200, description = "The signed note.", body = String, content_type = "text/plain"),
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn checkpoint(InSite(site): InSite) -> Response {
-    ([(header::CACHE_CONTROL, "no-cache")], site.ledger.checkpoint().to_string()).into_response()
+    let about = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
+    (about, site.publication.note(&site.ledger).to_string()).into_response()
 }
 
 /// A tile of the tree or a bundle of entries (C2SP tlog-tiles).
