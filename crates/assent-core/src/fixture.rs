@@ -3,7 +3,7 @@
 use crate::decision::{Act, Decision};
 use crate::hash::Hash;
 use crate::ids::{PurposeId, SiteId};
-use crate::notice::Notice;
+use crate::notice::{Notice, Recipient, RecipientRole};
 use crate::record::{After, RECORD_FORMAT, Record, Signals, Surface};
 use crate::site::SiteFile;
 use crate::subject::SubjectToken;
@@ -59,6 +59,29 @@ pub(crate) fn site_file() -> SiteFile {
         "text": { "en": text("Cookies on this site"), "cy": text("Cwcis ar y wefan hon") },
     }))
     .unwrap()
+}
+
+/// The same site with every key that exports in standard forms ask for, and one recipient of each role.
+pub(crate) fn full_site_file() -> SiteFile {
+    let mut file = site_file();
+    file.controller.phone = Some("01632 960000".to_string());
+    file.controller.jurisdiction = Vec::from(["GB".to_string()]);
+    file.controller.location = Some("United Kingdom".to_string());
+    file.controller.regulator.address = Some("2 Water Street, Exampleton".to_string());
+    for (id, role) in [("joint", RecipientRole::Joint), ("film", RecipientRole::Independent)] {
+        let recipient = Recipient { role, ..file.recipients["wayfinder"].clone() };
+        file.recipients.insert(id.to_string(), recipient);
+    }
+    for recipient in file.recipients.values_mut() {
+        recipient.address = Some("3 Mill Lane, Exampleton".to_string());
+    }
+    let analytics = &mut file.purposes[1];
+    analytics.recipients.extend(["joint".to_string(), "film".to_string()]);
+    analytics.storage[0].days = 0;
+    file.purposes.iter_mut().for_each(|purpose| purpose.special_categories = Some(Vec::new()));
+    file.purposes[2].special_categories = Some(Vec::from(["health".to_string()]));
+    file.alerts[0].special_categories = Some(Vec::new());
+    file
 }
 
 pub(crate) fn notice() -> Notice {

@@ -27,6 +27,11 @@ pub mod standing;
 pub mod wire;
 
 pub mod accounting;
+pub mod dpv;
+pub mod kantara;
+pub mod schemas;
+pub mod view;
+
 pub mod checkpoint;
 pub mod commitment;
 pub mod export_format;

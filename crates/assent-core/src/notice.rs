@@ -3,6 +3,9 @@
 //! A notice is made from a site file ([`crate::site`]), published as canonical JSON (RFC 8785) and named by the
 //! SHA-256 of exactly those bytes. It stays readable for ever at that hash, and every record names the hash and
 //! the language that were on screen. Where the site lives, and how it is served, is not part of it.
+//!
+//! Fields that came after the first release are optional and left out of the document when absent, so that a notice
+//! published before them keeps its bytes and its hash.
 
 use crate::decision::Standing;
 use crate::hash::{Hash, sha256};
@@ -53,6 +56,12 @@ pub struct Controller {
     pub phone: Option<String>,
     /// Its full privacy statement.
     pub privacy_url: String,
+    /// Whose law it answers to: ISO 3166-1 alpha-2 codes (`GB`, `IE`) or `EU`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jurisdiction: Vec<String>,
+    /// Where it keeps the data itself (country or region).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
     /// Who supervises it and takes complaints.
     pub regulator: Regulator,
 }
@@ -65,6 +74,9 @@ pub struct Regulator {
     pub name: String,
     /// Where to complain.
     pub url: String,
+    /// Postal address, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 /// Someone other than the controller who receives data.
@@ -79,6 +91,9 @@ pub struct Recipient {
     pub location: String,
     /// Its own privacy statement.
     pub privacy_url: String,
+    /// Postal address, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 /// What a recipient is to the controller (UK GDPR Art 4, 26, 28).
@@ -179,6 +194,10 @@ pub struct Purpose {
     /// Google Consent Mode keys that follow this purpose.
     #[serde(default)]
     pub google: Vec<GoogleKey>,
+    /// Special categories of data among it (UK GDPR Art 9), as `health`. An empty list says that there are none;
+    /// without one the notice does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub special_categories: Option<Vec<String>>,
 }
 
 impl Purpose {
@@ -347,6 +366,20 @@ mod tests {
         assert_eq!(read.hash(), sha256(&document));
     }
 
+    /// Published by the first release, before any optional field: its name must not change.
+    #[test]
+    fn a_notice_of_the_first_release_keeps_its_hash() {
+        const DOCUMENT: &[u8] = include_bytes!("../vectors/notice.json");
+        let notice: Notice = serde_json::from_slice(DOCUMENT).unwrap();
+        assert_eq!(notice.document(), DOCUMENT);
+        assert_eq!(
+            notice.hash().to_hex(),
+            "b2874e7fcd96d5fd851a0d147507196b1b68a90de69875faee3365bdfa53c0f7",
+        );
+        assert_eq!(notice.controller.jurisdiction, Vec::<String>::new());
+        assert_eq!(notice.purposes[0].special_categories, None);
+    }
+
     #[test]
     fn a_language_is_found_or_the_default_stands_in() {
         let notice = fixture::notice();
@@ -375,6 +408,8 @@ mod tests {
         assert!(matches!(domain, SiteFileError::CookieDomain { .. }), "{domain}");
         let plain = refuse(|file| file.origins = Vec::from(["http://www.example.org".into()]));
         assert!(matches!(plain, SiteFileError::Address { .. }), "{plain}");
+        let jurisdiction = refuse(|file| file.controller.jurisdiction = Vec::from(["Wales".into()]));
+        assert!(matches!(jurisdiction, SiteFileError::Jurisdiction(_)), "{jurisdiction}");
         let language = refuse(|file| file.default_language = "ga".into());
         assert!(matches!(language, SiteFileError::DefaultLanguageMissing(_)), "{language}");
     }

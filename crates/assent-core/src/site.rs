@@ -127,6 +127,9 @@ pub struct PurposeFile {
     /// Google Consent Mode keys that follow this purpose.
     #[serde(default)]
     pub google: Vec<GoogleKey>,
+    /// Special categories of data among it (UK GDPR Art 9), as `health`; an empty list says that there are none.
+    #[serde(default)]
+    pub special_categories: Option<Vec<String>>,
 }
 
 /// One alert topic, on one or more channels. Each channel becomes a purpose of its own, `{channel}-{topic}`.
@@ -143,6 +146,9 @@ pub struct AlertFile {
     /// Ids of those who receive the address besides the controller.
     #[serde(default)]
     pub recipients: Vec<String>,
+    /// Special categories of data among it (UK GDPR Art 9), as `health`; an empty list says that there are none.
+    #[serde(default)]
+    pub special_categories: Option<Vec<String>>,
 }
 
 fn consent() -> Route {
@@ -215,6 +221,9 @@ pub enum SiteFileError {
         /// What it names.
         recipient: String,
     },
+    /// A jurisdiction is not written as a code.
+    #[error("`jurisdiction` has `{0}`: write ISO 3166-1 codes of two capital letters, as GB, or EU")]
+    Jurisdiction(String),
     /// A topic's name is too long to make a purpose id of.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -268,6 +277,10 @@ impl SiteFile {
     pub fn notice(&self) -> Result<Notice, SiteFileError> {
         self.check_addresses()?;
         self.check_log()?;
+        let is_code = |code: &&String| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
+        if let Some(code) = self.controller.jurisdiction.iter().find(|code| !is_code(code)) {
+            return Err(SiteFileError::Jurisdiction(code.clone()));
+        }
         let purposes = self.all_purposes()?;
         for (index, purpose) in purposes.iter().enumerate() {
             if purposes[..index].iter().any(|other| other.id == purpose.id) {
@@ -313,6 +326,7 @@ impl SiteFile {
                 recipients: purpose.recipients.clone(),
                 storage: purpose.storage.clone(),
                 google: purpose.google.clone(),
+                special_categories: purpose.special_categories.clone(),
             })
             .collect();
         for alert in &self.alerts {
@@ -326,6 +340,7 @@ impl SiteFile {
                     recipients: alert.recipients.clone(),
                     storage: Vec::new(),
                     google: Vec::new(),
+                    special_categories: alert.special_categories.clone(),
                 });
             }
         }

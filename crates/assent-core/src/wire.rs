@@ -155,7 +155,9 @@ impl EmbedData {
         log_key: &str,
     ) -> Self {
         let (language, text) = notice.text([language]);
-        let purposes: Vec<Purpose> = notice.asked_at(crate::notice::Asked::Banner).cloned().collect();
+        let mut purposes: Vec<Purpose> = notice.asked_at(crate::notice::Asked::Banner).cloned().collect();
+        // For exports only; a browser has no use for it.
+        purposes.iter_mut().for_each(|purpose| purpose.special_categories = None);
         let mut text = text.clone();
         text.purposes.retain(|id, _| purposes.iter().any(|purpose| purpose.id == *id));
         text.alerts_title.clear();

@@ -16,6 +16,7 @@ pub mod retention;
 pub mod sites;
 pub mod staff;
 pub mod state;
+pub mod views;
 
 use crate::assets::Assets;
 use crate::config::Config;

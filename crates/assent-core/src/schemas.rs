@@ -1,0 +1,277 @@
+//! Our JSON Schemas (2020-12) and our JSON-LD context, as files to hand out: a server serves them, an audit bundle
+//! carries them. Nothing here checks a document; tests hold every document and its schema together.
+
+/// The JSON-LD context of the DPV views. Views carry it inside, so that it needs no fetching and nobody can change what
+/// they mean afterwards; the file is for those who write such documents themselves.
+pub const CONTEXT: &str = include_str!("../schemas/context.jsonld");
+
+/// Every file by name: [`CONTEXT`] and the schemas. A schema refers to another by its name alone, so keep them in one
+/// folder.
+pub const FILES: [(&str, &str); 8] = [
+    ("context.jsonld", CONTEXT),
+    ("record.schema.json", include_str!("../schemas/record.schema.json")),
+    ("notice.schema.json", include_str!("../schemas/notice.schema.json")),
+    ("receipt.schema.json", include_str!("../schemas/receipt.schema.json")),
+    ("export-line.schema.json", include_str!("../schemas/export-line.schema.json")),
+    ("dpv-record.schema.json", include_str!("../schemas/dpv-record.schema.json")),
+    ("dpv-receipt.schema.json", include_str!("../schemas/dpv-receipt.schema.json")),
+    ("kantara.schema.json", include_str!("../schemas/kantara.schema.json")),
+];
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::decision::{Act, Decision};
+    use crate::fixture;
+    use crate::hash::Hash;
+    use crate::notice::{Channel, Notice, Route};
+    use crate::record::{ContactRef, Record, Surface};
+    use alloc::collections::BTreeSet;
+    use serde_json::{Value, json};
+    use std::string::{String, ToString};
+    use std::vec::Vec;
+    use std::{format, println};
+
+    fn file(name: &str) -> Value {
+        let (_, text) = FILES.iter().find(|(have, _)| *have == name).unwrap();
+        serde_json::from_str(text).unwrap()
+    }
+
+    /// Calls with the schema's validator; files refer to each other by name, as in one folder.
+    fn with(name: &str, work: impl FnOnce(&jsonschema::Validator)) {
+        let record = file("dpv-record.schema.json");
+        let registry = jsonschema::Registry::new()
+            .add("json-schema:///dpv-record.schema.json", &record)
+            .unwrap()
+            .prepare()
+            .unwrap();
+        let schema = file(name);
+        work(&jsonschema::options().with_registry(&registry).build(&schema).unwrap());
+    }
+
+    fn errors(validator: &jsonschema::Validator, document: &Value) -> Vec<String> {
+        validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect()
+    }
+
+    /// Fails unless the schema accepts the document.
+    #[track_caller]
+    pub(crate) fn accepts(name: &str, document: &Value) {
+        with(name, |validator| {
+            let errors = errors(validator, document);
+            assert!(errors.is_empty(), "{name}: {errors:#?}\n{document:#}");
+        });
+    }
+
+    /// Fails unless the schema accepts the document and refuses it with any part broken: each key gone (but
+    /// `optional` ones), each value of another type, a key too many in each object (but those named in `open`).
+    #[track_caller]
+    pub(crate) fn sweep(name: &str, document: &Value, optional: &[&str], open: &[&str]) {
+        accepts(name, document);
+        let mut places = Vec::new();
+        collect(document, &mut String::new(), open, &mut places);
+        let mut broken = Vec::new();
+        for place in &places {
+            let key = place.rsplit('/').next().unwrap_or_default().replace("~1", "/");
+            let mut changed = document.clone();
+            *changed.pointer_mut(place).unwrap() =
+                if document.pointer(place).unwrap().is_number() { json!("not a number") } else { json!(7.5) };
+            broken.push((format!("another type at {place}"), changed));
+            let mut changed = document.clone();
+            if let Some(object) = changed.pointer_mut(place).unwrap().as_object_mut()
+                && !open.contains(&key.as_str())
+            {
+                object.insert("more".into(), json!(1));
+                broken.push((format!("a key too many in {place}"), changed));
+            }
+            let mut changed = document.clone();
+            let parent =
+                changed.pointer_mut(place.rsplit_once('/').map_or("", |(parent, _)| parent)).unwrap();
+            if let Some(object) = parent.as_object_mut()
+                && !place.is_empty()
+                && !optional.contains(&key.as_str())
+            {
+                object.remove(&key);
+                broken.push((format!("no {place}"), changed));
+            }
+        }
+        println!("{name}: {} broken documents", broken.len());
+        with(name, |validator| {
+            for (what, changed) in &broken {
+                assert!(!validator.is_valid(changed), "{name} accepts a document with {what}");
+            }
+        });
+    }
+
+    /// JSON pointers of every value outside `open` objects.
+    fn collect(value: &Value, at: &mut String, open: &[&str], out: &mut Vec<String>) {
+        out.push(at.clone());
+        let here = at.len();
+        if open.iter().any(|key| at.ends_with(&format!("/{key}"))) {
+            return;
+        }
+        match value {
+            Value::Object(object) => {
+                for (key, value) in object {
+                    at.push('/');
+                    at.push_str(&key.replace('/', "~1"));
+                    collect(value, at, open, out);
+                    at.truncate(here);
+                }
+            }
+            Value::Array(list) => {
+                for (index, value) in list.iter().enumerate() {
+                    at.push_str(&format!("/{index}"));
+                    collect(value, at, open, out);
+                    at.truncate(here);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A record with every field it can have.
+    fn full_record() -> Record {
+        let mut record = fixture::record();
+        record.acted = Some(record.time.clone());
+        record.contacts.push(ContactRef { channel: Channel::Text, hash: Hash([3; 32]) });
+        record.previous = Some("019a0000-0000-7000-8000-000000000000".into());
+        record
+    }
+
+    /// A notice with every field it can have.
+    fn full_notice() -> Notice {
+        fixture::full_site_file().notice().unwrap()
+    }
+
+    fn keys(object: &Value) -> BTreeSet<String> {
+        object.as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn files_are_schemas_of_2020_12_and_the_context_is_one() {
+        for (name, _) in FILES.iter().filter(|(name, _)| name.ends_with(".schema.json")) {
+            let schema = file(name);
+            assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
+            assert!(jsonschema::meta::validate(&schema).is_ok(), "{name}");
+        }
+        assert!(file("context.jsonld")["@context"].is_object());
+    }
+
+    #[test]
+    fn records() {
+        let record = json!(full_record());
+        let schema = file("record.schema.json");
+        assert_eq!(keys(&schema["properties"]), keys(&record), "schema and type have the same fields");
+        let optional = ["acted", "origin", "signals", "contacts", "previous", "analytics", "surveys"];
+        sweep("record.schema.json", &record, &optional, &[]);
+        accepts("record.schema.json", &json!(fixture::record()));
+        let mut unknown = record;
+        unknown["decisions"]["analytics"] = "maybe".into();
+        with("record.schema.json", |validator| assert!(!validator.is_valid(&unknown)));
+    }
+
+    /// A new word in a type must come into the schema: the lists here do not compile without it.
+    #[test]
+    fn every_word_of_a_record_is_in_its_schema() {
+        let schema = file("record.schema.json");
+        let words = |of: &Value| -> BTreeSet<String> {
+            of["enum"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_string()).collect()
+        };
+        let acts = {
+            use Act::*;
+            [AcceptAll, RejectAll, Save, Link, OneClick, TextStop, Signal, Phone, Paper, Staff, Api].map(
+                |act| match act {
+                    AcceptAll | RejectAll | Save | Link | OneClick | TextStop | Signal | Phone | Paper
+                    | Staff | Api => act.as_str().to_string(),
+                },
+            )
+        };
+        assert_eq!(words(&schema["properties"]["act"]), acts.into());
+        let surfaces = {
+            use Surface::*;
+            [FirstLayer, Preferences, ChoicesPage, AlertForm].map(|surface| match surface {
+                FirstLayer | Preferences | ChoicesPage | AlertForm => surface.as_str().to_string(),
+            })
+        };
+        assert_eq!(words(&schema["properties"]["surface"]), surfaces.into());
+        let decisions = Decision::ALL.map(|decision| decision.as_str().to_string());
+        assert_eq!(words(&schema["properties"]["decisions"]["additionalProperties"]), decisions.into());
+        let routes = {
+            use Route::*;
+            [Consent, Statistics, Necessary, SoftOptIn, Service].map(|route| match route {
+                Consent | Statistics | Necessary | SoftOptIn | Service => route.as_str().to_string(),
+            })
+        };
+        let notice = file("notice.schema.json");
+        assert_eq!(words(&notice["$defs"]["purpose"]["properties"]["route"]), routes.into());
+    }
+
+    #[test]
+    fn notices() {
+        let notice = json!(full_notice());
+        let schema = file("notice.schema.json");
+        let same = |schema: &Value, document: &Value| assert_eq!(keys(&schema["properties"]), keys(document));
+        same(&schema, &notice);
+        same(&schema["properties"]["controller"], &notice["controller"]);
+        let regulator = &schema["properties"]["controller"]["properties"]["regulator"];
+        same(regulator, &notice["controller"]["regulator"]);
+        let recipient = &schema["properties"]["recipients"]["additionalProperties"];
+        same(recipient, &notice["recipients"]["film"]);
+        let purpose = &schema["$defs"]["purpose"];
+        let mut all = keys(&notice["purposes"][1]);
+        all.extend(["channel".to_string(), "topic".to_string()]);
+        assert_eq!(keys(&purpose["properties"]), all);
+        same(&schema["$defs"]["text"], &notice["languages"]["en"]);
+
+        let mut small = notice;
+        // One language and one of each kind of purpose say everything, in a tenth of the broken documents.
+        small["languages"].as_object_mut().unwrap().remove("cy");
+        let maps = [
+            "film",
+            "joint",
+            "wayfinder",
+            "analytics",
+            "counting",
+            "email-news",
+            "session",
+            "surveys",
+            "text-news",
+        ];
+        let optional = ["phone", "jurisdiction", "location", "special_categories", "channel", "topic"];
+        let addresses = ["address"]; // the controller's own is needed; see below
+        let optional = [&maps[..], &optional, &addresses].concat();
+        sweep("notice.schema.json", &small, &optional, &["words"]);
+        let mut homeless = small;
+        homeless["controller"].as_object_mut().unwrap().remove("address");
+        with("notice.schema.json", |validator| assert!(!validator.is_valid(&homeless)));
+        accepts("notice.schema.json", &json!(fixture::notice()));
+        accepts(
+            "notice.schema.json",
+            &serde_json::from_slice(include_bytes!("../vectors/notice.json")).unwrap(),
+        );
+    }
+
+    #[test]
+    fn receipts() {
+        let receipt: Value = serde_json::from_str(include_str!("../vectors/receipt.json")).unwrap();
+        sweep("receipt.schema.json", &receipt, &[], &[]);
+        for (from, to) in [("@v1", "@v2"), ("index 2", "index 02"), ("extra ", "extra A"), ("\n\n", "\n")] {
+            let mut changed = receipt.clone();
+            changed["proof"] = receipt["proof"].as_str().unwrap().replace(from, to).into();
+            assert_ne!(changed, receipt);
+            with("receipt.schema.json", |validator| assert!(!validator.is_valid(&changed), "{to}"));
+        }
+    }
+
+    #[test]
+    fn export_lines() {
+        let lines =
+            include_str!("../vectors/export.ndjson").lines().map(|line| serde_json::from_str(line).unwrap());
+        let lines: Vec<Value> = lines.collect();
+        let kinds: BTreeSet<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds.len(), 6, "the vector has a line of every kind");
+        for line in &lines {
+            sweep("export-line.schema.json", line, &[], &["filter"]);
+        }
+    }
+}
