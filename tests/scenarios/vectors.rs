@@ -1,7 +1,10 @@
 //! What was handed out once must be read for ever: cookies in people's browsers, receipts in their downloads.
 //!
 //! The files in `vectors/` are frozen. A version that reads one of them differently breaks a promise; new behaviour
-//! gets new vectors. They hold nothing of this program's own types, so that other programs can use them.
+//! gets new vectors. They hold nothing of this program's own types, so that other programs can use them. Those that
+//! another implementation made are read in [`made`].
+
+mod made;
 
 use crate::harness::{offline, tests_folder};
 use assent_core::choice_cookie::ChoiceCookie;

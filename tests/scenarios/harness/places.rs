@@ -33,6 +33,11 @@ pub(crate) fn screenshots() -> PathBuf {
     target().join("screenshots")
 }
 
+/// The Python packages xtask installed.
+pub(crate) fn python_packages() -> PathBuf {
+    target().join("tools/python")
+}
+
 /// The folder of this package.
 pub(crate) fn tests_folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
