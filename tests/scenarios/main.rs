@@ -28,5 +28,7 @@ mod fair_asking;
 mod monitor;
 mod screenshots;
 mod vectors;
+mod verify_offline;
+mod views;
 mod withdrawal;
 mod witness;

@@ -4,7 +4,7 @@
 //! gets new vectors. They hold nothing of this program's own types, so that other programs can use them. Those that
 //! another implementation made are read in [`made`].
 
-mod made;
+pub(crate) mod made;
 
 use crate::harness::{offline, tests_folder};
 use assent_core::choice_cookie::ChoiceCookie;
