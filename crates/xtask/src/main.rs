@@ -15,6 +15,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod build;
 mod demo;
+mod fuzz;
 mod place;
 mod run;
 mod say;
@@ -44,6 +45,8 @@ enum Command {
     Bench(bench::Args),
     /// Run every check, real browsers included, or only the named parts
     Test(test::Args),
+    /// Fuzz the readers of everything that others wrote, each for a while
+    Fuzz(fuzz::Args),
     /// Check file openings, dependency arrows and house rules
     Tidy,
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Size => size::run(),
         Command::Bench(args) => bench::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Tidy => tidy::run(),
     };
     match outcome {

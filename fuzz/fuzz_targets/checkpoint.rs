@@ -1,0 +1,4 @@
+//! libFuzzer calls [`fuzz::checkpoint`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::checkpoint(data));

@@ -1,0 +1,4 @@
+//! libFuzzer calls [`fuzz::notice`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::notice(data));
