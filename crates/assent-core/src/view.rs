@@ -109,13 +109,16 @@ impl<'a> Source<'a> {
         &self.notice
     }
 
-    /// What was decided, in the order the purposes were shown.
+    /// What was decided, by purpose id.
     pub(crate) fn decided(&self) -> impl Iterator<Item = Decided<'_>> {
         // `new` found the language, every purpose and every text.
         let text = self.notice.languages.get(&self.record.language);
-        self.notice.purposes.iter().filter_map(move |purpose| {
-            let decision = *self.record.decisions.get(&purpose.id)?;
-            Some(Decided { purpose, text: text?.purposes.get(&purpose.id)?, decision })
+        self.record.decisions.iter().filter_map(move |(id, decision)| {
+            Some(Decided {
+                purpose: self.notice.purpose(id)?,
+                text: text?.purposes.get(id)?,
+                decision: *decision,
+            })
         })
     }
 

@@ -42,10 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let corpus = seeds(&place, target)?;
         let seconds = format!("-max_total_time={}", args.seconds);
         let corpus = corpus.to_string_lossy();
-        if fuzzer
-            .run(&["run"], &[target, &corpus, "--", &seconds, "-timeout=10", "-verbosity=0"])
-            .is_err()
-        {
+        if fuzzer.run(&["run"], &[target, &corpus, "--", &seconds, "-timeout=10", "-verbosity=0"]).is_err() {
             failed.push(target.as_str());
         }
     }

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::place::{self, Place};
-use crate::tools::{apt, browsers, npm, wheels};
+use crate::tools::{apt, browsers, npm, python, wheels};
 use crate::{build, run, say, tidy, web};
 
 /// What to check.
@@ -121,6 +121,7 @@ fn browser(place: &Place) -> Result<()> {
     for folder in ["examples/server", "tests"] {
         npm::install_in(place, &place.root.join(folder))?;
     }
+    python::wish(place, "checking receipts and vectors by a program that is not ours");
     build::programs(place, &["server", "example-sites"], false)?;
     let skip = (!browsers.webkit).then_some("webkit");
     nextest(place, &["--package", "tests"], skip, |command| {

@@ -4,5 +4,6 @@
 pub(crate) mod apt;
 pub(crate) mod browsers;
 pub(crate) mod npm;
+pub(crate) mod python;
 pub(crate) mod wheels;
 pub(crate) mod widget_rustc;

@@ -1,0 +1,50 @@
+//! The Python packages that tests need (an Ed25519 that is not ours): the machine's own, else prebuilt from PyPI at the
+//! versions of `crates/xtask/tools/python.txt`, under the target directory. Nothing is installed into Python. Without
+//! them the tests that need them are skipped, which is told.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::place::Place;
+use crate::{run, say};
+
+/// Installs what is missing, or says what will be skipped.
+pub(crate) fn wish(place: &Place, gain: &str) {
+    if run::succeeds(Command::new("python3").args(["-c", "import cryptography"])) {
+        say::found("the Python package cryptography");
+    } else if let Err(error) = install(place) {
+        say::note(format_args!("without the Python package cryptography {gain} is skipped: {error:#}"));
+    }
+}
+
+fn install(place: &Place) -> Result<()> {
+    let list = place.root.join("crates/xtask/tools/python.txt");
+    let wanted = fs::read(&list).with_context(|| format!("cannot read {}", list.display()))?;
+    let folder = place.tools().join("python");
+    // Our copy of the list, written after an install that ended well.
+    let installed = folder.join("assent-python.txt");
+    if fs::read(&installed).is_ok_and(|have| have == wanted) {
+        say::found(format_args!("Python packages in {}", place.short(&folder)));
+        return Ok(());
+    }
+    let step = say::step("installing the Python package cryptography from PyPI");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let mut pip = Command::new("python3");
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+    ]);
+    run::output(pip.arg("--target").arg(&folder).arg("--requirement").arg(&list))?;
+    fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))?;
+    step.done("installed");
+    Ok(())
+}
