@@ -7,7 +7,7 @@ use assent_core::subject::SubjectToken;
 use axum::http::{HeaderMap, HeaderValue, header};
 
 /// Seconds of a day.
-pub(super) const DAY_SECONDS: u64 = 86_400;
+const DAY_SECONDS: u64 = 86_400;
 
 /// The newest well-formed choice the browser sent; there can be two, for the host and for its domain.
 pub(super) fn choice(headers: &HeaderMap) -> Option<ChoiceCookie> {

@@ -7,10 +7,21 @@ use axum::http::{Method, StatusCode, header};
 const OURS: &str = "https://privacy.example.org";
 
 async fn post(app: &TestApp, path: &str, origin: &str, fields: &[(&str, &str)]) -> Answer {
+    post_holding(app, "1.", path, origin, fields).await
+}
+
+/// The same from a browser whose cookie ends in `held`: when it was decided, and what.
+async fn post_holding(
+    app: &TestApp,
+    held: &str,
+    path: &str,
+    origin: &str,
+    fields: &[(&str, &str)],
+) -> Answer {
     let mut body = form_urlencoded::Serializer::new(String::new());
     let notice = app.notice().to_hex();
     body.append_pair("notice", &notice).append_pair("language", "en").extend_pairs(fields);
-    let cookie = format!("assent=v1.{HOLDER}.{}.1.", &notice[..16]);
+    let cookie = format!("assent=v1.{HOLDER}.{}.{held}", &notice[..16]);
     let request = to(Method::POST, path)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::COOKIE, cookie)
@@ -48,6 +59,22 @@ async fn a_press_is_recorded_once_and_leads_back() {
     );
     assert_eq!(page.header(header::CACHE_CONTROL), "private, no-store");
     assert_eq!(page.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+}
+
+// A device whose clock was years ahead had its yes dated years ahead, and the withdrawal came back without a cookie: the
+// pages went on as before.
+#[tokio::test]
+async fn a_withdrawal_reaches_a_browser_whose_clock_is_ahead() {
+    let app = TestApp::new().await;
+    let fields = [&SAVE[..], &[("choice.analytics", "no")]].concat();
+    for decided in [1, 4_102_444_800_u64] {
+        let held = format!("{decided}.analytics:y");
+        let answer = post_holding(&app, &held, "/v1/clinic/choices", OURS, &fields).await;
+        let cookie = answer.header(header::SET_COOKIE);
+        assert!(cookie.contains(".analytics:n; Path=/"), "{decided}: {cookie}");
+        let now: u64 = cookie.split('.').nth(3).unwrap().parse().unwrap();
+        assert!(now > decided, "{cookie}");
+    }
 }
 
 #[tokio::test]
