@@ -40,11 +40,12 @@ pub(super) fn set(site: &Site, cookie: &ChoiceCookie) -> Option<HeaderValue> {
     .ok()
 }
 
-/// Whether the browser already holds a later choice of the same person than `cookie`.
+/// Whether the browser already holds a later choice than `cookie`.
 ///
-/// Decisions that waited in a queue arrive late and one by one; answering the first must not undo the second.
+/// Decisions that waited in a queue arrive late and one by one; answering the first must not undo the second. That holds
+/// too when the second was made with another token, in a window that was open beside the first.
 pub(super) fn is_older(cookie: &ChoiceCookie, headers: &HeaderMap) -> bool {
-    let Some(held) = choice(headers).filter(|held| held.token == cookie.token) else { return false };
+    let Some(held) = choice(headers) else { return false };
     let differs = held.choices.iter().any(|(id, choice)| cookie.choices.get(id) != Some(choice));
     held.decided > cookie.decided || (held.decided == cookie.decided && differs)
 }

@@ -96,10 +96,14 @@ async fn a_late_record_does_not_undo_a_later_choice() {
     let app = TestApp::new().await;
     let mut body = app.decision(json!({ "analytics": "yes" }));
     body["acted"] = json!("2026-01-01T00:00:00.000Z");
-    let newer = format!("assent=v1.{HOLDER}.{}.9000000000.analytics:n", &app.notice().to_hex()[..16]);
-    let request = crate::app::decision(&body).header("idempotency-key", key()).header(header::COOKIE, newer);
-    let answer = app.ask(request.body(Body::from(body.to_string())).unwrap()).await;
-    assert_eq!((answer.status, answer.header(header::SET_COOKIE)), (StatusCode::CREATED, ""));
+    // The second: declined in a window beside the one whose yes was still on its way, and so under another token.
+    for token in [HOLDER, OTHER] {
+        let newer = format!("assent=v1.{token}.{}.9000000000.analytics:n", &app.notice().to_hex()[..16]);
+        let request =
+            crate::app::decision(&body).header("idempotency-key", key()).header(header::COOKIE, newer);
+        let answer = app.ask(request.body(Body::from(body.to_string())).unwrap()).await;
+        assert_eq!((answer.status, answer.header(header::SET_COOKIE)), (StatusCode::CREATED, ""));
+    }
 }
 
 #[tokio::test]
