@@ -1,6 +1,6 @@
 //! Taking an agreement back holds within a second, and asking what holds never changes it.
 
-use crate::harness::{CLINIC, Holder, Log, Stack};
+use crate::harness::{Browser, CLINIC, Holder, Log, Stack, Visitor, until_so};
 use assent_core::choice_cookie::{COOKIE_NAME, ChoiceCookie};
 use assent_core::decision::{Act, Choice, Standing};
 use assent_core::ids::PurposeId;
@@ -23,6 +23,38 @@ async fn a_withdrawal_holds_within_a_second() {
     assert_eq!(state.purposes["analytics"], Standing::Withdrawn);
     assert_eq!(state.purposes["surveys"], Standing::Granted, "and nothing else");
     assert!(took < Duration::from_secs(1), "it took {took:?}");
+}
+
+// Both windows asked. The second did not hear of the first, drew a token of its own, and the answer to the first's yes
+// came back over the second's no.
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_side_by_side_are_one_person() {
+    let stack = Stack::starts().await;
+    let (site, api) = (stack.site(CLINIC), stack.api(CLINIC));
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let analytics = async || visitor.runs("return assent.state().allowed.analytics").await;
+    visitor.visits(&site.page("/")).await;
+    visitor.is_asked().await;
+    let first = visitor.opens_a_window().await;
+    visitor.visits(&site.page("/")).await;
+    visitor.is_asked().await;
+    visitor.presses("accept-all").await;
+    visitor.has_sent_everything(CLINIC).await;
+    assert_eq!(analytics().await, true);
+
+    let second = visitor.turns_to(first).await;
+    until_so("the first window to hear of it", async || analytics().await == true).await;
+    until_so("the question to go", async || !visitor.is_being_asked().await).await;
+    visitor.runs("assent.open()").await;
+    visitor.presses("reject-all").await;
+    visitor.has_sent_everything(CLINIC).await;
+
+    visitor.turns_to(second).await;
+    until_so("the second window to obey", async || analytics().await == false).await;
+    let holder = visitor.holder().await;
+    assert_eq!(api.history(&holder).await.len(), 2, "one person said both");
+    assert_eq!(api.state(&holder).await.purposes["analytics"], Standing::Withdrawn);
+    assert_eq!(visitor.choice().await.unwrap().choices["analytics"], Choice::No);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,6 +71,8 @@ const decide = (act, surface, choices) => {
     kept = 0;
     return receipt;
   }
+  // In a window beside this one the same person may have decided a moment ago.
+  readChoice();
   const at = seconds();
   choice = { token: choice ? choice.token : newToken(), notice: DATA.notice.slice(0, 16), decided: at, choices: { __proto__: null } };
   for (const id in choices) choice.choices[id] = choices[id][0];
@@ -289,8 +291,9 @@ if (window.assent) {
       open();
     }
   }, true);
-  // Another tab may have decided, or this page comes back from the cache.
-  document.addEventListener('visibilitychange', () => {
+  // Another tab may have decided, or this page comes back from the cache. In a window that stays in sight only storage
+  // tells: the other one put its decision into the queue.
+  const again = () => {
     const before = choice;
     readChoice();
     if (choice != before && choice?.decided != before?.decided) {
@@ -298,7 +301,9 @@ if (window.assent) {
       apply();
       if (host && !isDue()) widget ? widget.press('hide') : (root.hidden = true);
     }
-  });
+  };
+  document.addEventListener('visibilitychange', again);
+  addEventListener('storage', again);
   addEventListener('online', () => send());
   send();
 }

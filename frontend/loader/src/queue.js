@@ -9,7 +9,8 @@ let inMemory = [];
 let sending;
 let timer;
 let pause = 1000;
-// By key: who waits for an acknowledgement in this page.
+// By key: who waits for an acknowledgement in this page, and what it said. Another tab may send it first, or lose it when
+// both write to storage at once: this page sends it until it heard the answer itself.
 const waiters = new Map();
 
 const read = () => {
@@ -32,7 +33,12 @@ const keep = (items) => {
 };
 
 // Reads again before writing: another tab may have added to it.
-const drop = (key) => keep(read().filter((item) => item.key != key));
+const drop = (key) => {
+  waiters.delete(key);
+  keep(read().filter((item) => item.key != key));
+};
+
+const next = () => read()[0] || waiters.values().next().value?.item;
 
 const send = async (item) => {
   const answer = await fetch(`${DATA.api}/decisions`, {
@@ -45,8 +51,9 @@ const send = async (item) => {
   const { status } = answer;
   if (status == 201) {
     const text = await answer.text();
+    const waiter = waiters.get(item.key);
     drop(item.key);
-    waiters.get(item.key)?.(text);
+    waiter?.done(text);
   } else if (status > 399 && status < 500 && status != 408 && status != 429) {
     drop(item.key);
     return item;
@@ -62,7 +69,7 @@ export const flush = async (refused, away) => {
   sending = true;
   let again;
   try {
-    for (let item; (item = read()[0]); ) {
+    for (let item; (item = next()); ) {
       const gone = await send(item);
       pause = 1000;
       if (gone) refused(gone);
@@ -82,6 +89,6 @@ export const flush = async (refused, away) => {
 // Adds a decision. The promise gives the receipt's text; it stays pending while the service is away.
 export const enqueue = (item) =>
   new Promise((done) => {
-    waiters.set(item.key, done);
+    waiters.set(item.key, { item, done });
     keep([...read(), item]);
   });

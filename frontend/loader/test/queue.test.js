@@ -31,11 +31,14 @@ const item = (key) => ({ key, subject: 't', body: '{}', at: 1 });
 const { enqueue, flush } = await import('../src/queue.js');
 const never = () => assert.fail('not expected');
 
-beforeEach(() => {
-  answers = [];
-  requests = [];
+beforeEach(async () => {
   forbidden = false;
   store.clear();
+  // What the test before left unacknowledged.
+  answers = Array(9).fill({ status: 201, body: RECEIPT });
+  await flush(never, never);
+  answers = [];
+  requests = [];
 });
 
 test('acknowledged: the receipt comes back and the queue is empty', async () => {
@@ -98,6 +101,19 @@ test('storage forbidden: in memory', async () => {
   const receipt = enqueue(item('k5'));
   await flush(never, never);
   assert.equal(await receipt, RECEIPT);
+});
+
+// Two windows side by side: the other one sent this page's decision, or overwrote the queue without it. The page said
+// "being recorded" for ever, and in the second case nothing was ever recorded.
+test('what another tab took out of the queue is sent until this page heard the answer', async () => {
+  const receipt = enqueue(item('k6'));
+  store.clear();
+  answers = [{ status: 201, body: RECEIPT }];
+  await flush(never, never);
+  assert.equal(await receipt, RECEIPT);
+  assert.equal(requests[0].headers['idempotency-key'], 'k6');
+  await flush(never, never);
+  assert.equal(requests.length, 1);
 });
 
 test('rubbish in storage is an empty queue', async () => {

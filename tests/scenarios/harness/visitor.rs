@@ -8,6 +8,7 @@ use assent_core::hash::base64_decode;
 use fantoccini::Locator;
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
+use fantoccini::wd::WindowHandle;
 use serde_json::{Value, json};
 use std::sync::Mutex;
 
@@ -82,6 +83,19 @@ impl Visitor {
     pub(crate) async fn visits(&self, address: &str) {
         self.opens(address).await;
         until_so("the embed to have run", async || self.runs("return !!window.assent").await == true).await;
+    }
+
+    /// Opens another window of the same browser; everything is done there from now on. Gives the one before.
+    pub(crate) async fn opens_a_window(&self) -> WindowHandle {
+        let opened = self.session.client.new_window(false).await.unwrap();
+        self.turns_to(opened.handle).await
+    }
+
+    /// Goes on in another of the open windows. Gives the one before.
+    pub(crate) async fn turns_to(&self, window: WindowHandle) -> WindowHandle {
+        let before = self.session.client.window().await.unwrap();
+        self.session.client.switch_to_window(window).await.unwrap();
+        before
     }
 
     /// The address of another page of the same site: the first link to one.
