@@ -75,7 +75,8 @@ const decide = (act, surface, choices) => {
   readChoice();
   const at = seconds();
   choice = { token: choice ? choice.token : newToken(), notice: DATA.notice.slice(0, 16), decided: at, choices: { __proto__: null } };
-  for (const id in choices) choice.choices[id] = choices[id][0];
+  // Not `for in`: old libraries add to what every object has.
+  for (const id of Object.keys(choices)) choice.choices[id] = choices[id][0];
   told = 1;
   writeChoice();
   apply();
