@@ -56,3 +56,12 @@ export const allows = (purpose, choice, memory, now, told) => {
   if (purpose.route == 'statistics') return said != 'n' && told;
   return said == 'y' && isFresh(purpose, choice, memory, now);
 };
+
+// What is left of a choice that was not taken. An objection is obeyed all the same: without it the purpose would run.
+export const unsaid = (asked, choice) => {
+  const left = { __proto__: null };
+  for (const { id, route } of asked) {
+    if (route == 'statistics' && choice.choices[id] == 'n') left[id] = 'n';
+  }
+  return left;
+};

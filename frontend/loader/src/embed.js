@@ -4,7 +4,7 @@
 // It runs inside a function of four arguments, DATA, HTML, CSS and ASSETS (README.md says what they are). It decides
 // nothing for the person: whatever fails, fails to "no".
 
-import { allows, isChoice, isFresh, newest, print } from './cookie.js';
+import { allows, isChoice, isFresh, newest, print, unsaid } from './cookie.js';
 import { scan, setAllowed } from './gates.js';
 import { deny, update } from './google.js';
 import { isSafe, policy, sheets } from './page.js';
@@ -93,10 +93,11 @@ const decideAll = (act) => {
   kept = { act, receipt: decide(act, 'first-layer', choices) };
 };
 
-// The service will never take this decision, so it does not hold: forgotten, and asked again.
+// The service will never take this decision, so it does not hold: forgotten, and asked again. Until the answer comes,
+// nothing runs that the decision forbade.
 const refused = (item) => {
   if (!choice || choice.decided > item.at) return;
-  choice.choices = { __proto__: null };
+  choice.choices = unsaid(asked, choice);
   writeChoice();
   apply();
   kept = 0;

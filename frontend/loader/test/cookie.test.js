@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { allows, isChoice, isFresh, newest, parse, print } from '../src/cookie.js';
+import { allows, isChoice, isFresh, newest, parse, print, unsaid } from '../src/cookie.js';
 
 const TOKEN = 'BwcHBwcHBwcHBwcHBwcHBw';
 const VALUE = `v1.${TOKEN}.0123456789abcdef.1790000000.analytics:y~surveys:n`;
@@ -102,6 +102,17 @@ test('statistics run once the person is told, and never after an objection', () 
   assert.equal(allows(statistics, undefined, memory, later(0), true), true);
   assert.equal(allows(statistics, said('a:n'), memory, later(0), true), false);
   assert.equal(allows(statistics, said('a:n'), memory, later(4000), true), false);
+});
+
+// A refused decision was forgotten whole, and with it an objection: the purpose ran until the person objected again.
+test('of a choice that was not taken only objections are left', () => {
+  const asked = [{ ...consent, id: 'a' }, { ...statistics, id: 'b' }, { ...statistics, id: 'c' }];
+  const choice = said('a:y~b:n~c:y');
+  choice.choices = unsaid(asked, choice);
+  assert.deepEqual({ ...choice.choices }, { b: 'n' });
+  for (const purpose of asked) {
+    assert.equal(allows(purpose, choice, memory, later(0), true), purpose.id == 'c', purpose.id);
+  }
 });
 
 test('what is only told is no choice', () => {
