@@ -24,6 +24,12 @@ async fn reading_changes_nothing() {
         "/v1/clinic/log/tile/0/000.p/1",
         "/v1/clinic/log/tile/entries/000.p/1",
         "/v1/clinic/notices/current",
+        // As links that were put together by several programs have it.
+        "/v1/clinic/choices?lang=cy&lang=en&utm_source=x",
+        "/v1/clinic/choices?lang=%ff&done=%ff",
+        "/v1/clinic/alerts?lang=cy&lang=en",
+        "/v1/clinic/log?lang=cy&lang=en",
+        "/v1/clinic/notices/current?lang=cy&lang=en",
     ] {
         let answer = app.get(path).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text());

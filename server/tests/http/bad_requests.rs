@@ -111,6 +111,9 @@ async fn plain_http_is_sent_away() {
             request = request.header(name, value);
         }
         request.body(Body::empty()).unwrap()
+        (ask(Method::GET, "/problems/%ff"), 404, "not-found"),
+        (ask(Method::GET, "/v1/assets/%ff/assent.js"), 404, "not-found"),
+        (ask(Method::GET, "/v1/%ff/choices"), 404, "unknown-site"),
     };
     let answer = app.ask(from(Method::GET)).await;
     assert_eq!(answer.status, StatusCode::PERMANENT_REDIRECT);

@@ -16,7 +16,7 @@ use assent_core::notice::Channel;
 use assent_core::record::{Signals, Surface};
 use assent_core::subject::SubjectToken;
 use assent_core::wire::SignUpRequest;
-use axum::extract::{FromRequest as _, Query, Request, State};
+use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use ui::pages::alerts::{AlertError, AlertsProps, DoneProps, render, render_done}
 pub(in crate::http) async fn page(
     State(app): State<Arc<App>>,
     InSite(site): InSite,
-    Query(query): Query<PageQuery>,
+    query: PageQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let frame = frame::of(&app, &site, query.lang.as_deref(), &headers);

@@ -15,7 +15,7 @@ use assent_core::ids::PurposeId;
 use assent_core::record::Surface;
 use assent_core::subject::SubjectToken;
 use assent_core::wire::DecisionRequest;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ use ui::pages::choices::{ChoicesProps, Outcome, render};
 pub(in crate::http) async fn page(
     State(app): State<Arc<App>>,
     InSite(site): InSite,
-    Query(query): Query<PageQuery>,
+    query: PageQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let state = read(&site, &headers).await?;
@@ -59,7 +59,7 @@ pub(in crate::http) async fn page(
 pub(in crate::http) async fn post(
     State(app): State<Arc<App>>,
     InSite(site): InSite,
-    Query(query): Query<PageQuery>,
+    query: PageQuery,
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();

@@ -3,19 +3,35 @@
 use crate::app::App;
 use crate::app::sites::Site;
 use crate::http::language;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use serde::Deserialize;
+use std::convert::Infallible;
 use std::sync::Arc;
 use ui::pages::layout::SiteFrame;
 
-/// What any page takes after `?`. Other keys are ignored: people follow links with all sorts of them.
-#[derive(Debug, Default, Deserialize)]
+/// What any page takes after `?`. Other keys are ignored, and of a repeated one the first counts: people follow links with
+/// all sorts of them.
+#[derive(Debug)]
 pub(in crate::http) struct PageQuery {
     /// Language wanted.
     pub(in crate::http) lang: Option<String>,
     /// Receipt id of what was just recorded.
     pub(in crate::http) done: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        let first = |wanted: &str| {
+            let found = form_urlencoded::parse(query).find(|(key, _)| key == wanted);
+            found.map(|(_, value)| value.into_owned())
+        };
+        Ok(Self { lang: first("lang"), done: first("done") })
+    }
 }
 
 /// Whether the client asks for a page rather than data.

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::http::error::Problem;
 use crate::http::extract::InSite;
 use assent_core::checkpoint::Checkpoint;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use ui::pages::log::{LogHead, LogProps, render};
 pub(in crate::http) async fn page(
     State(app): State<Arc<App>>,
     InSite(site): InSite,
-    Query(query): Query<PageQuery>,
+    query: PageQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let note = site.publication.note(&site.ledger);

@@ -3,6 +3,7 @@
 use super::frame;
 use crate::app::App;
 use crate::http::error::{Code, Problem};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -17,8 +18,9 @@ use ui::pages::problem::{ProblemProps, render};
 )]
 pub(in crate::http) async fn page(
     State(app): State<Arc<App>>,
-    Path(code): Path<String>,
+    code: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
+    let Path(code) = code.map_err(|_| Code::NotFound)?;
     let code = Code::ALL.iter().find(|known| known.as_str() == code).ok_or(Code::NotFound)?;
     // The status stands in the page's head already.
     let meaning = code.explanation().split_once(": ").map_or(code.explanation(), |(_, meaning)| meaning);

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::assets::Packed;
 use crate::http::error::{Code, Problem};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,9 +20,10 @@ use std::sync::Arc;
 )]
 pub(in crate::http) async fn asset(
     State(app): State<Arc<App>>,
-    Path((hash, file)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let Path((hash, file)) = path.map_err(|_| Code::NotFound)?;
     let packed = app.assets.get(&hash, &file).ok_or(Code::NotFound)?;
     let mut response = send(packed, &packed.etag, &headers, "public, max-age=31536000, immutable");
     // Nothing in these files is anyone's, and module scripts and fetches with integrity need it.

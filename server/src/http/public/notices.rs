@@ -9,7 +9,7 @@ use crate::http::pages::frame::{self, PageQuery};
 use assent_core::hash::Hash;
 use assent_core::notice::Notice;
 use assent_ledger::{NoticeVersion, rfc3339};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use ui::pages::notice::{NoticeProps, render};
 pub(in crate::http) async fn current(
     State(app): State<Arc<App>>,
     InSite(site): InSite,
-    Query(query): Query<PageQuery>,
+    query: PageQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let hash = site.hash;
@@ -42,7 +42,7 @@ pub(in crate::http) async fn by_hash(
     State(app): State<Arc<App>>,
     InSite(site): InSite,
     Path((_, hash)): Path<(String, String)>,
-    Query(query): Query<PageQuery>,
+    query: PageQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let hash = Hash::from_hex(&hash).map_err(|_| Code::NotFound)?;

@@ -7,6 +7,7 @@ use crate::http::error::{Code, Problem};
 use crate::http::extract::{StrictQuery, expect_content_type, read_body};
 use assent_core::ids::SiteId;
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -80,10 +81,11 @@ enum Begin {
 pub(in crate::http) async fn put(
     _: IsStaff,
     State(app): State<Arc<App>>,
-    Path(site): Path<String>,
+    site: Result<Path<String>, PathRejection>,
     StrictQuery(query): StrictQuery<SiteFileQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let Path(site) = site.map_err(|_| Code::UnknownSite)?;
     let id = SiteId::new(&site).map_err(|_| Code::UnknownSite)?;
     expect_content_type(request.headers(), "application/toml")?;
     let bytes =
