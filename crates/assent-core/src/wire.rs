@@ -12,7 +12,9 @@ use crate::subject::SubjectId;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
+use core::fmt;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Header that carries the holder's [`crate::subject::SubjectToken`].
 pub const SUBJECT_HEADER: &str = "assent-subject";
@@ -29,7 +31,8 @@ pub struct DecisionRequest {
     pub act: Act,
     /// Where.
     pub surface: Surface,
-    /// The choice per purpose. For accept all and reject all: every purpose the banner asks.
+    /// The choice per purpose, each once. For accept all and reject all: every purpose the banner asks.
+    #[serde(deserialize_with = "each_once")]
     pub choices: BTreeMap<PurposeId, Choice>,
     /// Browser signals that were on.
     #[serde(default)]
@@ -37,6 +40,27 @@ pub struct DecisionRequest {
     /// When it was pressed, by the browser's clock: RFC 3339 UTC with `Z`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted: Option<String>,
+}
+
+/// Reads choices of which no purpose stands twice: of a yes and a no, neither was said.
+fn each_once<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeMap<PurposeId, Choice>, D::Error> {
+    struct EachOnce;
+    impl<'de> Visitor<'de> for EachOnce {
+        type Value = BTreeMap<PurposeId, Choice>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a choice per purpose")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut choices = BTreeMap::new();
+            while let Some((purpose, choice)) = map.next_entry()? {
+                if choices.insert(purpose, choice).is_some() {
+                    return Err(A::Error::custom("a purpose stands twice"));
+                }
+            }
+            Ok(choices)
+        }
+    }
+    input.deserialize_map(EachOnce)
 }
 
 /// `GET /v1/{site}/state`: what holds now for the holder of the token.

@@ -123,9 +123,24 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for StrictQuery<T> {
     }
 }
 
+/// The header that may stand once: `missing` without it, `wrong` when it stands twice or is not text.
+pub(super) fn only_header<'a>(
+    headers: &'a HeaderMap,
+    name: &str,
+    missing: Code,
+    wrong: Code,
+) -> Result<&'a str, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().ok_or(missing)?;
+    if values.next().is_some() {
+        return Err(Problem::with(wrong, "The header was sent twice."));
+    }
+    value.to_str().map_err(|_| wrong.into())
+}
+
 /// The token in the `Assent-Subject` header, or why there is none.
 pub(super) fn subject_header(headers: &HeaderMap) -> Result<SubjectToken, Problem> {
-    let value = headers.get(assent_core::wire::SUBJECT_HEADER).ok_or(Code::SubjectMissing)?;
-    let text = value.to_str().map_err(|_| Code::SubjectMalformed)?;
+    let name = assent_core::wire::SUBJECT_HEADER;
+    let text = only_header(headers, name, Code::SubjectMissing, Code::SubjectMalformed)?;
     SubjectToken::parse(text).map_err(|_| Code::SubjectMalformed.into())
 }

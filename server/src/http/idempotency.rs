@@ -4,6 +4,7 @@
 //! How long keys are remembered and what a replay answers is the ledger's business.
 
 use super::error::{Code, Problem};
+use super::extract::only_header;
 use axum::http::HeaderMap;
 
 /// The header's name.
@@ -14,12 +15,8 @@ const LONGEST: usize = 128;
 
 /// The key, without quotes: 1 to 128 visible ASCII characters.
 pub(super) fn key(headers: &HeaderMap) -> Result<String, Problem> {
-    let mut values = headers.get_all(HEADER).iter();
-    let value = values.next().ok_or(Code::IdempotencyKeyMissing)?;
-    if values.next().is_some() {
-        return Err(Problem::with(Code::IdempotencyKeyMalformed, "The header was sent twice."));
-    }
-    value.to_str().ok().and_then(parse).ok_or_else(|| Code::IdempotencyKeyMalformed.into())
+    let (missing, wrong) = (Code::IdempotencyKeyMissing, Code::IdempotencyKeyMalformed);
+    parse(only_header(headers, HEADER, missing, wrong)?).ok_or_else(|| wrong.into())
 }
 
 /// The key in a header's or form field's text.

@@ -1,6 +1,6 @@
 //! A bad request is a problem document with a stable code, and nothing is stored.
 
-use crate::app::{HOLDER, ORIGIN, TestApp, decision, key, to};
+use crate::app::{HOLDER, ORIGIN, OTHER, TestApp, decision, key, to};
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
@@ -15,7 +15,9 @@ async fn bad_bodies() {
         body.to_string()
     };
     let before = app.entries();
+    let yes_and_no = good.to_string().replace("\"analytics\":", "\"analytics\":\"no\",\"analytics\":");
     for (body, status, code) in [
+        (yes_and_no, 422, "bad-body"),
         ("{".to_string(), 400, "bad-json"),
         (String::new(), 400, "bad-json"),
         ("[]".to_string(), 422, "bad-body"),
@@ -76,6 +78,19 @@ async fn bad_heads() {
         }
         app.ask(request.body(Body::from(body.clone())).unwrap()).await.is_problem(status, code);
     }
+    for (name, second, status, code) in [
+        ("content-type", "text/plain", 415, "wrong-content-type"),
+        ("origin", "https://evil.example", 403, "origin-not-declared"),
+        ("assent-subject", OTHER, 400, "subject-malformed"),
+        ("idempotency-key", "\"l\"", 400, "idempotency-key-malformed"),
+    ] {
+        let mut request = to(Method::POST, "/v1/clinic/decisions");
+        for (known, usual) in good {
+            request = request.header(known, usual);
+        }
+        let request = request.header(name, second).body(Body::from(body.clone())).unwrap();
+        app.ask(request).await.is_problem(status, code);
+    }
     assert_eq!(app.entries(), before);
 }
 
@@ -96,6 +111,9 @@ async fn bad_addresses() {
         (ask(Method::GET, "/v1/clinic/log/tile/x"), 404, "not-found"),
         (ask(Method::GET, "/v1/assets/0000/assent.js"), 404, "not-found"),
         (ask(Method::GET, "/problems/nothing"), 404, "not-found"),
+        (ask(Method::GET, "/problems/%ff"), 404, "not-found"),
+        (ask(Method::GET, "/v1/assets/%ff/assent.js"), 404, "not-found"),
+        (ask(Method::GET, "/v1/%ff/choices"), 404, "unknown-site"),
     ] {
         app.ask(request).await.is_problem(status, code);
     }
@@ -111,9 +129,6 @@ async fn plain_http_is_sent_away() {
             request = request.header(name, value);
         }
         request.body(Body::empty()).unwrap()
-        (ask(Method::GET, "/problems/%ff"), 404, "not-found"),
-        (ask(Method::GET, "/v1/assets/%ff/assent.js"), 404, "not-found"),
-        (ask(Method::GET, "/v1/%ff/choices"), 404, "unknown-site"),
     };
     let answer = app.ask(from(Method::GET)).await;
     assert_eq!(answer.status, StatusCode::PERMANENT_REDIRECT);

@@ -5,7 +5,7 @@ use crate::app::sites::Site;
 use crate::app::state::State as Standings;
 use crate::app::{self, App};
 use crate::http::error::{Code, Problem};
-use crate::http::extract::{InSite, StrictJson, subject_header};
+use crate::http::extract::{InSite, StrictJson, only_header, subject_header};
 use crate::http::{cookies, idempotency};
 use assent_core::subject::SubjectToken;
 use assent_core::wire::DecisionRequest;
@@ -59,8 +59,8 @@ pub(in crate::http) async fn decide(
 
 /// The request's origin, which the site must have declared.
 pub(in crate::http) fn declared_origin(site: &Site, headers: &HeaderMap) -> Result<String, Problem> {
-    let origin = headers.get(header::ORIGIN).ok_or(Code::OriginMissing)?;
-    let origin = origin.to_str().map_err(|_| Code::OriginNotDeclared)?;
+    let name = header::ORIGIN.as_str();
+    let origin = only_header(headers, name, Code::OriginMissing, Code::OriginNotDeclared)?;
     if site.file.allows_origin(origin) { Ok(origin.to_string()) } else { Err(Code::OriginNotDeclared.into()) }
 }
 
