@@ -74,7 +74,11 @@ fn show(value: &Value) -> String {
     match value {
         Value::String(_, text) => format!("{text:?}"),
         Value::Bool(_, flag) => flag.to_string(),
-        Value::Num(_, number) => number.to_u128().map(|n| n.to_string()).unwrap_or_default(),
+        // TOML's whole numbers are signed, the environment's are not.
+        Value::Num(_, number) => match (number.to_i128(), number.to_u128()) {
+            (Some(number), _) => number.to_string(),
+            (None, number) => number.map(|number| number.to_string()).unwrap_or_default(),
+        },
         other => format!("{other:?}"),
     }
 }

@@ -13,6 +13,9 @@ fn the_defaults_load_and_every_key_is_explained() {
     assert_eq!(settings.len(), DEFAULT_TOML.lines().filter(|line| line.contains(" = ")).count());
     for setting in &settings {
         assert!(setting.doc.len() > 20, "{} has no explanation", setting.key);
+        // Numbers were shown as nothing at all, and nothing is equal to nothing.
+        let line = format!("{} = {}", setting.key.split('.').nth(1).unwrap(), setting.default);
+        assert!(DEFAULT_TOML.lines().any(|written| written == line), "default.toml has no line `{line}`");
         assert_eq!((setting.value.as_str(), setting.origin.as_str()), (setting.default.as_str(), "default"));
     }
 }
