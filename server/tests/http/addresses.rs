@@ -54,5 +54,11 @@ async fn every_problem_has_its_page() {
     for code in server::http::error::Code::ALL {
         let page = app.get(&format!("/problems/{}", code.as_str())).await;
         assert!(page.status == StatusCode::OK && page.text().contains(code.title()), "{code:?}");
+        assert!(page.text().contains("<a href=\"/reference\">"), "{code:?}");
+    }
+    // The reference leads to them and to the document it shows: all three stood there as mere text.
+    let reference = app.get("/reference").await.text();
+    for address in ["/openapi.json", "/problems/stale-notice"] {
+        assert!(reference.contains(&format!("<a href=\"{address}\">")), "{address}");
     }
 }

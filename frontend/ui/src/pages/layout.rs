@@ -215,9 +215,12 @@ fn site_footer(frame: &SiteFrame, words: &Words) -> AnyView {
     .into_any()
 }
 
-/// A link to a web address, or only its text where the address is of another kind (`javascript:` and the like).
+/// A link to a web address or to a path of our own, or only its text where the address is of another kind (`javascript:`
+/// and the like).
 pub(crate) fn link(address: &str, text: String) -> AnyView {
-    if address.starts_with("https://") || address.starts_with("http://") {
+    // Browsers read `//` and `/\` as the beginning of another host.
+    let own = address.strip_prefix('/').is_some_and(|path| !path.starts_with(['/', '\\']));
+    if own || address.starts_with("https://") || address.starts_with("http://") {
         view! { <a href=address.to_string()>{text}</a> }.into_any()
     } else {
         view! { <span>{text}</span> }.into_any()
