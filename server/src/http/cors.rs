@@ -29,6 +29,7 @@ pub(super) fn layer(app: Arc<App>) -> CorsLayer {
         .max_age(Duration::from_secs(600))
 }
 
-fn site_of(path: &str) -> Option<SiteId> {
+/// The site that an address below `/v1/` names.
+pub(super) fn site_of(path: &str) -> Option<SiteId> {
     SiteId::new(path.strip_prefix("/v1/")?.split('/').next()?).ok()
 }

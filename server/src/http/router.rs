@@ -51,6 +51,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(unlimited)
         .method_not_allowed_fallback(async || Problem::from(Code::WrongMethod))
         .fallback(async || Problem::from(Code::NotFound))
+        .layer(from_fn_with_state(Arc::clone(&app), pages::missing::page))
         .layer(cors::layer(Arc::clone(&app)))
         .layer(CatchPanicLayer::custom(|_| Problem::from(Code::Internal).into_response()))
         .layer(from_fn_with_state(Arc::clone(&app), headers::secure))

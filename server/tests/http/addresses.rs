@@ -62,3 +62,27 @@ async fn every_problem_has_its_page() {
         assert!(reference.contains(&format!("<a href=\"{address}\">")), "{address}");
     }
 }
+
+#[tokio::test]
+async fn people_who_find_nothing_get_a_page_and_programs_a_problem() {
+    let app = TestApp::new().await;
+    for (path, code, says) in [
+        ("/v1/clinic/nothing", "not-found", "href=\"https://privacy.example.org/v1/clinic/choices"),
+        ("/v1/clinic/receipts/lost", "not-found", "href=\"https://privacy.example.org/v1/clinic/choices"),
+        ("/v1/nobody/choices", "unknown-site", "Nothing is published here"),
+        ("/", "not-found", "There is nothing here"),
+    ] {
+        let wants = |accept: &'static str| {
+            to(Method::GET, path).header(header::ACCEPT, accept).body(Body::empty()).unwrap()
+        };
+        let page = app.ask(wants("text/html,application/xhtml+xml,*/*;q=0.8")).await;
+        assert_eq!(page.header(header::CONTENT_TYPE), "text/html; charset=utf-8", "{path}");
+        assert!(
+            page.status == StatusCode::NOT_FOUND && page.text().contains(says),
+            "{path}: {}",
+            page.text()
+        );
+        assert!(page.header(header::CACHE_CONTROL).contains("no-store"), "{path}");
+        app.ask(wants("*/*")).await.is_problem(404, code);
+    }
+}

@@ -5,4 +5,5 @@ pub(super) mod choices;
 pub(super) mod form;
 pub(super) mod frame;
 pub(super) mod log;
+pub(super) mod missing;
 pub(super) mod problems;
