@@ -25,6 +25,7 @@ async fn the_embed_carries_everything_and_is_not_sent_twice() {
         text.split("\"wasm\":\"https://privacy.example.org").nth(1).unwrap().split('"').next().unwrap();
     let wasm = app.get(wasm).await;
     assert_eq!(wasm.header(header::CONTENT_TYPE), "application/wasm");
+    assert!(wasm.header(header::ETAG).starts_with("W/"), "one tag for two encodings is a weak one");
     assert_eq!(wasm.header(header::CACHE_CONTROL), "public, max-age=31536000, immutable");
     assert_eq!(wasm.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*");
 }

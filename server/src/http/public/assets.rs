@@ -25,21 +25,23 @@ pub(in crate::http) async fn asset(
 ) -> Result<Response, Problem> {
     let Path((hash, file)) = path.map_err(|_| Code::NotFound)?;
     let packed = app.assets.get(&hash, &file).ok_or(Code::NotFound)?;
-    let mut response = send(packed, &packed.etag, &headers, "public, max-age=31536000, immutable");
+    let mut response = send(packed, &headers, "public, max-age=31536000, immutable");
     // Nothing in these files is anyone's, and module scripts and fetches with integrity need it.
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     Ok(response)
 }
 
 /// The file, in brotli when accepted, or 304 when the browser has it.
-pub(super) fn send(packed: &Packed, etag: &str, headers: &HeaderMap, cache: &'static str) -> Response {
+pub(super) fn send(packed: &Packed, headers: &HeaderMap, cache: &'static str) -> Response {
     let vary = "Accept-Encoding, Accept-Language, Origin";
     let embedded =
         [("cross-origin-resource-policy", "cross-origin"), ("vary", vary), ("cache-control", cache)];
-    let tag = [(header::ETAG, etag.to_string())];
+    // Weak, because the tag is the same for both encodings.
+    let etag = format!("W/{}", packed.etag);
+    let tag = [(header::ETAG, etag.clone())];
     let held = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_string();
-    if held.split(',').any(|held| weak(held) == weak(etag)) {
+    if held.split(',').any(|held| weak(held) == weak(&etag)) {
         return (StatusCode::NOT_MODIFIED, embedded, tag).into_response();
     }
     let kind = [(header::CONTENT_TYPE, packed.kind)];

@@ -27,7 +27,5 @@ pub(in crate::http) async fn embed(
     let (language, _) = site.notice.text(language::wanted(query.lang.as_deref(), &headers));
     let embeds = site.embeds.as_ref().ok_or(Code::WebFilesMissing)?;
     let packed = embeds.get(language).ok_or(Code::WebFilesMissing)?;
-    // Weak, because the tag is the same for both encodings.
-    let etag = format!("W/{}", packed.etag);
-    Ok(send(packed, &etag, &headers, "public, max-age=300"))
+    Ok(send(packed, &headers, "public, max-age=300"))
 }
