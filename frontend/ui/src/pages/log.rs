@@ -58,6 +58,8 @@ pub fn render(props: &LogProps) -> String {
     });
     let (key, checkpoint_address) =
         (format!("{}/log/key", frame.api), format!("{}/log/checkpoint", frame.api));
+    // With the key: without it a receipt is checked against the key that it brings along, whosever that is.
+    let command = format!("assent verify receipt.json --key {}", props.vkey);
     let choices = view! { <a href=frame.page("choices")>{words.your_choices.clone()}</a> };
     let main = view! {
         <p class="who">{frame.notice.controller.name.clone()}</p>
@@ -68,7 +70,7 @@ pub fn render(props: &LogProps) -> String {
             <h2 id="check">{words.log_check.clone()}</h2>
             <ol class="next">
                 <li>{sentence(&words.log_check_first, choices.into_any())}</li>
-                <li>{words.log_check_run.clone()}<pre tabindex="0"><code>"assent verify receipt.json"</code></pre></li>
+                <li>{words.log_check_run.clone()}<pre tabindex="0"><code>{command}</code></pre></li>
                 <li>{words.log_check_says.clone()}</li>
             </ol>
             <p class="small">{words.receipt_limits.clone()}</p>
