@@ -156,6 +156,8 @@ words! {
         read_by: "read by {}", "darllenir gan {}";
         /// Link to a party's privacy statement. `{}` is its name.
         privacy_of: "Privacy statement of {}", "Datganiad preifatrwydd {}";
+        /// Storage item: lifetime of one day.
+        day: "1 day", "1 diwrnod";
         /// Summary that opens the details.
         details: "Details", "Manylion";
         /// Heading of the history on the choices page.

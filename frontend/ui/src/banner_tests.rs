@@ -23,7 +23,11 @@ fn data() -> EmbedData {
         "purposes": [
             { "id": "choices", "route": "necessary", "asked": "banner" },
             { "id": "analytics", "route": "consent", "asked": "banner", "recipients": ["counter"],
-              "storage": [{ "name": "_c*", "kind": "cookie", "days": 30, "read_by": "counter" }] },
+              "storage": [
+                { "name": "_c*", "kind": "cookie", "days": 30, "read_by": "counter" },
+                { "name": "_visit", "kind": "cookie", "days": 1, "read_by": "counter" },
+                { "name": "dot.gif", "kind": "pixel", "days": 0, "read_by": "counter" },
+              ] },
             { "id": "search", "route": "statistics", "asked": "banner" },
         ],
         "recipients": { "counter": ["Counter Ltd", "https://counter.example/"] },

@@ -4,7 +4,7 @@
 //! must give the same, for what the server rendered is what the widget takes over.
 
 use assent_core::ids::PurposeId;
-use assent_core::notice::{PurposeText, Route};
+use assent_core::notice::{PurposeText, Route, StorageKind};
 use assent_core::wire::EmbedData;
 use assent_core::words::Words;
 
@@ -57,6 +57,8 @@ pub struct Stored {
     pub name: String,
     /// How long it is kept; 0 until the browser is closed.
     pub days: u32,
+    /// Whether it stays on the device at all: pixels and frames are only fetched.
+    pub kept: bool,
     /// Id of the recipient that reads it, or anything else for the controller.
     pub read_by: String,
 }
@@ -83,6 +85,7 @@ impl From<&EmbedData> for BannerData {
             let stored = purpose.storage.iter().map(|item| Stored {
                 name: item.name.clone(),
                 days: item.days,
+                kept: item.days > 0 || !matches!(item.kind, StorageKind::Pixel | StorageKind::Frame),
                 read_by: item.read_by.clone(),
             });
             Some(BannerPurpose {
@@ -157,5 +160,5 @@ banner_words! {
     accept decline choose save close hide your_choices accepted declined saved change_any_time recording recorded
     record_waiting record_doubtful receipt download checked_record checked_signature checked_wording receipt_limits
     on off always_on route_consent route_statistics route_necessary data recipients only_us storage storage_none
-    retention days session read_by privacy_of details asked_by
+    retention day days session read_by privacy_of details asked_by
 }

@@ -36,10 +36,12 @@ pub(crate) fn details(html: &mut Html, data: &BannerData, purpose: &BannerPurpos
     for item in &purpose.storage {
         let reader = data.recipient(&item.read_by).map_or(data.controller.as_str(), |(_, name, _)| name);
         let lifetime = match item.days {
-            0 => words.session().to_owned(),
-            days => fill(words.days(), &days.to_string()),
+            _ if !item.kept => String::new(),
+            0 => format!("{}, ", words.session()),
+            1 => format!("{}, ", words.day()),
+            days => format!("{}, ", fill(words.days(), &days.to_string())),
         };
-        html.put("<dd><code>{}</code> {}, {}</dd>", &[&item.name, &lifetime, &fill(words.read_by(), reader)]);
+        html.put("<dd><code>{}</code> {}{}</dd>", &[&item.name, &lifetime, &fill(words.read_by(), reader)]);
     }
     if purpose.storage.is_empty() {
         fact(html, words.storage_none());

@@ -86,6 +86,7 @@ fn purpose(reader: &mut Reader, json: &Json, texts: &Json) -> Option<BannerPurpo
         storage.push(Stored {
             name: reader.own(item, "name"),
             days: days.try_into().ok()?,
+            kept: days > 0 || !matches!(item.text("kind")?, "pixel" | "frame"),
             read_by: reader.own(item, "read_by"),
         });
     }
@@ -127,6 +128,12 @@ mod tests {
             name: "_c*".into(),
             kind: StorageKind::LocalStorage,
             days: 30,
+            read_by: "counter".into(),
+        });
+        search.storage.push(StorageItem {
+            name: "dot.gif".into(),
+            kind: StorageKind::Pixel,
+            days: 0,
             read_by: "counter".into(),
         });
         data.recipients.insert("counter".into(), ("Counter “Ltd”".into(), "https://counter.example/".into()));

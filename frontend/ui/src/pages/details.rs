@@ -86,7 +86,6 @@ fn storage(notice: &Notice, purpose: &Purpose, words: &Words) -> AnyView {
                 {kind(item.kind, words)}
                 ", "
                 {lifetime(item, words)}
-                ", "
                 {fill(&words.read_by, &reader(notice, &item.read_by))}
             </li>
         }
@@ -105,8 +104,15 @@ fn kind(kind: StorageKind, words: &Words) -> String {
     .clone()
 }
 
-fn lifetime(item: &StorageItem, words: &Words) -> String {
-    if item.days == 0 { words.session.clone() } else { fill(&words.days, &item.days.to_string()) }
+/// With a comma after it; nothing for what is only fetched and never stays.
+fn lifetime(item: &StorageItem, words: &Words) -> Option<String> {
+    let lifetime = match item.days {
+        0 if matches!(item.kind, StorageKind::Pixel | StorageKind::Frame) => return None,
+        0 => words.session.clone(),
+        1 => words.day.clone(),
+        days => fill(&words.days, &days.to_string()),
+    };
+    Some(lifetime + ", ")
 }
 
 fn reader(notice: &Notice, id: &str) -> String {

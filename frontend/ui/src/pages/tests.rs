@@ -49,6 +49,8 @@ fn site_file() -> Value {
               "storage": [
                 { "name": "_m_id.*", "kind": "cookie", "days": 395, "read_by": "measure" },
                 { "name": "_m_ses", "kind": "session-storage", "days": 0, "read_by": "measure" },
+                { "name": "_m_day", "kind": "cookie", "days": 1, "read_by": "measure" },
+                { "name": "dot.gif", "kind": "pixel", "days": 0, "read_by": "measure" },
               ] },
             { "id": "surveys", "route": "consent" },
             { "id": "site-search", "route": "statistics" },
