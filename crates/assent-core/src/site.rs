@@ -229,7 +229,8 @@ pub enum SiteFileError {
     Name(#[from] NameError),
     /// An address is not scheme, host and port alone.
     #[error(
-        "`{key}` is `{found}`: write scheme, host and port, as in https://www.example.org, with https except on localhost"
+        "`{key}` is `{found}`: write scheme and host as browsers do, as in https://www.example.org, with a port only where it is \
+         not the usual one, and with https except on localhost"
     )]
     Address {
         /// The key in the file.
@@ -243,6 +244,9 @@ pub enum SiteFileError {
     /// The witnesses' policy cannot be used.
     #[error("log.witnesses is no policy (c2sp.org/tlog-policy): {0}")]
     Witnesses(PolicyError),
+    /// The id is a part of Assent's own addresses.
+    #[error("`{0}` is one of Assent's own addresses (/v1/{0}/…): choose another id")]
+    Reserved(SiteId),
     /// `cookie_domain` does not cover an address that must see the choice.
     #[error("`cookie_domain` is `{domain}`, and {address} is not under it")]
     CookieDomain {
@@ -275,6 +279,9 @@ impl SiteFile {
 
     /// Checks what can be checked without the law, and makes the notice.
     pub fn notice(&self) -> Result<Notice, SiteFileError> {
+        if self.id.as_str() == "assets" {
+            return Err(SiteFileError::Reserved(self.id.clone()));
+        }
         self.check_addresses()?;
         self.check_log()?;
         let is_code = |code: &&String| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
@@ -424,13 +431,16 @@ fn is_127(host: &str) -> bool {
     host.strip_prefix("127.").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
 }
 
-/// The host of an address that is scheme, host and port alone: https, or http on the loopback.
+/// The host of an address that is scheme, host and port alone, as browsers write an `Origin`: https, or http on the
+/// loopback; without the port that the scheme means anyway, which would never be equal to what they send.
 fn host_of(address: &str) -> Option<&str> {
     let (scheme, rest) = address.split_once("://")?;
     let (host, port) = rest.split_once(':').unwrap_or((rest, ""));
-    let good_host = !host.is_empty()
+    let good_host = host.split('.').all(|label| !label.is_empty())
         && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'));
-    let good_port = port.is_empty() != rest.contains(':') && port.bytes().all(|b| b.is_ascii_digit());
+    let usual = if scheme == "https" { 443 } else { 80 };
+    let number = port.parse::<u16>().ok().filter(|number| number.to_string() == port && *number != usual);
+    let good_port = !rest.contains(':') || number.is_some();
     let loopback = host == "localhost" || host.ends_with(".localhost") || is_127(host);
     let good_scheme = scheme == "https" || (scheme == "http" && loopback);
     (good_host && good_port && good_scheme).then_some(host)
@@ -457,6 +467,11 @@ mod tests {
             "https://",
             "https://A.org",
             "https://a.org:",
+            "https://a.org:443",
+            "http://localhost:80",
+            "https://a.org:0443",
+            "https://a.org:70000",
+            "https://..",
             "ftp://a.org",
             "https://a@b.org",
             "http://127.example.org",
