@@ -5,6 +5,8 @@
 //! back) has no rule here, because a site file has no key that could break it. Not legal advice.
 
 use crate::notice::{Asked, Notice, Route, StorageKind};
+use crate::words::Words;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -32,9 +34,17 @@ pub const RULES: &[(&str, &str)] = &[
     ("text-empty", "Every text a person needs is there in every language."),
     ("vague-purpose", "A purpose says what happens, not that it 'may improve your experience'."),
     ("guilt", "No emotive or blaming words around a choice (EDPB 03/2022, stirring)."),
-    ("labels-unequal", "Accept and decline are worded alike: short, and neither hidden in a sentence."),
+    (
+        "labels-unequal",
+        "Accept and decline are worded alike: short, neither hidden in a sentence, and told apart.",
+    ),
+    ("placeholder-lost", "A replaced sentence keeps each `{}`: the purpose, party or number it is about."),
     ("data-missing", "A purpose with a choice says what data it takes."),
     ("retention-missing", "A purpose says how long its data is kept."),
+    (
+        "storage-unnamed",
+        "A storage item has a name, with letters before a `*`: what a refused purpose declares is removed.",
+    ),
     ("storage-lifetime", "A storage item lasts at most 400 days, as browsers allow."),
     ("necessary-shared", "A necessary purpose is not read by anyone but the controller and its processors."),
     ("memory-refusal", "A refusal is remembered at least 182 days."),
@@ -82,11 +92,11 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
             say("controller-unnamed", format!("controller.{key}"), "Say who decides and how to reach them.");
         }
     }
-    if !controller.privacy_url.starts_with("http") {
+    if !is_web_address(&controller.privacy_url) {
         say("no-privacy-statement", "controller.privacy_url".to_string(), "Link the full privacy statement.");
     }
     for (id, recipient) in &notice.recipients {
-        if recipient.name.trim().is_empty() || !recipient.privacy_url.starts_with("http") {
+        if recipient.name.trim().is_empty() || !is_web_address(&recipient.privacy_url) {
             let message = "Name the recipient and link its privacy statement.";
             say("party-unnamed", format!("recipients.{id}"), message);
         }
@@ -113,6 +123,13 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
         }
         if purpose.asked == Asked::Banner && matches!(purpose.route, Route::SoftOptIn | Route::Service) {
             say("route-not-here", place.clone(), "On the banner, choose consent, statistics or necessary.");
+        }
+        for item in &purpose.storage {
+            let before = item.name.strip_suffix('*').unwrap_or(&item.name);
+            if !before.chars().any(char::is_alphanumeric) || before.contains('*') {
+                let message = "Write the name as browsers show it; a `*` may stand at its end for the rest.";
+                say("storage-unnamed", format!("{place}.storage.{}", item.name), message);
+            }
         }
         for item in purpose.storage.iter().filter(|item| item.days > 400) {
             let message = "Shorten the lifetime to 400 days or less; browsers cut it there.";
@@ -144,20 +161,37 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
                 say("text-empty", format!("{base}.{key}"), "Write the text; nobody can agree to a blank.");
             }
         }
+        let built_in = Words::built_in(language);
         let (accept, decline) = (text.words.accept.chars().count(), text.words.decline.chars().count());
-        if accept == 0 || decline == 0 || accept.abs_diff(decline) > 12 || accept.max(decline) > 40 {
+        if accept.abs_diff(decline) > 12 || accept.max(decline) > 40 {
             let message =
                 "Word accept and decline alike: both short, neither more than 12 characters longer.";
             say("labels-unequal", format!("{base}.words"), message);
         }
-        for (place, value) in [
-            (format!("{base}.title"), &text.title),
-            (format!("{base}.intro"), &text.intro),
-            (format!("{base}.words.accept"), &text.words.accept),
-            (format!("{base}.words.decline"), &text.words.decline),
-        ] {
-            if contains(value, &GUILT) {
+        let same = |one: &str, other: &str| one.trim().to_lowercase() == other.trim().to_lowercase();
+        let swapped = built_in.as_ref().is_some_and(|own| {
+            same(&text.words.accept, &own.decline) || same(&text.words.decline, &own.accept)
+        });
+        if swapped || same(&text.words.accept, &text.words.decline) {
+            let message = "Word accept and decline so that each says what it does.";
+            say("labels-unequal", format!("{base}.words"), message);
+        }
+        let holes = |sentence: &str| sentence.matches("{}").count();
+        let own = built_in.iter().flat_map(Words::each);
+        let own: BTreeMap<&str, usize> = own.map(|(name, word)| (name, holes(word))).collect();
+        for (name, word) in text.words.each() {
+            let place = format!("{base}.words.{name}");
+            if !word.chars().any(char::is_alphanumeric) {
+                say("text-empty", place, "Write the word, or leave the line out to keep the built-in one.");
+            } else if own.get(name).is_some_and(|count| *count != holes(word)) {
+                say("placeholder-lost", place, "Keep each `{}` of the built-in sentence.");
+            } else if contains(word, &GUILT) {
                 say("guilt", place, "Leave feelings and blame out of the choice.");
+            }
+        }
+        for (key, value) in [("title", &text.title), ("intro", &text.intro)] {
+            if contains(value, &GUILT) {
+                say("guilt", format!("{base}.{key}"), "Leave feelings and blame out of the choice.");
             }
         }
         for purpose in &notice.purposes {
@@ -185,6 +219,12 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether a link may lead there. Anything else that begins with `http` is no address at all.
+fn is_web_address(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| rest.starts_with(char::is_alphanumeric) && !rest.contains(char::is_whitespace))
 }
 
 fn contains(text: &str, words: &[&str]) -> bool {
@@ -255,6 +295,8 @@ mod tests {
             breaks("retention-missing", |file| {
                 first_text(file).purposes.get_mut(&analytics).unwrap().retention.clear();
             }),
+            breaks("placeholder-lost", |file| first_text(file).words.withdraw = Some("Take it back".into())),
+            breaks("storage-unnamed", |file| file.purposes[1].storage[0].name = "*".into()),
             breaks("storage-lifetime", |file| file.purposes[1].storage[0].days = 401),
             breaks("necessary-shared", |file| {
                 let pixel = StorageItem {
@@ -283,6 +325,23 @@ mod tests {
         ]);
         let all: BTreeSet<_> = RULES.iter().map(|(id, _)| *id).collect();
         assert_eq!(seen, all);
+    }
+
+    // Each of these was published: a button that cannot be read, two that say the same, and one that says the opposite.
+    #[test]
+    fn replaced_words_cannot_hide_the_choice() {
+        breaks("text-empty", |file| first_text(file).words.decline = Some("\u{200b} ".into()));
+        breaks("text-empty", |file| first_text(file).words.choose = Some(String::new()));
+        breaks("labels-unequal", |file| first_text(file).words.decline = Some("accept ".into()));
+        breaks("labels-unequal", |file| {
+            let words = &mut first_text(file).words;
+            (words.accept, words.decline) = (Some("Decline".into()), Some("Accept".into()));
+        });
+        breaks("guilt", |file| first_text(file).words.choose = Some("Are you sure?".into()));
+        breaks("no-privacy-statement", |file| file.controller.privacy_url = "http:evil".into());
+        breaks("party-unnamed", |file| {
+            file.recipients.get_mut("wayfinder").unwrap().privacy_url = "httpx://a.example".into();
+        });
     }
 
     #[test]

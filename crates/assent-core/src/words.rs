@@ -70,6 +70,14 @@ macro_rules! words {
                 }
                 self
             }
+            /// Every word with its name.
+            pub fn each(&self) -> impl Iterator<Item = (&'static str, &str)> {
+                [
+                    $((stringify!($field), self.$field.as_str()),)*
+                    $((stringify!($page), self.$page.as_str()),)*
+                ]
+                .into_iter()
+            }
             /// These words without the ones that only Assent's own pages use: what an embed has to carry.
             #[must_use]
             pub fn without_pages(mut self) -> Self {
@@ -148,6 +156,8 @@ words! {
         storage_none: "Nothing is kept on your device for this.", "Ni chedwir dim ar eich dyfais ar gyfer hyn.";
         /// Detail heading: retention.
         retention: "How long it is kept", "Am faint y caiff ei gadw";
+        /// Storage item: lifetime of one day.
+        day: "1 day", "1 diwrnod";
         /// Storage item: lifetime. `{}` is a number.
         days: "{} days", "{} diwrnod";
         /// Storage item: lifetime of zero days.
@@ -156,8 +166,6 @@ words! {
         read_by: "read by {}", "darllenir gan {}";
         /// Link to a party's privacy statement. `{}` is its name.
         privacy_of: "Privacy statement of {}", "Datganiad preifatrwydd {}";
-        /// Storage item: lifetime of one day.
-        day: "1 day", "1 diwrnod";
         /// Summary that opens the details.
         details: "Details", "Manylion";
         /// Heading of the history on the choices page.
