@@ -451,6 +451,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_id_that_is_an_address_of_our_own_is_refused() {
+        let mut file = crate::fixture::site_file();
+        file.id = SiteId::new("assets").unwrap();
+        assert_eq!(file.notice(), Err(SiteFileError::Reserved(file.id.clone())));
+    }
+
+    #[test]
     fn addresses() {
         for good in [
             "https://www.example.org",
