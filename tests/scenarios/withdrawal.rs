@@ -57,6 +57,40 @@ async fn windows_side_by_side_are_one_person() {
     assert_eq!(visitor.choice().await.unwrap().choices["analytics"], Choice::No);
 }
 
+// The answer to the yes set the yes again after the no was pressed. A tab closed before the no was answered left a browser
+// that ran the tag on its next page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_answer_to_a_yes_does_not_undo_a_no() {
+    let stack = Stack::starts().await;
+    let site = stack.site(CLINIC);
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.visits(&site.page("/")).await;
+    visitor.is_asked().await;
+    visitor.has_the_widget().await;
+    // From now on the browser knows that it may send, and does not ask before.
+    visitor.presses("reject-all").await;
+    visitor.has_sent_everything(CLINIC).await;
+    // The first decision goes out, the second never gets through.
+    visitor
+        .runs(
+            "const send = window.fetch; let sent = 0; window.fetch = (address, options) =>
+            options?.method == 'POST' && sent++ ? new Promise(() => {}) : send(address, options)",
+        )
+        .await;
+    stack.assent().is_halted();
+    for act in ["accept-all", "reject-all"] {
+        visitor.runs("assent.open()").await;
+        visitor.presses(act).await;
+    }
+    assert_eq!(visitor.waiting(CLINIC).await, 2);
+    stack.assent().goes_on();
+    until_so("the yes to be answered", async || visitor.waiting(CLINIC).await == 1).await;
+    until_so("the cookie to say no", async || {
+        visitor.choice().await.is_some_and(|choice| choice.choices["analytics"] == Choice::No)
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn asking_changes_nothing() {
     let stack = Stack::starts().await;

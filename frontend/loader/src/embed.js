@@ -38,6 +38,17 @@ const readChoice = () => {
   }
 };
 
+// Another tab may have decided, or this page comes back from the cache.
+const again = () => {
+  const before = choice;
+  readChoice();
+  if (choice != before && choice?.decided != before?.decided) {
+    told ||= !isDue();
+    apply();
+    if (host && !isDue()) widget ? widget.press('hide') : (root.hidden = true);
+  }
+};
+
 const writeChoice = () => {
   const age = Math.max(memory.refusal_days, memory.grant_days) * 86400;
   const domain = DATA.cookie_domain ? `;domain=${DATA.cookie_domain}` : '';
@@ -73,7 +84,9 @@ const decide = (act, surface, choices) => {
   }
   // In a window beside this one the same person may have decided a moment ago.
   readChoice();
-  const at = seconds();
+  let at = seconds();
+  // Within one second too, the later press is the newer choice.
+  if (choice && at <= choice.decided && choice.decided < at + 60) at = choice.decided + 1;
   choice = { token: choice ? choice.token : newToken(), notice: DATA.notice.slice(0, 16), decided: at, choices: { __proto__: null } };
   // Not `for in`: old libraries add to what every object has.
   for (const id of Object.keys(choices)) choice.choices[id] = choices[id][0];
@@ -104,8 +117,16 @@ const refused = (item) => {
   show('ask');
 };
 
+// The answer to an earlier press sets that press's choice again, also when a later one was made meanwhile. The newest
+// stays: until its own answer comes, and if that never comes.
+const taken = () => {
+  const mine = choice;
+  again();
+  if (choice && choice == mine) writeChoice();
+};
+
 // Sends what waits; tells the widget when the service is away.
-const send = () => flush(refused, () => widget?.press('waiting'));
+const send = () => flush(refused, () => widget?.press('waiting'), taken);
 
 const element = (name, properties, ...children) => {
   const made = Object.assign(document.createElement(name), properties);
@@ -293,17 +314,7 @@ if (window.assent) {
       open();
     }
   }, true);
-  // Another tab may have decided, or this page comes back from the cache. In a window that stays in sight only storage
-  // tells: the other one put its decision into the queue.
-  const again = () => {
-    const before = choice;
-    readChoice();
-    if (choice != before && choice?.decided != before?.decided) {
-      told ||= !isDue();
-      apply();
-      if (host && !isDue()) widget ? widget.press('hide') : (root.hidden = true);
-    }
-  };
+  // In a window that stays in sight only storage tells: the other one put its decision into the queue.
   document.addEventListener('visibilitychange', again);
   addEventListener('storage', again);
   addEventListener('online', () => send());

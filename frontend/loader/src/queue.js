@@ -63,8 +63,8 @@ const send = async (item) => {
 };
 
 // Sends everything that waits, oldest first. `refused` hears of a decision that the service will never take, `away` that
-// it could not be reached; it is tried again later and later.
-export const flush = async (refused, away) => {
+// it could not be reached; it is tried again later and later. `taken` hears of each that was acknowledged.
+export const flush = async (refused, away, taken) => {
   if (sending) return;
   sending = true;
   let again;
@@ -73,6 +73,7 @@ export const flush = async (refused, away) => {
       const gone = await send(item);
       pause = 1000;
       if (gone) refused(gone);
+      else taken();
     }
   } catch {
     again = true;
@@ -81,7 +82,7 @@ export const flush = async (refused, away) => {
   if (again) {
     away();
     clearTimeout(timer);
-    timer = setTimeout(flush, pause, refused, away);
+    timer = setTimeout(flush, pause, refused, away, taken);
     pause = Math.min(pause * 2, LONGEST_PAUSE);
   }
 };

@@ -28,7 +28,10 @@ globalThis.clearTimeout = () => {};
 
 const RECEIPT = JSON.stringify({ record: JSON.stringify({ id: 'r-1' }) });
 const item = (key) => ({ key, subject: 't', body: '{}', at: 1 });
-const { enqueue, flush } = await import('../src/queue.js');
+const queue = await import('../src/queue.js');
+const { enqueue } = queue;
+let acknowledged;
+const flush = (refused, away) => queue.flush(refused, away, () => acknowledged++);
 const never = () => assert.fail('not expected');
 
 beforeEach(async () => {
@@ -39,6 +42,7 @@ beforeEach(async () => {
   await flush(never, never);
   answers = [];
   requests = [];
+  acknowledged = 0;
 });
 
 test('acknowledged: the receipt comes back and the queue is empty', async () => {
@@ -54,6 +58,7 @@ test('acknowledged: the receipt comes back and the queue is empty', async () => 
   assert.equal(request.headers['assent-subject'], 't');
   assert.equal(request.credentials, 'include');
   assert.equal(request.keepalive, true);
+  assert.equal(acknowledged, 1);
 });
 
 test('away: kept, told, and sent again with the same key', async () => {
@@ -93,6 +98,7 @@ test('refused for good: forgotten, told, and the next one still goes', async () 
   await flush((refused) => gone.push(refused.key), never);
   assert.deepEqual(gone, ['old']);
   assert.equal(await receipt, RECEIPT);
+  assert.equal(acknowledged, 1);
 });
 
 test('storage forbidden: in memory', async () => {

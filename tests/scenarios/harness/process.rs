@@ -3,7 +3,7 @@
 //! It stays in this process's group, so that a runner which ends a test that hangs ends its programs too. One that
 //! starts others and leaves them behind is given a group of its own by who starts it.
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -60,6 +60,16 @@ impl Process {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Halts it where it stands: it keeps its connections and answers nobody until it goes on.
+    pub(crate) fn is_halted(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
+    }
+
+    /// Lets it go on.
+    pub(crate) fn goes_on(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
     }
 
     /// Everything it wrote so far.

@@ -105,6 +105,11 @@ impl Stack {
         self.assent = None;
     }
 
+    /// Assent itself, while it runs.
+    pub(crate) fn assent(&self) -> &Process {
+        self.assent.as_ref().expect("Assent was started")
+    }
+
     /// What Assent logged since it was started last.
     pub(crate) fn said(&self) -> String {
         self.assent.as_ref().map(Process::output).unwrap_or_default()
