@@ -186,7 +186,7 @@ impl EmbedData {
         text.purposes.retain(|id, _| purposes.iter().any(|purpose| purpose.id == *id));
         text.alerts_title.clear();
         text.alerts_intro.clear();
-        text.words = text.words.without_pages();
+        text.words = text.words.filled(language).without_pages();
         let recipients = notice
             .recipients
             .iter()

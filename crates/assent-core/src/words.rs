@@ -17,12 +17,16 @@ macro_rules! words {
     ) => {
         /// Every word and sentence of the interface. `{}` in a sentence stands for what its comment says.
         ///
-        /// A notice that is older than one of the page words does not have it, keeps its bytes and so its hash,
-        /// and reads it as empty: [`Words::filled`].
+        /// A notice that is older than one of the words does not have it, keeps its bytes and so its hash, and reads it
+        /// as empty: [`Words::filled`].
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct Words {
-            $($(#[$doc])* pub $field: String,)*
+            $(
+                $(#[$doc])*
+                #[serde(default, skip_serializing_if = "String::is_empty")]
+                pub $field: String,
+            )*
             $(
                 $(#[$page_doc])*
                 #[serde(default, skip_serializing_if = "String::is_empty")]

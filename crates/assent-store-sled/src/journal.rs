@@ -53,6 +53,8 @@ struct JournalFile {
     end: u64,
     /// Sequence of the last record in it, or of the last before it.
     last: u64,
+    /// Whether it was nothing but zeros when it was opened or prepared.
+    blank: bool,
 }
 
 impl Journal {
@@ -67,8 +69,11 @@ impl Journal {
         for number in numbers(folder)? {
             let (file, found) = JournalFile::read(&path(folder, number), number)?;
             if found.is_empty() {
-                // Prepared and not used yet, or scrubbed.
+                // Prepared and not used yet, or scrubbed: perhaps not to its end.
                 if journal.ready.is_none() && file.len == FILE_LEN {
+                    if !file.blank {
+                        fill(&file.file, file.len)?;
+                    }
                     journal.ready = Some(file);
                 } else {
                     std::fs::remove_file(path(folder, number))?;
@@ -78,10 +83,11 @@ impl Journal {
             records.extend(found);
             journal.files.push_back(file);
         }
+        // What was absorbed may be half scrubbed.
+        records.retain(|record| record.sequence > absorbed);
         if records.windows(2).any(|pair| pair[1].sequence != pair[0].sequence + 1) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a part of the journal is missing"));
         }
-        records.retain(|record| record.sequence > absorbed);
         if records.first().is_some_and(|first| first.sequence != absorbed + 1) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
@@ -219,7 +225,7 @@ impl Spent {
         }
         std::fs::rename(old, path(&self.folder, self.number))?;
         File::open(&self.folder)?.sync_all()?;
-        Ok(Some(Prepared(JournalFile { number: self.number, end: 0, last: 0, ..self.file })))
+        Ok(Some(Prepared(JournalFile { number: self.number, end: 0, last: 0, blank: true, ..self.file })))
     }
 }
 
@@ -239,7 +245,7 @@ impl JournalFile {
             return Err(error);
         }
         File::open(folder)?.sync_all()?;
-        Ok(JournalFile { number, file, len, end: 0, last: 0 })
+        Ok(JournalFile { number, file, len, end: 0, last: 0, blank: true })
     }
 
     fn read(path: &Path, number: u64) -> io::Result<(Self, Vec<Record>)> {
@@ -255,7 +261,8 @@ impl JournalFile {
             records.push(record);
         }
         let last = records.last().map_or(0, |last| last.sequence);
-        Ok((JournalFile { number, file, len: bytes.len() as u64, end: at as u64, last }, records))
+        let blank = bytes.iter().all(|byte| *byte == 0);
+        Ok((JournalFile { number, file, len: bytes.len() as u64, end: at as u64, last, blank }, records))
     }
 }
 
@@ -390,6 +397,35 @@ mod tests {
             }
         }
         assert!(journal.disk_len() <= 4 * FILE_LEN, "{}", journal.disk_len());
+    }
+
+    #[test]
+    fn a_file_that_was_half_scrubbed_neither_stops_a_start_nor_keeps_what_was_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = reopen(dir.path(), 0);
+        let content = vec![7; 1 << 20];
+        for _ in 0..8 {
+            journal.append(&content).unwrap();
+        }
+        drop(journal);
+        let first = path(dir.path(), 0);
+        let whole = std::fs::read(&first).unwrap();
+        // The second record's header is gone, the third's is not; the first file's last record was the third.
+        let mut half = whole.clone();
+        half[1 << 20..3 << 19].fill(0);
+        std::fs::write(&first, &half).unwrap();
+        assert_eq!(reopen(dir.path(), 4).1.len(), 4);
+        assert!(Journal::open(dir.path(), 1).unwrap_err().to_string().contains("missing"));
+        // The beginning is gone, the rest is not: what is prepared for use holds nothing old.
+        let mut half = whole;
+        half[..1 << 20].fill(0);
+        std::fs::write(&first, &half).unwrap();
+        let (journal, _) = reopen(dir.path(), 4);
+        for file in &journal.ready {
+            let bytes = std::fs::read(path(dir.path(), file.number)).unwrap();
+            assert!(bytes.iter().all(|byte| *byte == 0), "{} keeps what was in it", file.number);
+        }
+        assert!(!first.exists() || std::fs::read(&first).unwrap().iter().all(|byte| *byte == 0));
     }
 
     #[test]

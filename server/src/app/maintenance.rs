@@ -57,7 +57,7 @@ pub fn fsck(app: &App, site: &Site, progress: &mut dyn FnMut(Progress)) -> Resul
     let wrong = checked.as_ref().err().map(|error| format!("{:#}", anyhow::anyhow!(error.to_string())));
     match &wrong {
         None => {
-            tracing::info!(site = %site.file.id, seconds = began.elapsed().as_secs(), "checked: all is well")
+            tracing::info!(site = %site.file.id, seconds = began.elapsed().as_secs(), "checked: all is well");
         }
         Some(wrong) => tracing::error!(site = %site.file.id, wrong, "checked: the log is damaged"),
     }

@@ -1,3 +1,5 @@
+//! Tests of the key store: what is kept, what is destroyed, and what a copy of the folder may still give away.
+
 use super::*;
 use crate::outside::SystemRandom;
 
