@@ -229,8 +229,8 @@ pub enum SiteFileError {
     Name(#[from] NameError),
     /// An address is not scheme, host and port alone.
     #[error(
-        "`{key}` is `{found}`: write scheme and host as browsers do, as in https://www.example.org, with a port only where it is \
-         not the usual one, and with https except on localhost"
+        "`{key}` is `{found}`: write scheme and host, as in https://www.example.org, with a port only where it is not the \
+         usual one, and with https except on localhost"
     )]
     Address {
         /// The key in the file.
