@@ -20,6 +20,7 @@ use assent_core::subject::SubjectId;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
+use crate::backup::PER_PART;
 use crate::draft::{Draft, PublishedNotice};
 use crate::error::{AppendError, ReadError};
 use crate::growing::Growing;
@@ -461,10 +462,16 @@ pub(crate) fn land(shared: &Shared, tail: &Tail, batch: Batch) -> Result<(Tail, 
 
 /// The store's commit, with its errors split by what the sequencer does next.
 pub(crate) fn commit(shared: &Shared, batch: Batch) -> Result<(), Stopped> {
-    shared.store.commit(batch).map_err(|error| match error {
-        CommitError::Failed(_) => Stopped::NothingStored,
-        CommitError::HeadMoved { .. } | CommitError::OutcomeUnknown(_) => Stopped::Unknown,
-    })
+    let replaced: Vec<u64> = batch.replaced.iter().map(|(index, _)| index / PER_PART).collect();
+    match shared.store.commit(batch) {
+        Ok(()) => replaced.into_iter().for_each(|part| shared.touched.note(part)),
+        Err(CommitError::Failed(_)) => return Err(Stopped::NothingStored),
+        Err(CommitError::HeadMoved { .. } | CommitError::OutcomeUnknown(_)) => {
+            shared.touched.end();
+            return Err(Stopped::Unknown);
+        }
+    }
+    Ok(())
 }
 
 /// One record's share of the dice.

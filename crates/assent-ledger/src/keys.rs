@@ -19,6 +19,7 @@ mod spares;
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 
@@ -34,6 +35,7 @@ use zeroize::Zeroizing;
 
 use crate::files;
 use crate::outside::{Random, RandomError};
+use crate::touched::Touched;
 use log_keys::LogKeys;
 use slots::{Escrow, Slots};
 use spares::Spares;
@@ -255,6 +257,29 @@ impl KeyStore {
         self.escrow.lock().unwrap_or_else(PoisonError::into_inner).slots()
     }
 
+    /// Notes which slots change while a copy is made.
+    pub(crate) fn touched_slots(&self) -> &Touched {
+        &self.slots.touched
+    }
+
+    /// Subjects' slots as they are on disk, wrapped; the range lies in one segment.
+    pub(crate) fn raw_slots(&self, range: Range<u64>) -> Result<Vec<u8>, KeyStoreError> {
+        self.slots.raw(range)
+    }
+
+    /// The log's keys and the escrow as they are on disk, wrapped. Only the sequencer calls this, which also changes them.
+    pub(crate) fn small_files(&self) -> Result<(Vec<u8>, Option<Vec<u8>>), KeyStoreError> {
+        let read = |name| {
+            let path = self.folder.join(name);
+            match std::fs::read(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                read => read.map(Some).map_err(file_error(&path)),
+            }
+        };
+        let missing = || KeyStoreError::Missing { path: self.folder.join(log_keys::FILE) };
+        Ok((read(log_keys::FILE)?.ok_or_else(missing)?, read(slots::ESCROW_FILE)?))
+    }
+
     /// Begins to give out secrets at slot `next`. To be called before [`Self::take`], and again after an unknown outcome.
     pub(crate) fn resume(&self, next: u64) -> Result<(), KeyStoreError> {
         if next > self.slots.end() {
@@ -277,6 +302,25 @@ impl KeyStore {
     pub(crate) fn draw_ahead(&self, random: &dyn Random) -> Result<(), KeyStoreError> {
         self.spares.draw_ahead(&self.slots, &self.wrap, random)
     }
+}
+
+/// Puts back what [`KeyStore::small_files`] gave, in a folder that is made for it.
+pub(crate) fn restore_small_files(
+    folder: &Path,
+    log_keys: &[u8],
+    escrow: Option<&[u8]>,
+) -> Result<(), KeyStoreError> {
+    files::make_folder(folder).map_err(file_error(folder))?;
+    for (name, bytes) in [(log_keys::FILE, Some(log_keys)), (slots::ESCROW_FILE, escrow)] {
+        let path = folder.join(name);
+        bytes.map_or(Ok(()), |bytes| files::replace(&path, bytes)).map_err(file_error(&path))?;
+    }
+    Ok(())
+}
+
+/// Puts back what [`KeyStore::raw_slots`] gave, from slot `first` on.
+pub(crate) fn restore_slots(folder: &Path, first: u64, bytes: &[u8]) -> Result<(), KeyStoreError> {
+    Slots::open(folder)?.put(first, bytes)
 }
 
 /// The site's wrapping key: HKDF-SHA-256 of the operator's key.

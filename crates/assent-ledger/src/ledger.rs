@@ -27,6 +27,7 @@ use tokio::sync::oneshot;
 
 use crate::append::{self, Answer, Change, Recorded, Request};
 use crate::attendant::{self, Errands};
+use crate::backup::{self, CopyError, LogCopy, Parts};
 use crate::checkpoint_file::CheckpointFile;
 use crate::draft::{
     Appended, CheckReport, Draft, ExportFilter, ExportSummary, LogConfig, NoticeVersion, Opened, Progress,
@@ -42,6 +43,7 @@ use crate::retention::{self, PurgePlan, Retention};
 use crate::seal::{Content, Place};
 use crate::stats::Stats;
 use crate::store::{Batch, DocumentKind, Gone, GoneReason, Head, MarkKind, RecordRow, Row, RowBody, Store};
+use crate::touched::Touched;
 use crate::tree::StoredTree;
 use crate::{check, export, export_csv};
 
@@ -70,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) checkpoint_file: Mutex<CheckpointFile>,
     pub(crate) stats: Stats,
     pub(crate) errands: Errands,
+    /// Parts of entries whose rows were replaced, while a copy is made.
+    pub(crate) touched: Touched,
     /// Months that were purged, with the day: no row under them may be opened.
     purged: RwLock<BTreeMap<u32, u32>>,
     signer: SignerKey,
@@ -146,6 +150,7 @@ impl Ledger {
             writable: AtomicBool::new(true),
             stats: Stats::default(),
             errands: Errands::default(),
+            touched: Touched::default(),
             purged: RwLock::default(),
             config,
         });
@@ -671,6 +676,15 @@ impl Ledger {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<ExportSummary, ExportError> {
         export_csv::write(&self.shared, filter, out, progress)
+    }
+
+    /// Copies the log as it is at one moment while it goes on: [`restore`](crate::restore) makes a log of it again. Blocks;
+    /// must not be called on a thread of an async runtime.
+    ///
+    /// # Errors
+    /// [`CopyError`]: there is no copy, and parts of one may be left.
+    pub fn copy(&self, parts: &dyn Parts, progress: &mut dyn FnMut(Progress)) -> Result<LogCopy, CopyError> {
+        backup::copy(&self.shared, parts, |change| self.send(Request::Change(change)), progress)
     }
 
     /// Re-reads and re-proves everything: leaves, tree, rows, indexes, notices, checkpoint. Stops at the first

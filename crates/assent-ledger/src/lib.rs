@@ -8,6 +8,7 @@
 
 mod append;
 mod attendant;
+mod backup;
 mod check;
 mod checkpoint_file;
 mod draft;
@@ -28,8 +29,10 @@ mod stats;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod touched;
 mod tree;
 
+pub use backup::{CopyError, LogCopy, PartKind, Parts, RestoreError, restore};
 pub use draft::{
     Appended, CheckReport, Contact, Draft, ExportFilter, ExportSummary, Idempotency, LogConfig,
     NoticeVersion, Opened, Progress, PublishedNotice,

@@ -1,10 +1,16 @@
-//! What tests of the ledger and of stores share: a way to wait for a future without a runtime.
+//! What tests of the ledger and of stores share: a way to wait for a future without a runtime, and a backup's parts in memory.
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::io;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake};
 use std::thread::Thread;
+
+use assent_core::hash::{Hash, sha256};
+
+use crate::backup::{PartKind, Parts};
 
 struct Unpark(Thread);
 
@@ -24,5 +30,29 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             Poll::Ready(output) => return output,
             Poll::Pending => std::thread::park(),
         }
+    }
+}
+
+/// A backup's parts, in memory: by kind, and by the hash of what is in them.
+#[derive(Debug, Default)]
+pub struct MemoryParts(Mutex<BTreeMap<(PartKind, Hash), Vec<u8>>>);
+
+impl MemoryParts {
+    /// How many different ones were kept.
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+impl Parts for MemoryParts {
+    fn put(&self, kind: PartKind, bytes: &[u8]) -> io::Result<Hash> {
+        let name = sha256(bytes);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((kind, name), bytes.to_vec());
+        Ok(name)
+    }
+
+    fn get(&self, kind: PartKind, name: Hash) -> io::Result<Vec<u8>> {
+        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.get(&(kind, name)).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }

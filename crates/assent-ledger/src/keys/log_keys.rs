@@ -13,7 +13,7 @@ use super::{KeyStoreError, Secret, draw, file_error, open_file, seal_file};
 use crate::files;
 use crate::outside::{Random, RandomError};
 
-const FILE: &str = "log.keys";
+pub(super) const FILE: &str = "log.keys";
 const MAGIC: &[u8; 16] = b"assent-keys/v1\n\0";
 
 /// What the file holds.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,8 +18,10 @@ use chacha20poly1305::ChaCha20Poly1305;
 use zeroize::Zeroizing;
 
 use super::{KeyStoreError, NONCE_LEN, Secret, file_error, open, open_file, seal, seal_file};
+use crate::backup::PER_PART;
 use crate::files;
 use crate::outside::Random;
+use crate::touched::Touched;
 
 const LEN: usize = 64;
 pub(super) const PER_SEGMENT: u64 = 65_536;
@@ -57,6 +60,8 @@ pub(super) struct Slots {
     open: Mutex<HashMap<u64, Arc<File>>>,
     /// The slot after everything that was ever written, torn writes included.
     end: Mutex<u64>,
+    /// Parts of slots that were written to, while a copy is made.
+    pub(super) touched: Touched,
 }
 
 pub(super) fn segment_path(folder: &Path, number: u64) -> PathBuf {
@@ -82,7 +87,12 @@ impl Slots {
                 last * PER_SEGMENT + len.div_ceil(LEN as u64)
             }
         };
-        Ok(Slots { folder: folder.to_path_buf(), open: Mutex::default(), end: Mutex::new(end) })
+        Ok(Slots {
+            folder: folder.to_path_buf(),
+            open: Mutex::default(),
+            end: Mutex::new(end),
+            touched: Touched::default(),
+        })
     }
 
     /// The slot after the last one.
@@ -137,13 +147,28 @@ impl Slots {
         self.put(slot, &bytes)
     }
 
-    fn put(&self, slot: u64, bytes: &[u8]) -> Result<(), KeyStoreError> {
+    /// Writes whole slots of one segment, as they are on disk; durable when it returns.
+    pub(super) fn put(&self, slot: u64, bytes: &[u8]) -> Result<(), KeyStoreError> {
         let write = || -> io::Result<()> {
             let file = self.segment(slot / PER_SEGMENT, true)?;
             file.write_all_at(bytes, slot % PER_SEGMENT * LEN as u64)?;
             file.sync_data()
         };
-        write().map_err(file_error(&segment_path(&self.folder, slot / PER_SEGMENT)))
+        write().map_err(file_error(&segment_path(&self.folder, slot / PER_SEGMENT)))?;
+        let last = slot + (bytes.len() / LEN).saturating_sub(1) as u64;
+        (slot / PER_PART..=last / PER_PART).for_each(|part| self.touched.note(part));
+        Ok(())
+    }
+
+    /// Slots as they are on disk; the range lies in one segment.
+    pub(super) fn raw(&self, range: Range<u64>) -> Result<Vec<u8>, KeyStoreError> {
+        let mut bytes = vec![0; (range.end - range.start) as usize * LEN];
+        let segment = range.start / PER_SEGMENT;
+        let read = self
+            .segment(segment, false)
+            .and_then(|file| file.read_exact_at(&mut bytes, range.start % PER_SEGMENT * LEN as u64));
+        read.map_err(file_error(&segment_path(&self.folder, segment)))?;
+        Ok(bytes)
     }
 
     pub(super) fn read(&self, wrap: &ChaCha20Poly1305, slot: u64) -> Result<Slot, KeyStoreError> {
@@ -191,7 +216,7 @@ impl Slots {
     }
 }
 
-const ESCROW_FILE: &str = "escrow.keys";
+pub(super) const ESCROW_FILE: &str = "escrow.keys";
 const ESCROW_MAGIC: &[u8; 16] = b"assent-escr/v1\n\0";
 
 /// Secrets of restricted subjects, by slot. Few, so all are in memory and the file is written whole.

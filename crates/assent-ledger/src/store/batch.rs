@@ -60,7 +60,8 @@ pub enum MarkKind {
 }
 
 impl MarkKind {
-    const ALL: [Self; 6] =
+    /// Every kind.
+    pub const ALL: [Self; 6] =
         [Self::Untold, Self::Doomed, Self::Purged, Self::Suppressed, Self::Restricted, Self::Held];
 }
 
