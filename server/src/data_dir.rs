@@ -1,15 +1,14 @@
-//! The data directory: who owns it now, where things lie in it, and the operator's key beside it.
+//! The data directory: who owns it now, and where things lie in it.
 //!
-//! Not here: what the store and the ledger write below `store/`, `keys/` and `checkpoints/`.
+//! Not here: what the store and the ledger write below `store/`, `keys/` and `checkpoints/`, and the operator's key.
 
 use crate::config::Config;
+use crate::operator_key::{self, OperatorKey};
 use assent_core::ids::SiteId;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use assent_ledger::{KeyStoreError, LogConfig};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
 
 /// The data directory, owned by this process until dropped.
 #[derive(Debug)]
@@ -19,10 +18,6 @@ pub struct DataDir {
     /// Held open: the lock ends with it, also when the process is killed.
     _lock: File,
 }
-
-/// The 32 bytes that wrap every other secret.
-#[derive(Clone)]
-pub struct OperatorKey(pub Zeroizing<[u8; 32]>);
 
 /// Why the directory cannot be used. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -42,9 +37,45 @@ pub enum DataDirError {
         /// Where the key should be.
         key_file: PathBuf,
     },
-    /// The key file holds something else.
-    #[error("{0} must hold 32 bytes in base64 on one line (ledger.key_file)")]
-    KeyMalformed(PathBuf),
+    /// The key is something else.
+    #[error("{0} must be the operator's key: 32 bytes in base64 on one line")]
+    KeyMalformed(String),
+    /// The command that is to print the key did not.
+    #[error("ledger.key_command, `{command}`, gave no key: {why}")]
+    KeyCommand {
+        /// The command.
+        command: String,
+        /// Why.
+        why: String,
+    },
+    /// Another key is taking the old one's place.
+    #[error(
+        "a rotation of the operator's key was cut short ({0} is waiting): run `assent keys rotate` again"
+    )]
+    RotationUnfinished(PathBuf),
+    /// Nobody but the operator can keep a new key.
+    #[error(
+        "the operator's key is kept by you (ledger.key or ledger.key_command): make a new one with `assent keys new`, keep \
+         it, and name a file with it: `assent keys rotate --to FILE`"
+    )]
+    NoNewKey,
+    /// A site's secrets could not be wrapped anew; they are as they were.
+    #[error("the secrets of the site `{site}` were not changed")]
+    Keys {
+        /// The site.
+        site: SiteId,
+        /// Why.
+        #[source]
+        source: KeyStoreError,
+    },
+    /// A restore was cut short.
+    #[error(
+        "{0} holds the beginning of a restore that was cut short: remove what is in it and run `assent restore` again"
+    )]
+    RestoreUnfinished(PathBuf),
+    /// A restore needs an empty directory.
+    #[error("{0} is not empty: a restore needs a new server.data_dir, so that nothing is written over")]
+    NotEmpty(PathBuf),
     /// The key can be read by other accounts.
     #[error("{0} can be read by other accounts of this machine: run chmod 600 on it")]
     KeyExposed(PathBuf),
@@ -63,16 +94,44 @@ impl DataDir {
     /// Takes the directory for this process, creating it and the operator's key where there is nothing yet.
     pub fn open(config: &Config) -> Result<Self, DataDirError> {
         let root = config.server.data_dir.relative();
-        let key_file = config.ledger.key_file.relative();
         create_private(&root)?;
         let lock = lock(&root)?;
-        let empty =
-            !root.join("store").exists() && !root.join("sites").exists() && !root.join("keys").exists();
-        let key = match read_key(&key_file)? {
+        if root.join(UNFINISHED).exists() {
+            return Err(DataDirError::RestoreUnfinished(root));
+        }
+        let key = match operator_key::read(&config.ledger)? {
             Some(key) => key,
-            None if empty => create_key(&key_file)?,
-            None => return Err(DataDirError::KeyLost { data_dir: root, key_file }),
+            None if is_empty(&root) => operator_key::create(&config.ledger)?,
+            None => return Err(key_lost(root, config)),
         };
+        Self::with(root, key, lock)
+    }
+
+    /// Takes an empty directory for this process, to restore into: until [`Self::restored`] nobody can open it.
+    pub fn open_to_restore(config: &Config) -> Result<Self, DataDirError> {
+        let root = config.server.data_dir.relative();
+        create_private(&root)?;
+        let lock = lock(&root)?;
+        if root.join(UNFINISHED).exists() {
+            return Err(DataDirError::RestoreUnfinished(root));
+        }
+        if !is_empty(&root) {
+            return Err(DataDirError::NotEmpty(root));
+        }
+        let key = operator_key::read(&config.ledger)?;
+        let key = key.ok_or_else(|| key_lost(root.clone(), config))?;
+        replace_file(&root.join(UNFINISHED), b"")?;
+        Self::with(root, key, lock)
+    }
+
+    /// Says that everything was restored.
+    pub fn restored(&self) -> Result<(), DataDirError> {
+        let path = self.root.join(UNFINISHED);
+        let done = fs::remove_file(&path).and_then(|()| File::open(&self.root)?.sync_all());
+        done.map_err(|source| DataDirError::Io { path, source })
+    }
+
+    fn with(root: PathBuf, key: OperatorKey, lock: File) -> Result<Self, DataDirError> {
         for folder in ["keys", "checkpoints", "published", "sites"] {
             create_private(&root.join(folder))?;
         }
@@ -109,11 +168,41 @@ impl DataDir {
         self.root.join("published").join(site.as_str())
     }
 
+    /// Where a site's log lies, with the usual queue.
+    #[must_use]
+    pub fn log_config(&self, site: &SiteId, origin: String) -> LogConfig {
+        LogConfig {
+            site: site.clone(),
+            origin,
+            keys: self.keys().join(site.as_str()),
+            checkpoint: self.checkpoint(site),
+            queue: LogConfig::DEFAULT_QUEUE,
+            accept_clock: false,
+        }
+    }
+
+    /// The file of a site.
+    #[must_use]
+    pub fn site_file(&self, site: &SiteId) -> PathBuf {
+        self.sites().join(site.as_str()).join("site.toml")
+    }
+
     /// The folder of site files, one folder per site.
     #[must_use]
     pub fn sites(&self) -> PathBuf {
         self.root.join("sites")
     }
+}
+
+/// Stands in a directory while it is being restored into.
+const UNFINISHED: &str = "restore-unfinished";
+
+fn is_empty(root: &Path) -> bool {
+    ["store", "sites", "keys"].iter().all(|folder| !root.join(folder).exists())
+}
+
+fn key_lost(data_dir: PathBuf, config: &Config) -> DataDirError {
+    DataDirError::KeyLost { data_dir, key_file: config.ledger.key_file.relative() }
 }
 
 /// Writes `bytes` as `path` so that after a crash there is the old file or the new one, whole.
@@ -142,41 +231,6 @@ pub(crate) fn lock(root: &Path) -> Result<File, DataDirError> {
     }
 }
 
-fn read_key(path: &Path) -> Result<Option<OperatorKey>, DataDirError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => Zeroizing::new(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(DataDirError::Io { path: path.to_path_buf(), source }),
-    };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let metadata =
-            fs::metadata(path).map_err(|source| DataDirError::Io { path: path.to_path_buf(), source })?;
-        if metadata.permissions().mode() & 0o077 != 0 {
-            return Err(DataDirError::KeyExposed(path.to_path_buf()));
-        }
-    }
-    let malformed = || DataDirError::KeyMalformed(path.to_path_buf());
-    let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| malformed())?);
-    let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| malformed())?;
-    Ok(Some(OperatorKey(Zeroizing::new(key))))
-}
-
-fn create_key(path: &Path) -> Result<OperatorKey, DataDirError> {
-    let at = |source| DataDirError::Io { path: path.to_path_buf(), source };
-    let mut key = Zeroizing::new([0; 32]);
-    getrandom::fill(key.as_mut()).map_err(|error| at(io::Error::other(error)))?;
-    let text = Zeroizing::new(STANDARD.encode(key.as_ref()) + "\n");
-    let mut file = private().create_new(true).open(path).map_err(at)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(at)?;
-    tracing::warn!(
-        key_file = %path.display(),
-        "made a new operator's key: copy it to a safe place elsewhere now; without it no record can be read"
-    );
-    Ok(OperatorKey(key))
-}
-
 /// Options for a file that only this account may read.
 pub(crate) fn private() -> fs::OpenOptions {
     let mut options = File::options();
@@ -192,10 +246,4 @@ pub(crate) fn create_private(path: &Path) -> Result<(), DataDirError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(|source| DataDirError::Io { path: path.to_path_buf(), source })
-}
-
-impl std::fmt::Debug for OperatorKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OperatorKey(…)")
-    }
 }

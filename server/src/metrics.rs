@@ -2,6 +2,8 @@
 //!
 //! Every name is listed in [`Metrics`] and in `help` texts, which `/metrics` shows.
 
+use crate::app::App;
+use crate::app::maintenance::LastCheck;
 use crate::app::sites::Site;
 use assent_ledger::StatsNow;
 use prometheus_client::collector::Collector;
@@ -47,7 +49,7 @@ impl Metrics {
     }
 
     /// Everything in the OpenMetrics text format.
-    pub fn encode(&self, sites: Vec<Arc<Site>>) -> Result<String, fmt::Error> {
+    pub fn encode(&self, app: &App) -> Result<String, fmt::Error> {
         let mut registry = Registry::with_prefix("assent");
         registry.register("http_requests", "Answers by route, method and status", self.requests.clone());
         registry.register(
@@ -55,7 +57,9 @@ impl Metrics {
             "Time until an answer begins, by route",
             self.durations.clone(),
         );
-        registry.register_collector(Box::new(Logs(sites)));
+        registry.register_collector(Box::new(Logs(app.sites.all())));
+        let nights = Nights { checks: app.checks.all(), backup: app.backed_up.get() };
+        registry.register_collector(Box::new(nights));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry)?;
         Ok(text)
@@ -125,4 +129,50 @@ impl Collector for Logs {
         }
         Ok(())
     }
+}
+
+/// How the night's work ended, as far as it was done since the start: `assent_fsck_timestamp_seconds`, `assent_fsck_seconds`,
+/// `assent_fsck_damaged`, `assent_backup_timestamp_seconds`, `assent_backup_failed`.
+#[derive(Debug)]
+struct Nights {
+    checks: Vec<(String, LastCheck)>,
+    backup: Option<(u64, bool)>,
+}
+
+impl Collector for Nights {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        type Gauge = fn(&LastCheck) -> f64;
+        let gauges: [(&str, &str, Gauge); 3] = [
+            ("fsck_timestamp_seconds", "When the last check of the log ended", |check| seconds(check.at)),
+            ("fsck_seconds", "How long the last check of the log took", |check| check.took.as_secs_f64()),
+            ("fsck_damaged", "1 when the last check found the log damaged", |check| {
+                f64::from(u8::from(check.wrong.is_some()))
+            }),
+        ];
+        for (name, help, read) in gauges {
+            let kind = ConstGauge::new(0.0).metric_type();
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for (site, check) in &self.checks {
+                let label = [("site", site.as_str())];
+                ConstGauge::new(read(check)).encode(family.encode_family(&label)?)?;
+            }
+        }
+        if let Some((at, well)) = self.backup {
+            let gauges = [
+                ("backup_timestamp_seconds", "When the last backup ended, well or not", seconds(at)),
+                ("backup_failed", "1 when the last backup failed", f64::from(u8::from(!well))),
+            ];
+            for (name, help, value) in gauges {
+                let gauge = ConstGauge::new(value);
+                gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Milliseconds as seconds.
+#[expect(clippy::cast_precision_loss, reason = "times stay far below 2^52")]
+fn seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1000.0
 }

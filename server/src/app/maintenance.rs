@@ -1,5 +1,5 @@
-//! What is done every night: telling of the day's erasures, purging what is due, giving space back, and reading everything
-//! again to see that it is as it was.
+//! What is done every night: telling of the day's erasures, purging what is due, giving space back, reading everything again to
+//! see that it is as it was, and a backup of it.
 //!
 //! Each part is also a command, for whoever does not want to wait. A part that fails is logged, counted, and tried again the
 //! next night; it never stops decisions.
@@ -7,6 +7,7 @@
 use super::App;
 use super::retention::purge;
 use super::sites::Site;
+use crate::backup::{self, BackedUp, BackupError};
 use assent_ledger::{CheckError, CheckReport, Progress};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -68,6 +69,32 @@ pub fn fsck(app: &App, site: &Site, progress: &mut dyn FnMut(Progress)) -> Resul
     checked
 }
 
+/// How the last backup since the start ended.
+#[derive(Debug, Default)]
+pub struct LastBackup(Mutex<Option<(u64, bool)>>);
+
+impl LastBackup {
+    /// When it ended (milliseconds since 1970 UTC), and whether it ended well. Nothing when none was made since the start.
+    #[must_use]
+    pub fn get(&self) -> Option<(u64, bool)> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds a backup to `backup.dir` and remembers how that ended. Blocks.
+///
+/// # Errors
+/// [`BackupError`]: the older backups are as they were.
+pub fn back_up(app: &App) -> Result<BackedUp, BackupError> {
+    let folder = app.config.backup.folder().ok_or(BackupError::NoFolder)?;
+    let done = backup::make(app, &folder, &mut |_, _| ());
+    if let Err(error) = &done {
+        tracing::error!(cause = format!("{:#}", anyhow::anyhow!(error.to_string())), "no backup was made");
+    }
+    *app.backed_up.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((super::now(), done.is_ok()));
+    done
+}
+
 /// Does the night's work whenever the configured hour comes, until the app stops.
 pub async fn every_night(app: Arc<App>) {
     let mut nights_since_reclaim = 0;
@@ -92,6 +119,16 @@ pub async fn every_night(app: Arc<App>) {
                 }
                 Ok(Err(error)) => tracing::error!(cause = format!("{error:#}"), "no space was reclaimed"),
                 Err(error) => tracing::error!(cause = format!("{error:#}"), "no space was reclaimed"),
+            }
+        }
+        if app.config.backup.folder().is_some() {
+            // A damaged log must not push good backups out.
+            match app.checks.damage() {
+                Some(damage) => tracing::error!(damage, "no backup was made"),
+                None => {
+                    let worker = Arc::clone(&app);
+                    drop(super::blocking(move || back_up(&worker)).await);
+                }
             }
         }
     }

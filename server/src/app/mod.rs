@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::metrics::Metrics;
 use assent_ledger::{Clock as _, SystemClock};
-use maintenance::LastChecks;
+use maintenance::{LastBackup, LastChecks};
 use sites::Sites;
 use staff::StaffToken;
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub struct App {
     pub staff: Option<StaffToken>,
     /// How the last check of each log ended.
     pub checks: LastChecks,
+    /// How the last backup ended.
+    pub backed_up: LastBackup,
     stopping: AtomicBool,
 }
 
@@ -54,8 +56,9 @@ impl App {
         let staff = StaffToken::from_config(&config.staff)?;
         let sites = Sites::open(data, &config, Arc::clone(&assets))?;
         let metrics = Metrics::default();
-        let (checks, stopping) = (LastChecks::default(), AtomicBool::new(false));
-        Ok(Self { config, sites, assets, metrics, staff, checks, stopping })
+        let (checks, backed_up) = (LastChecks::default(), LastBackup::default());
+        let stopping = AtomicBool::new(false);
+        Ok(Self { config, sites, assets, metrics, staff, checks, backed_up, stopping })
     }
 
     /// From now on the app says that it is not ready for more.

@@ -296,19 +296,22 @@ impl Sites {
         self.served.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(site));
     }
 
+    /// Where everything lies.
+    pub(crate) fn data(&self) -> &DataDir {
+        &self.data
+    }
+
     fn log(&self, file: &SiteFile) -> LogConfig {
+        let origin = file.log_origin();
         LogConfig {
-            site: file.id.clone(),
-            origin: file.log_origin(),
-            keys: self.data.keys().join(file.id.as_str()),
-            checkpoint: self.data.checkpoint(&file.id),
             queue: self.queue,
             accept_clock: self.accept_clock,
+            ..self.data.log_config(&file.id, origin)
         }
     }
 
     fn key(&self) -> OperatorKey {
-        OperatorKey::from_bytes(*self.data.key().0)
+        self.data.key().for_ledger()
     }
 
     fn path(&self, id: &SiteId, name: &str) -> PathBuf {

@@ -2,9 +2,11 @@
 //!
 //! Exit codes: 0 done and good; 1 the answer is no, or the work failed; 2 wrong use, or something cannot be read.
 
+mod backup;
 mod client;
 mod config;
 mod export;
+mod keys;
 mod log;
 mod monitor;
 mod opened;
@@ -49,6 +51,14 @@ enum Command {
     Fsck(upkeep::FsckArguments),
     /// Give back the space of what was erased and purged.
     Reclaim,
+    /// Add an encrypted backup of everything to backup.dir. Done every night by itself.
+    Backup(backup::Arguments),
+    /// Make a data directory of a backup, or list the backups.
+    Restore(backup::RestoreArguments),
+    /// Bring the data of an earlier release into this release's form.
+    Migrate,
+    /// Draw an operator's key, or put a new one in the old one's place.
+    Keys(keys::Arguments),
     /// Check a receipt or an export offline. Exit code 0: it holds; 1: it does not, and where; 2: it cannot be read.
     Verify(verify::Arguments),
     /// Watch logs of others: cosign that what they say never contradicts what they said before.
@@ -73,6 +83,10 @@ pub fn main() -> ExitCode {
         Command::Purge(own) => configured(file).and_then(|loaded| upkeep::purge(&own, loaded)),
         Command::Fsck(own) => configured(file).and_then(|loaded| upkeep::fsck(&own, loaded)),
         Command::Reclaim => configured(file).and_then(upkeep::reclaim),
+        Command::Backup(own) => configured(file).and_then(|loaded| backup::make(own, loaded)),
+        Command::Restore(own) => configured(file).and_then(|loaded| backup::restore(own, loaded)),
+        Command::Migrate => configured(file).and_then(|loaded| backup::migrate(&loaded)),
+        Command::Keys(own) => keys::run(own, || configured(file)),
         Command::Verify(own) => verify::run(&own),
         Command::Witness(own) => configured(file).and_then(|loaded| witness::run(loaded, own)),
         Command::Monitor(own) => monitor::run(&own),

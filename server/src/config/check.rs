@@ -18,6 +18,19 @@ pub enum Refusal {
         "ledger.key_file is inside server.data_dir, so that one stolen backup opens every record: move it elsewhere"
     )]
     KeyAmongData,
+    /// Two keys.
+    #[error("ledger.key and ledger.key_command are both set: keep one, so that it is clear which key counts")]
+    TwoKeys,
+    /// A backup that is lost with what it is a backup of.
+    #[error(
+        "backup.dir is inside server.data_dir: move it elsewhere, to another disk or machine if there is one"
+    )]
+    BackupAmongData,
+    /// For what is promised to people, or for nothing.
+    #[error(
+        "backup.keep_days must be 1 to 30: who asked to be erased is told that backups forget within a month"
+    )]
+    KeepDays,
     /// Two tokens.
     #[error(
         "staff.token_sha256 and staff.token_file are both set: keep one, so that it is clear which token counts"
@@ -49,6 +62,15 @@ pub(super) fn check(config: &Config) -> Result<(), Refusal> {
     let data_dir = plain(&config.server.data_dir.relative());
     if plain(&config.ledger.key_file.relative()).starts_with(&data_dir) {
         return Err(Refusal::KeyAmongData);
+    }
+    if !config.ledger.key.is_empty() && !config.ledger.key_command.is_empty() {
+        return Err(Refusal::TwoKeys);
+    }
+    if config.backup.folder().is_some_and(|folder| plain(&folder).starts_with(&data_dir)) {
+        return Err(Refusal::BackupAmongData);
+    }
+    if !(1..=30).contains(&config.backup.keep_days) {
+        return Err(Refusal::KeepDays);
     }
     let staff = &config.staff;
     if !staff.token_sha256.is_empty() {

@@ -10,6 +10,7 @@ mod setting;
 use figment::value::magic::RelativePathBuf;
 use serde::Deserialize;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 pub use check::Refusal;
 pub use load::{ConfigError, DEFAULT_TOML, Environment, Loaded, load};
@@ -27,6 +28,8 @@ pub struct Config {
     pub staff: Staff,
     /// What is done every night.
     pub maintenance: Maintenance,
+    /// Where backups go, and for how long.
+    pub backup: Backup,
     /// What is too much.
     pub limits: Limits,
     /// `assent witness serve`.
@@ -49,11 +52,13 @@ pub struct Server {
 }
 
 /// `[ledger]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
 pub struct Ledger {
     pub key_file: RelativePathBuf,
+    pub key: String,
+    pub key_command: String,
     pub cache_mib: u64,
     pub accept_clock: bool,
 }
@@ -73,6 +78,15 @@ pub struct Staff {
 #[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
 pub struct Maintenance {
     pub hour_utc: u8,
+}
+
+/// `[backup]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
+pub struct Backup {
+    pub dir: RelativePathBuf,
+    pub keep_days: u64,
 }
 
 /// `[limits]`
@@ -113,6 +127,20 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+impl Backup {
+    /// Where backups go; nothing when none are to be made.
+    #[must_use]
+    pub fn folder(&self) -> Option<PathBuf> {
+        (!self.dir.original().as_os_str().is_empty()).then(|| self.dir.relative())
+    }
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ledger").field("key_file", &self.key_file.original()).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Staff {

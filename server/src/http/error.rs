@@ -119,6 +119,8 @@ codes! {
     NoLog CONFLICT "no-log" "The site has no log";
     /// 409: The site has a log already, and a site has one only.
     LogExists CONFLICT "log-exists" "The site has a log";
+    /// 409: No backup was made: backup.dir is not set, or another backup is being made.
+    NoBackup CONFLICT "no-backup" "No backup was made";
     /// 503: The server has no built loader and widget, so there is no embed. The operator builds them and sets
     /// server.web_dir.
     WebFilesMissing SERVICE_UNAVAILABLE "web-files-missing" "The web files are missing";

@@ -66,7 +66,7 @@ impl TestApp {
         folder
     }
 
-    fn on(folder: TempDir) -> Self {
+    pub(crate) fn on(folder: TempDir) -> Self {
         let loaded = load(Some(&folder.path().join("assent.toml")), &[].into()).unwrap();
         let data = DataDir::open(&loaded.config).unwrap();
         let app = Arc::new(App::open(loaded.config, data).unwrap());
@@ -168,6 +168,6 @@ fn write_config(folder: &TempDir) {
     std::fs::write(web.join("assent_bg.wasm"), "\0asm").unwrap();
     std::fs::write(folder.path().join("staff.token"), format!("{STAFF}\n")).unwrap();
     let text = "[server]\ndata_dir = \"data\"\nweb_dir = \"web\"\n[ledger]\nkey_file = \"assent.key\"\n\
-                [staff]\ntoken_file = \"staff.token\"\n";
+                [staff]\ntoken_file = \"staff.token\"\n[backup]\ndir = \"backups\"\n";
     std::fs::write(folder.path().join("assent.toml"), text).unwrap();
 }

@@ -6,6 +6,7 @@ mod log;
 
 mod addresses;
 mod asking_witnesses;
+mod backups;
 mod bad_requests;
 mod command_line;
 mod configuration;

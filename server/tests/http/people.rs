@@ -7,12 +7,12 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
-async fn asks(app: &TestApp, verb: &str, body: Value) -> crate::app::Answer {
+pub(crate) async fn asks(app: &TestApp, verb: &str, body: Value) -> crate::app::Answer {
     let path: &'static str = Box::leak(format!("/v1/clinic/{verb}").into_boxed_str());
     staff(app, Method::POST, path, "application/json", body.to_string()).await
 }
 
-async fn signs_up(app: &TestApp, token: &str, email: &str) -> String {
+pub(crate) async fn signs_up(app: &TestApp, token: &str, email: &str) -> String {
     let wish = json!({ "notice": app.notice(), "language": "en", "wanted": ["email-news"], "email": email });
     let request = to(Method::POST, "/v1/clinic/alerts")
         .header(header::CONTENT_TYPE, "application/json")
@@ -24,7 +24,7 @@ async fn signs_up(app: &TestApp, token: &str, email: &str) -> String {
     answer.header(header::LOCATION).strip_prefix("https://privacy.example.org").unwrap().to_string()
 }
 
-async fn receipt(app: &TestApp, token: &str, path: &str) -> crate::app::Answer {
+pub(crate) async fn receipt(app: &TestApp, token: &str, path: &str) -> crate::app::Answer {
     let request = to(Method::GET, path).header("assent-subject", token);
     app.ask(request.body(Body::empty()).unwrap()).await
 }
@@ -33,7 +33,7 @@ fn subject(token: &str) -> String {
     SubjectToken::parse(token).unwrap().id().to_string()
 }
 
-fn by_email(address: &str) -> Value {
+pub(crate) fn by_email(address: &str) -> Value {
     json!({ "contact": { "channel": "email", "address": address } })
 }
 

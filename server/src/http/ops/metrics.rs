@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[utoipa::path(get, path = "/metrics", tag = "Operations",
     responses((status = 200, description = "The metrics; each has its help text.", body = String, content_type = "application/openmetrics-text")))]
 pub(in crate::http) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let text = app.metrics.encode(app.sites.all()).map_err(Problem::internal)?;
+    let text = app.metrics.encode(&app).map_err(Problem::internal)?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

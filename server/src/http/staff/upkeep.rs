@@ -1,8 +1,9 @@
-//! The night's work on demand: purge, telling of erasures, giving space back, reading everything again.
+//! The night's work on demand: purge, telling of erasures, giving space back, reading everything again, a backup.
 
 use super::IsStaff;
 use crate::app::{self, App, maintenance, retention};
-use crate::http::error::Problem;
+use crate::backup::{BackedUp, BackupError};
+use crate::http::error::{Code, Problem};
 use crate::http::extract::{InSite, StrictJson};
 use assent_core::wire::PurgeRequest;
 use axum::Json;
@@ -120,4 +121,21 @@ pub(in crate::http) async fn fsck(
 pub(in crate::http) async fn reclaim(_: IsStaff, State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let done = app::blocking(move || app.sites.reclaim()).await?.map_err(Problem::internal)?;
     Ok(answer(SpaceReclaimed { before: done.before, after: done.after, rows: done.rows }))
+}
+
+/// Add a backup of everything to `backup.dir`. Takes a while; reads and decisions go on.
+#[utoipa::path(
+    post, path = "/v1/backup", tag = "Staff", security(("staff" = [])),
+    responses((status = 200, description = "Done.", body = BackedUp),
+        (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`no-backup`: why.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn backup(_: IsStaff, State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    match app::blocking(move || maintenance::back_up(&app)).await? {
+        Ok(done) => Ok(answer(done)),
+        Err(error @ (BackupError::NoFolder | BackupError::Busy(_))) => {
+            Err(Problem::with(Code::NoBackup, error.to_string()))
+        }
+        Err(error) => Err(Problem::internal(error)),
+    }
 }

@@ -1,0 +1,201 @@
+//! Backups of everything that is kept here, and a data directory made of one.
+//!
+//! A backup is a run: every site's log at one moment, its site file and its public checkpoint. Runs share what did not change
+//! ([`repository`]). What is not in one: the operator's key, the configuration, a witness's memory.
+
+mod repository;
+
+pub use repository::Repository;
+
+use crate::app::App;
+use crate::app::sites::Site;
+use crate::config::Config;
+use crate::data_dir::{DataDir, DataDirError, replace_file};
+use assent_core::ids::SiteId;
+use assent_core::site::SiteFile;
+use assent_ledger::{CopyError, LogConfig, LogCopy, Progress, RestoreError};
+use assent_store_sled::SledStore;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const FORMAT: &str = "assent-backup/v1";
+
+/// Everything at one moment.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// `assent-backup/v1`.
+    pub format: String,
+    /// The release that made it.
+    pub release: String,
+    /// When it was begun: milliseconds since 1970 UTC.
+    pub time: u64,
+    /// Every site.
+    pub sites: Vec<SiteCopy>,
+}
+
+/// One site at one moment.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteCopy {
+    /// The log.
+    pub log: LogCopy,
+    /// The site file in force.
+    pub file: String,
+    /// The public checkpoint, if there is one yet.
+    pub published: Option<String>,
+}
+
+/// What a backup took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BackedUp {
+    /// The run's name, for `assent restore --run`.
+    pub run: String,
+    /// Entries of all logs in it.
+    pub entries: u64,
+    /// Bytes that were new.
+    pub written: u64,
+    /// Bytes of older runs that were let go of.
+    pub removed: u64,
+}
+
+/// Why there is no backup, or nothing was restored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// No folder was named.
+    #[error("where should backups be? Set backup.dir, or name a folder")]
+    NoFolder,
+    /// Another backup is being written there.
+    #[error("another backup is being written to {0}")]
+    Busy(PathBuf),
+    /// Nothing in the folder opens with this key.
+    #[error("{0} holds no backup that was made with this operator's key")]
+    None(PathBuf),
+    /// No run of this name.
+    #[error("there is no backup `{0}`: `assent restore --list` shows all")]
+    NoRun(String),
+    /// It does not open, or is not what it should be.
+    #[error("the backup's file {0} is damaged, or was made with another operator's key")]
+    Damaged(PathBuf),
+    /// Made by a later release.
+    #[error("the backup was made by another release ({0}): restore it with that one")]
+    Format(String),
+    /// A log could not be copied.
+    #[error("the log of the site `{site}` could not be copied")]
+    Copy {
+        /// The site.
+        site: SiteId,
+        /// Why.
+        #[source]
+        source: CopyError,
+    },
+    /// A log could not be made of its copy.
+    #[error("the log of the site `{site}` could not be restored")]
+    Restore {
+        /// The site.
+        site: SiteId,
+        /// Why.
+        #[source]
+        source: RestoreError,
+    },
+    /// The new store could not be made.
+    #[error(transparent)]
+    Store(#[from] assent_store_sled::OpenError),
+    /// The data directory.
+    #[error(transparent)]
+    Data(#[from] DataDirError),
+    /// A file could not be used.
+    #[error("cannot use {path}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Adds a run to the backups in a folder and lets go of old ones. Decisions go on. Blocks.
+///
+/// # Errors
+/// [`BackupError`]: there is no new run; the older ones are as they were.
+pub fn make(
+    app: &App,
+    folder: &Path,
+    progress: &mut dyn FnMut(&SiteId, Progress),
+) -> Result<BackedUp, BackupError> {
+    let data = app.sites.data();
+    let repository = Repository::create(folder, data.key())?;
+    let time = crate::app::now();
+    let mut sites = Vec::new();
+    for site in app.sites.all() {
+        sites.push(copy(&site, data, &repository, &mut |at| progress(&site.file.id, at))?);
+    }
+    let entries = sites.iter().map(|site| site.log.size).sum();
+    let run = Run { format: FORMAT.into(), release: env!("CARGO_PKG_VERSION").into(), time, sites };
+    let name = repository.keep_run(&run)?;
+    let removed = repository.prune(time, Duration::from_secs(24 * 60 * 60 * app.config.backup.keep_days))?;
+    let done = BackedUp { run: name, entries, written: repository.written(), removed };
+    tracing::info!(run = done.run, done.entries, done.written, done.removed, "backed up");
+    Ok(done)
+}
+
+fn copy(
+    site: &Site,
+    data: &DataDir,
+    repository: &Repository,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<SiteCopy, BackupError> {
+    let id = &site.file.id;
+    let (file, published) = (data.site_file(id), data.published(id));
+    let read = |path: &Path| match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(BackupError::Io { path: path.to_path_buf(), source }),
+    };
+    loop {
+        // In this order: the public checkpoint is never ahead of the log, and the file is the one that the log's notice is of.
+        let (before, published) = (read(&file)?, read(&published)?);
+        let log = site.ledger.copy(repository, progress);
+        let log = log.map_err(|source| BackupError::Copy { site: id.clone(), source })?;
+        if let Some(file) = read(&file)?.filter(|after| before.as_ref() == Some(after)) {
+            return Ok(SiteCopy { log, file, published });
+        }
+    }
+}
+
+/// Makes a data directory of a run: an empty one, which nobody can open until all of it is there and was checked.
+///
+/// # Errors
+/// [`BackupError`]: the directory is to be thrown away.
+pub fn restore(
+    config: &Config,
+    repository: &Repository,
+    run: &Run,
+    progress: &mut dyn FnMut(&SiteId, Progress),
+) -> Result<DataDir, BackupError> {
+    if run.format != FORMAT {
+        return Err(BackupError::Format(run.release.clone()));
+    }
+    let data = DataDir::open_to_restore(config)?;
+    let store = SledStore::open_with_cache(&data.store(), config.ledger.cache_mib << 20)?;
+    for SiteCopy { log, file, published } in &run.sites {
+        let at = data.site_file(&log.site);
+        let origin = toml::from_str::<SiteFile>(file).map(|file| file.log_origin());
+        let origin = origin.ok().filter(|origin| *origin == log.origin);
+        let origin = origin.ok_or_else(|| BackupError::Damaged(at.clone()))?;
+        let place: LogConfig = data.log_config(&log.site, origin);
+        let made =
+            assent_ledger::restore(log, repository, &place, &store, &mut |step| progress(&log.site, step));
+        made.map_err(|source| BackupError::Restore { site: log.site.clone(), source })?;
+        if let Some(published) = published {
+            replace_file(&data.published(&log.site), published.as_bytes())?;
+        }
+        replace_file(&at, file.as_bytes())?;
+    }
+    Ok(data)
+}
