@@ -390,6 +390,30 @@ words! {
         log_check_run: "Run this on any computer. It needs no connection and asks us nothing.", "Rhedwch hwn ar unrhyw gyfrifiadur. Nid oes angen cysylltiad ac nid yw’n gofyn dim i ni.";
         /// Checking a receipt: third.
         log_check_says: "It says that the record is the one in the log and that the log’s signature is genuine, or it names what is wrong.", "Mae’n dweud mai’r cofnod yw’r un yn y log a bod llofnod y log yn ddilys, neu’n enwi’r hyn sydd o’i le.";
+        /// Title of the retention schedule.
+        schedule: "How long records are kept", "Am ba hyd y cedwir cofnodion";
+        /// What the schedule is. `{}` is the controller.
+        schedule_what: "{} keeps the proof of what you chose for no longer than this. Every night, records are deleted by these same rules.", "Nid yw {} yn cadw’r prawf o’r hyn a ddewisoch yn hirach na hyn. Bob nos, caiff cofnodion eu dileu yn ôl yr un rheolau hyn.";
+        /// Column: which records.
+        schedule_records: "Records", "Cofnodion";
+        /// Column: for how long.
+        schedule_kept: "Kept for", "Cedwir am";
+        /// Column: from when the days are counted.
+        schedule_from: "Counted from", "Yn cyfrif o";
+        /// Row: records without an address.
+        schedule_anonymous: "Choices of visitors who gave no address", "Dewisiadau ymwelwyr na roddodd gyfeiriad";
+        /// Row: from when, for records without an address.
+        schedule_anonymous_from: "The visitor’s newest choice", "Dewis diweddaraf yr ymwelydd";
+        /// Row: records with an address.
+        schedule_linked: "Choices and sign-ups with an email address or a phone number", "Dewisiadau a chofrestriadau gyda chyfeiriad e-bost neu rif ffôn";
+        /// Row: from when, for records with an address.
+        schedule_linked_from: "The person’s last use of any of our sites", "Defnydd diwethaf y person o unrhyw un o’n gwefannau";
+        /// How records go.
+        schedule_ends: "Then the key that opens them is destroyed. What stays in the log is a number that means nothing, so that other people can still check their receipts.", "Yna dinistrir yr allwedd sy’n eu hagor. Yr hyn sy’n aros yn y log yw rhif nad yw’n golygu dim, fel y gall pobl eraill barhau i wirio eu derbynebau.";
+        /// How to have records erased before. `{}` is an email address.
+        schedule_sooner: "You can ask us to erase yours sooner: {}.", "Gallwch ofyn i ni ddileu eich rhai chi’n gynt: {}.";
+        /// Link to the schedule as a table for a spreadsheet.
+        schedule_table: "As a table (CSV)", "Fel tabl (CSV)";
         /// Heading: addresses for programs.
         for_programs: "For programs", "Ar gyfer rhaglenni";
         /// Title: a page that is not there.

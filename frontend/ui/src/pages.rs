@@ -16,6 +16,7 @@ pub mod message;
 pub mod notice;
 pub mod problem;
 pub mod reference;
+pub mod schedule;
 
 mod details;
 mod when;

@@ -6,43 +6,12 @@
 use super::sites::{Site, Sites};
 use assent_core::retention::{RetentionClass, RetentionRules};
 use assent_ledger::{ErasureError, Opened, Progress, PurgePlan, ReadError, Retention};
-use serde::Serialize;
 use std::sync::Arc;
 
-/// One row of the retention schedule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ScheduleRow {
-    /// `anonymous` or `linked`.
-    pub class: &'static str,
-    /// Which records.
-    pub records: &'static str,
-    /// Days they are kept.
-    pub kept_days: u64,
-    /// From when the days are counted.
-    pub counted_from: &'static str,
-    /// How they go.
-    pub ends_by: &'static str,
-}
-
-/// The schedule: the same rows for the page, the table and the purge.
+/// The schedule that people are shown: days by class, from the rules that [`purge`] goes by.
 #[must_use]
-pub fn schedule(rules: &RetentionRules) -> Vec<ScheduleRow> {
-    let row = |class: RetentionClass| {
-        let (records, counted_from) = match class {
-            RetentionClass::Anonymous => (
-                "Choices of visitors who gave no address",
-                "the visitor's newest choice; includes the time that a consent lasts",
-            ),
-            RetentionClass::Linked => (
-                "Choices and sign-ups that name an email address or a number",
-                "the person's last use of any of the organisation's sites",
-            ),
-        };
-        let (class, kept_days) = (class.as_str(), rules.days(class));
-        let ends_by = "destroying the month's key; entries in the log stay and say nothing";
-        ScheduleRow { class, records, kept_days, counted_from, ends_by }
-    };
-    RetentionClass::ALL.into_iter().map(row).collect()
+pub fn schedule(rules: &RetentionRules) -> Vec<(RetentionClass, u64)> {
+    RetentionClass::ALL.into_iter().map(|class| (class, rules.days(class))).collect()
 }
 
 /// Purges what is due, or only says what is. Blocks; not to be called from an async task.
@@ -105,10 +74,6 @@ mod tests {
     #[test]
     fn the_schedule_says_what_the_rules_do() {
         let rules = RetentionRules::new(RetentionFile { anonymous_days: 10, linked_days: 20 }, 5);
-        let rows = schedule(&rules);
-        assert_eq!(
-            rows.iter().map(|row| (row.class, row.kept_days)).collect::<Vec<_>>(),
-            [("anonymous", 15), ("linked", 20)]
-        );
+        assert_eq!(schedule(&rules), [(RetentionClass::Anonymous, 15), (RetentionClass::Linked, 20)]);
     }
 }

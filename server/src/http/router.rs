@@ -30,6 +30,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/{site}/people/let-go", post(staff::people::let_go))
         .route("/v1/{site}/tell-erasures", post(staff::upkeep::tell_erasures))
         .route("/v1/{site}/site-file", put(staff::site_file::put))
+        .route("/v1/{site}/schedule", get(pages::schedule::page))
+        .route("/v1/{site}/schedule.csv", get(pages::schedule::table))
         .route("/v1/{site}/log", get(pages::log::page))
         .route("/v1/{site}/log/key", get(public::log::key))
         .route("/v1/{site}/log/checkpoint", get(public::log::checkpoint))
@@ -46,7 +48,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/{site}/export", get(staff::export::export))
         .route("/v1/{site}/purge", post(staff::upkeep::purge))
         .route("/v1/{site}/fsck", post(staff::upkeep::fsck))
-        .route("/v1/reclaim", post(staff::upkeep::reclaim));
+        .route("/v1/reclaim", post(staff::upkeep::reclaim))
+        .route("/v1/backup", post(staff::upkeep::backup));
     limited
         .merge(unlimited)
         .method_not_allowed_fallback(async || Problem::from(Code::WrongMethod))

@@ -86,3 +86,21 @@ async fn people_who_find_nothing_get_a_page_and_programs_a_problem() {
         app.ask(wants("*/*")).await.is_problem(404, code);
     }
 }
+
+#[tokio::test]
+async fn the_retention_schedule_is_told_as_a_page_and_as_a_table() {
+    let app = TestApp::new().await;
+    let page = app.get("/v1/clinic/schedule?lang=en").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text().contains("<td>2922 days</td>"), "{}", page.text());
+    let table = app.get("/v1/clinic/schedule.csv").await;
+    assert_eq!(table.header("content-type"), "text/csv; charset=utf-8; header=present");
+    let rules = app.app.sites.all()[0].file.retention_rules();
+    let linked = rules.days(assent_core::retention::RetentionClass::Linked);
+    let text = table.text();
+    let rows: Vec<_> = text.split_terminator("\r\n").collect();
+    assert_eq!(rows.len(), 3, "{text}");
+    assert_eq!(rows[0], r#""Records","Kept for","Counted from","days""#);
+    assert!(rows[2].ends_with(&format!(r#","{linked}""#)), "{text}");
+    app.get("/v1/nobody/schedule").await.is_problem(404, "unknown-site");
+}

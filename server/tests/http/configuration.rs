@@ -28,7 +28,7 @@ fn every_key_has_its_variable_and_says_where_its_value_came_from() {
             "witness.prefix" => "/w1",
             "server.trust_forwarded_proto" | "ledger.accept_clock" => "true",
             "staff.token_sha256" => &"0".repeat(64),
-            "maintenance.hour_utc" => "5",
+            "maintenance.hour_utc" | "backup.keep_days" => "5",
             "log.format" => "json",
             "log.level" => "warn",
             key if key.ends_with("_dir") || key.ends_with("_file") => "elsewhere",
@@ -38,7 +38,7 @@ fn every_key_has_its_variable_and_says_where_its_value_came_from() {
             .unwrap_or_else(|error| panic!("{}: {error}", setting.key));
         let now = settings(&loaded).into_iter().find(|now| now.key == setting.key).unwrap();
         assert_eq!(now.origin, "environment", "{}", setting.key);
-        let hidden = setting.key == "staff.token_sha256";
+        let hidden = ["ledger.key", "staff.token_sha256"].contains(&setting.key.as_str());
         assert_eq!(now.value == "(hidden)", hidden);
         assert!(hidden || now.value.trim_matches('"') == value, "{}: {}", setting.key, now.value);
     }
@@ -50,6 +50,8 @@ fn what_is_risky_is_refused_with_the_way_out() {
         ("ASSENT_SERVER_LISTEN", "0.0.0.0:80", "trust_forwarded_proto"),
         ("ASSENT_SERVER_LISTN", "127.0.0.1:1", "assent config"),
         ("ASSENT_LEDGER_KEY_FILE", "data/keys/../key", "move it elsewhere"),
+        ("ASSENT_BACKUP_DIR", "data/backups", "move it elsewhere"),
+        ("ASSENT_BACKUP_KEEP_DAYS", "31", "within a month"),
         ("ASSENT_STAFF_TOKEN_SHA256", "secret", "64 lowercase hex"),
         ("ASSENT_LIMITS_QUEUE", "0", "at least 1"),
         ("ASSENT_LIMITS_QUEUE", "many", "whole number"),

@@ -208,6 +208,7 @@ fn site_footer(frame: &SiteFrame, words: &Words) -> AnyView {
                     <li>{sentence(&words.complain, regulator)}</li>
                     <li>{privacy}</li>
                     <li><a href=frame.page("log")>{words.proven.clone()}</a></li>
+                    <li><a href=frame.page("schedule")>{words.schedule.clone()}</a></li>
                 </ul>
             </div>
         </footer>

@@ -58,7 +58,7 @@ impl MessageProps {
             title: "Nothing is published here".into(),
             paragraphs: vec![
                 "No site with this name asks anything of its visitors yet. Please check the address.".into(),
-                "If this is your site: publish its site file with “assent site apply site.toml”.".into(),
+                "If this is your site: begin its log once with “assent log create site.toml”.".into(),
             ],
             links: Vec::new(),
         }

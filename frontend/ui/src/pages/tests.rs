@@ -11,11 +11,13 @@ use super::message::MessageProps;
 use super::notice::NoticeProps;
 use super::problem::ProblemProps;
 use super::reference::ReferenceProps;
-use super::{alerts, choices, log, message, notice, problem, reference};
+use super::schedule::ScheduleProps;
+use super::{alerts, choices, log, message, notice, problem, reference, schedule};
 use assent_core::decision::Standing;
 use assent_core::hash::sha256;
 use assent_core::ids::PurposeId;
 use assent_core::record::Record;
+use assent_core::retention::RetentionClass;
 use assent_core::site::SiteFile;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -323,6 +325,13 @@ fn pages(language: &str) -> Vec<(&'static str, String)> {
         ),
         ("log", log::render(&log_props(Some(log_head)))),
         ("log-empty", log::render(&log_props(None))),
+        (
+            "schedule",
+            schedule::render(&ScheduleProps {
+                frame: frame(language),
+                rows: vec![(RetentionClass::Anonymous, 1095), (RetentionClass::Linked, 1)],
+            }),
+        ),
         ("message", message::render(&MessageProps::not_found(frame(language)))),
     ]
 }

@@ -7,3 +7,4 @@ pub(super) mod frame;
 pub(super) mod log;
 pub(super) mod missing;
 pub(super) mod problems;
+pub(super) mod schedule;
