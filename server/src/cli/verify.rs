@@ -1,11 +1,12 @@
 //! `assent verify`: checks a receipt or an export offline and says in plain words what it found.
 //!
-//! Exit codes: 0 everything holds; 1 something does not, and it says where; 2 the file cannot be read or is neither.
+//! Exit codes: 0 everything holds; 1 something does not, and it says where; 2 the file (or the key's) cannot be read, or it
+//! is neither a receipt nor an export.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use assent_core::export_format::{ExportVerifier, Line, MAX_LINE_BYTES};
 use assent_core::note::VerifierKey;
-use assent_core::receipt::{KeyTrust, Receipt};
+use assent_core::receipt::{KeyTrust, RECEIPT_FORMAT, Receipt};
 use assent_core::record::Record;
 use serde_json::{Value, json};
 use std::fs::File;
@@ -15,6 +16,8 @@ use std::process::ExitCode;
 
 /// Longest receipt that is read, in bytes.
 const RECEIPT_MAX: u64 = 8 << 20;
+/// What some editors write in front of a text they save as UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -60,13 +63,25 @@ fn judge(arguments: &Arguments) -> anyhow::Result<Verdict> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut reader = BufReader::new(file);
     let begin = reader.fill_buf().with_context(|| format!("cannot read {}", path.display()))?;
-    // An export's first line says what it is; everything else is read as a receipt, whose errors name what is wrong.
-    let head = String::from_utf8_lossy(&begin[..begin.len().min(256)]).into_owned();
-    if head.trim_start().starts_with("{\"kind\"") {
-        export(reader, key)
-    } else {
-        receipt(reader, key.as_ref())
+    let marked = begin.starts_with(BYTE_ORDER_MARK);
+    let head = String::from_utf8_lossy(begin.strip_prefix(BYTE_ORDER_MARK).unwrap_or(begin)).into_owned();
+    let Some(kind) = kind(&head) else {
+        bail!("{} is neither a receipt nor an export (NDJSON) of Assent", path.display());
+    };
+    if marked {
+        let sentence = "it begins with a byte-order mark, which an editor put there: check the file as it was handed out";
+        return Ok(bad(kind, "byte-order-mark", sentence, Some(1), None));
     }
+    if kind == "export" { export(reader, key) } else { receipt(reader, key.as_ref()) }
+}
+
+/// What the file says it is. Whether it is good is judged later, by readers that name what is wrong.
+fn kind(head: &str) -> Option<&'static str> {
+    let (receipts, _) = RECEIPT_FORMAT.split_once("v1")?;
+    if head.trim_start().starts_with("{\"kind\"") {
+        return Some("export");
+    }
+    head.contains(receipts).then_some("receipt")
 }
 
 /// What a file says must not move the cursor of the terminal it is shown on.
@@ -74,9 +89,22 @@ pub(super) fn plain(line: &str) -> String {
     line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
+/// The key, or the one in the file of this name.
 pub(super) fn key(text: &str) -> anyhow::Result<VerifierKey> {
-    let from_file = std::fs::read_to_string(text).ok();
-    VerifierKey::parse(from_file.as_deref().unwrap_or(text).trim()).context("--key is not a log's key (vkey)")
+    match std::fs::read_to_string(text) {
+        Ok(file) => VerifierKey::parse(file.trim())
+            .with_context(|| format!("--key: {text} does not hold a log's key (vkey)")),
+        // A key has two of them.
+        Err(error) if text.matches('+').count() < 2 => Err(error).with_context(|| {
+            format!("--key: {text} is not a log's key (vkey), and no file that can be read")
+        }),
+        Err(_) => VerifierKey::parse(text.trim()).context("--key is not a log's key (vkey)"),
+    }
+}
+
+/// `1 notice`, `2 notices`.
+fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 fn receipt(reader: impl BufRead, key: Option<&VerifierKey>) -> anyhow::Result<Verdict> {
@@ -169,7 +197,12 @@ fn export(mut reader: impl BufRead, key: Option<VerifierKey>) -> anyhow::Result<
             summary.first, summary.end, checkpoint.size
         ),
         format!("It says it was asked for: {}", Value::Object(summary.filter.clone())),
-        format!("{} records, {} notices, {} withheld", summary.records, summary.notices, summary.withheld),
+        format!(
+            "{}, {}, {} withheld",
+            count(summary.records, "record"),
+            count(summary.notices, "notice"),
+            summary.withheld
+        ),
     ];
     lines.extend(
         summary.withheld_by_reason.iter().map(|(reason, count)| format!("  withheld, {reason}: {count}")),

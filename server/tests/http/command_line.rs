@@ -31,22 +31,45 @@ async fn verify_says_what_is_wrong_and_where() {
     assert!(code == Some(0) && said.contains("the key you gave"), "{said}");
     let (code, said) = verify(&receipt.replace("given", "ungiven"), &[]);
     assert!(code == Some(1) && said.contains("record-changed"), "{said}");
-    let (code, said) = verify("{}", &["--json"]);
+    let (code, said) = verify(&receipt[..receipt.len() - 1], &["--json"]);
     let verdict: Value = serde_json::from_str(&said).unwrap();
     assert_eq!((code, &verdict["holds"], &verdict["code"]), (Some(1), &json!(false), &json!("malformed")));
+    // These were receipts that do not hold.
+    for other in ["{}", "", "day,choice\n", "\u{feff}{}"] {
+        let (code, said) = verify(other, &[]);
+        assert!(
+            code == Some(2) && said.contains("file is neither a receipt nor an export"),
+            "{other:?}: {said}"
+        );
+    }
 
     let site = app.app.sites.all().remove(0);
     let mut export = Vec::new();
     site.ledger.export(&assent_ledger::ExportFilter::default(), &mut export, &mut |_| ()).unwrap();
     let export = String::from_utf8(export).unwrap();
-    assert_eq!(verify(&export, &[]).0, Some(0));
+    let (code, said) = verify(&export, &[]);
+    assert!(code == Some(0) && said.contains("2 records, 1 notice, 0 withheld"), "{said}");
+    // An editor was here: its mark made a receipt of an export.
+    for (text, kind) in [(&export, "export"), (&receipt, "receipt")] {
+        let (code, said) = verify(&format!("\u{feff}{text}"), &[]);
+        let names =
+            said.starts_with(&format!("This {kind} does not hold")) && said.contains("byte-order-mark");
+        assert!(code == Some(1) && names, "{said}");
+    }
     let (code, said) = verify(&export.replace(":\\\"given\\\"", ":\\\"taken\\\""), &[]);
     assert!(code == Some(1) && said.contains("entry 2"), "{said}");
     let (code, said) =
         verify(&export.lines().take(3).map(|line| format!("{line}\n")).collect::<String>(), &[]);
     assert!(code == Some(1) && said.contains("does not hold"), "{said}");
     assert_eq!(assent(folder, &["verify", "nothing-here"]).status.code(), Some(2));
-    assert_eq!(verify(&receipt, &["--key", "nonsense"]).0, Some(2));
+    for (key, says) in [
+        ("log.kye", "log.kye is not a log's key (vkey), and no file that can be read"),
+        ("staff.token", "staff.token does not hold a log's key"),
+        (&key.replace('/', "-")[1..], "--key is not a log's key (vkey): "),
+    ] {
+        let (code, said) = verify(&receipt, &["--key", key.trim()]);
+        assert!(code == Some(2) && said.contains(says), "{said}");
+    }
 }
 
 #[test]
