@@ -3,7 +3,9 @@
 //! The channel is what keeps memory flat: a slow receiver makes the thread wait. A receiver that leaves ends it.
 
 use super::sites::Site;
-use assent_ledger::{ExportFilter, ExportSummary, Ledger, Progress};
+use assent_core::ids::PurposeId;
+use assent_core::notice::Notice;
+use assent_ledger::{ExportFilter, ExportSummary, Ledger, Progress, ReadError};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -24,17 +26,60 @@ pub enum Format {
     Csv,
 }
 
-/// A period's end cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{key}` is neither an RFC 3339 time with `Z` nor a date such as 2026-11-22 (UTC)")]
-pub struct BadTime {
-    /// `from` or `to`.
-    pub key: &'static str,
+/// What was asked for cannot be there. An empty answer would pass for "nobody said anything".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadFilter {
+    /// An end of the period, `from` or `to`, cannot be read.
+    #[error("`{0}` is neither an RFC 3339 time with `Z` nor a date such as 2026-11-22 (UTC)")]
+    Time(&'static str),
+    /// The period ends before it begins.
+    #[error("`to` must be later than `from`: it is not part of the period itself")]
+    Period,
+    /// No notice ever had the purpose.
+    #[error("no notice of this site has or had the purpose `{0}`")]
+    Purpose(PurposeId),
+    /// The notices could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
-/// Unix milliseconds of a time in UTC, or of the beginning of a day.
-pub fn parse_time(key: &'static str, text: &str) -> Result<u64, BadTime> {
-    let bad = || BadTime { key };
+/// From when on, and before when: Unix milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Period {
+    /// The first moment of it.
+    pub from: Option<u64>,
+    /// The first moment after it.
+    pub to: Option<u64>,
+}
+
+impl Period {
+    /// Reads both ends: times in UTC, or days, which begin at midnight.
+    pub fn parse(from: Option<&str>, to: Option<&str>) -> Result<Self, BadFilter> {
+        let time = |key, text: Option<&str>| text.map(|text| parse_time(key, text)).transpose();
+        let (from, to) = (time("from", from)?, time("to", to)?);
+        match (from, to) {
+            (Some(from), Some(to)) if to <= from => Err(BadFilter::Period),
+            _ => Ok(Self { from, to }),
+        }
+    }
+}
+
+/// Refuses a purpose that no notice of the site ever had: a mistyped one, most likely. Blocks.
+pub fn known(site: &Site, purpose: Option<&PurposeId>) -> Result<(), BadFilter> {
+    let Some(id) = purpose.filter(|id| site.notice.purpose(id).is_none()) else { return Ok(()) };
+    for version in site.ledger.notices()?.iter().rev() {
+        let document = site.ledger.notice(&version.hash)?.unwrap_or_default();
+        // One that cannot be read may have had it.
+        if serde_json::from_slice::<Notice>(&document).map_or(true, |notice| notice.purpose(id).is_some()) {
+            return Ok(());
+        }
+    }
+    Err(BadFilter::Purpose(id.clone()))
+}
+
+fn parse_time(key: &'static str, text: &str) -> Result<u64, BadFilter> {
+    let bad = || BadFilter::Time(key);
     let time = match text.parse::<jiff::civil::Date>() {
         Ok(date) if text.len() == "2026-11-22".len() => {
             date.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| bad())?.timestamp()

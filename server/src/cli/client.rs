@@ -1,6 +1,7 @@
 //! Work done through the running server, which alone owns the store.
 //!
-//! It is asked at `server.listen` of the same configuration, on this machine, with the staff token.
+//! It is asked at `server.listen` of the same configuration, on this machine, with the staff token. Nothing leaves the
+//! machine, so where the server believes a proxy's word that a request came over https, this gives that word.
 
 use crate::app::staff::read_token;
 use crate::config::Config;
@@ -10,12 +11,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use ureq::RequestBuilder;
 use zeroize::Zeroizing;
 
 /// A running server, and the right to ask it for staff's work.
 pub(super) struct Server {
     base: String,
     token: Zeroizing<String>,
+    /// What `X-Forwarded-Proto` says, where the server trusts it.
+    proto: Option<&'static str>,
     agent: ureq::Agent,
 }
 
@@ -37,35 +41,40 @@ impl Server {
             });
         }
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        Ok(Self { base: format!("http://{address}"), token, agent })
+        let proto = config.server.trust_forwarded_proto.then_some("https");
+        Ok(Self { base: format!("http://{address}"), token, proto, agent })
     }
 
     /// Reads an address as a stream.
     pub(super) fn get(&self, path: &str) -> anyhow::Result<impl Read + use<>> {
-        let request = self.agent.get(format!("{}{path}", self.base));
-        let answer = request.header("authorization", self.bearer()).call().with_context(|| self.away())?;
+        let request = self.staffs(self.agent.get(format!("{}{path}", self.base)));
+        let answer = request.call().with_context(|| self.away())?;
         Ok(good(answer)?.into_body().into_reader())
     }
 
     /// Sends a body and reads the answer.
     pub(super) fn put(&self, path: &str, kind: &str, body: &str) -> anyhow::Result<String> {
-        let request = self.agent.put(format!("{}{path}", self.base));
-        let request = request.header("authorization", self.bearer()).header("content-type", kind);
+        let request = self.staffs(self.agent.put(format!("{}{path}", self.base)));
+        let request = request.header("content-type", kind);
         let answer = request.send(body).with_context(|| self.away())?;
         Ok(good(answer)?.into_body().read_to_string()?)
     }
 
     /// Sends JSON and reads the answer's.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
-        let request = self.agent.post(format!("{}{path}", self.base));
-        let request =
-            request.header("authorization", self.bearer()).header("content-type", "application/json");
+        let request = self.staffs(self.agent.post(format!("{}{path}", self.base)));
+        let request = request.header("content-type", "application/json");
         let answer = request.send(serde_json::to_string(body)?).with_context(|| self.away())?;
         Ok(serde_json::from_str(&good(answer)?.into_body().read_to_string()?)?)
     }
 
-    fn bearer(&self) -> String {
-        format!("Bearer {}", self.token.as_str())
+    /// The request as staff's.
+    fn staffs<T>(&self, request: RequestBuilder<T>) -> RequestBuilder<T> {
+        let request = request.header("authorization", format!("Bearer {}", self.token.as_str()));
+        match self.proto {
+            Some(proto) => request.header("x-forwarded-proto", proto),
+            None => request,
+        }
     }
 
     fn away(&self) -> String {

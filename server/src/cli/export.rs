@@ -2,7 +2,8 @@
 
 use super::client::Server;
 use super::opened::{along, bar};
-use crate::app::export::{Format, parse_time, write};
+use super::output;
+use crate::app::export::{Format, Period, known, write};
 use crate::app::sites::Sites;
 use crate::assets::Assets;
 use crate::config::Loaded;
@@ -11,8 +12,7 @@ use anyhow::{Context as _, bail};
 use assent_core::export_format::Line;
 use assent_core::ids::{PurposeId, SiteId};
 use assent_ledger::ExportFilter;
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{BufReader, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,7 +34,8 @@ pub(super) struct Arguments {
     /// Before this time: RFC 3339 with Z, or a date (UTC).
     #[arg(long)]
     to: Option<String>,
-    /// Write to this file instead of standard output. Only this account may read it.
+    /// Write to this file instead of standard output. Only this account may read it, and it is replaced only by an export that
+    /// is whole.
     #[arg(long)]
     output: Option<PathBuf>,
 }
@@ -43,19 +44,18 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
     let config = loaded.config;
     let site = SiteId::new(&arguments.site)?;
     let purpose = arguments.purpose.as_deref().map(PurposeId::new).transpose()?;
-    let from = arguments.from.as_deref().map(|text| parse_time("from", text)).transpose()?;
-    let to = arguments.to.as_deref().map(|text| parse_time("to", text)).transpose()?;
+    let Period { from, to } = Period::parse(arguments.from.as_deref(), arguments.to.as_deref())?;
     let filter = ExportFilter { from, to, purpose };
     match DataDir::open(&config) {
         Ok(data) => {
             let assets = Arc::new(Assets::load(&config.server.web_dir.relative())?);
             let sites = Sites::open(data, &config, assets)?;
             let Some(site) = sites.get(&site) else { bail!("no site `{site}` is published here") };
-            let mut out = out(&arguments)?;
+            known(&site, filter.purpose.as_ref())?;
             let bar = bar("entries");
-            let mut show = along(&bar);
-            let summary = write(&site.ledger, arguments.format, &filter, &mut out, &mut show)?;
-            out.flush()?;
+            let summary = output::to(arguments.output.as_deref(), |out| {
+                Ok(write(&site.ledger, arguments.format, &filter, out, &mut along(&bar))?)
+            })?;
             bar.finish_and_clear();
             super::note(format_args!(
                 "{} records, {} entries in the period",
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
         Err(DataDirError::InUse(_)) => {
             let server = Server::of(&config)?;
             let answer = BufReader::new(server.get(&address(&site, &arguments))?);
-            through(answer, arguments.format, &mut out(&arguments)?)?;
+            output::to(arguments.output.as_deref(), |out| through(answer, arguments.format, out))?;
         }
         Err(error) => return Err(error.into()),
     }
@@ -110,7 +110,6 @@ fn through(mut answer: impl std::io::BufRead, format: Format, out: &mut dyn Writ
             }
         }
     }
-    out.flush()?;
     bar.finish_and_clear();
     if whole { Ok(()) } else { bail!("the export has no footer: it is not whole") }
 }
@@ -121,14 +120,4 @@ fn kind(line: &[u8]) -> Option<Line> {
     (begins("header") || begins("footer") || begins("tile"))
         .then(|| serde_json::from_slice(line).ok())
         .flatten()
-}
-
-fn out(arguments: &Arguments) -> anyhow::Result<Box<dyn Write>> {
-    let Some(path) = &arguments.output else { return Ok(Box::new(BufWriter::new(std::io::stdout()))) };
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(Box::new(BufWriter::new(file)))
 }

@@ -10,6 +10,7 @@ mod keys;
 mod log;
 mod monitor;
 mod opened;
+mod output;
 mod people;
 mod serve;
 mod site;

@@ -2,6 +2,7 @@
 
 use super::error::{Code, Problem};
 use crate::app::alerts::{SignUpError, Wrong};
+use crate::app::export::BadFilter;
 use crate::app::may::MayError;
 use crate::app::people::PeopleError;
 use crate::app::record::RecordError;
@@ -103,6 +104,16 @@ impl From<SignUpError> for Problem {
                 Some(Wrong::Malformed(Channel::Email)) => Code::BadEmail.into(),
                 Some(Wrong::Malformed(Channel::Text)) => Code::BadPhone.into(),
             },
+        }
+    }
+}
+
+impl From<BadFilter> for Problem {
+    fn from(error: BadFilter) -> Self {
+        match error {
+            BadFilter::Read(error) => error.into(),
+            // These name keys and a purpose, which is an id with a strict form.
+            other => Self::with(Code::BadQuery, other.to_string()),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::app::{SITE, TestApp};
 use serde_json::{Value, json};
+use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 pub(crate) fn assent(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_assent"));
@@ -106,8 +107,38 @@ fn sites_are_checked_published_and_exported_without_a_server() {
     let (code, said) = run(&["export", "--site", "clinic", "--output", "out.ndjson"]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(run(&["verify", "out.ndjson"]).0, Some(0));
+    for (filter, says) in [
+        (["--purpose", "nope"].as_slice(), "no notice of this site has or had the purpose `nope`"),
+        (&["--from", "2026-02-01", "--to", "2026-01-01"], "`to` must be later than `from`"),
+    ] {
+        let (code, said) = run(&[&["export", "--site", "clinic", "--output", "out.ndjson"], filter].concat());
+        assert!(code == Some(1) && said.contains(says), "{said}");
+    }
+    assert_eq!(run(&["verify", "out.ndjson"]).0, Some(0), "what was there before is still there");
     let (code, said) = run(&["export", "--site", "nobody"]);
     assert!(code == Some(1) && said.contains("nobody"), "{said}");
+}
+
+/// A server on an address of the network that trusts its proxy took the command line's own requests for plain http.
+#[test]
+fn work_through_a_server_that_trusts_its_proxy_says_https() {
+    let app = TestApp::empty();
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = server.local_addr().unwrap().to_string();
+    for (trusts, says) in [("true", true), ("false", false)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_assent"));
+        command.env_clear().current_dir(app.folder.path()).args(["export", "--site", "clinic"]);
+        command.env("ASSENT_SERVER_LISTEN", &listen).env("ASSENT_SERVER_TRUST_FORWARDED_PROTO", trusts);
+        let running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let (mut connection, _) = server.accept().unwrap();
+        let mut head = [0; 4096];
+        let length = connection.read(&mut head).unwrap();
+        let head = String::from_utf8_lossy(&head[..length]).to_lowercase();
+        connection.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").unwrap();
+        assert!(head.contains("authorization: bearer"), "{head}");
+        assert_eq!(head.contains("x-forwarded-proto: https"), says, "{head}");
+        drop(running.wait_with_output().unwrap());
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use assent_core::export_format::ExportVerifier;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use serde_json::json;
+use server::app::sites::LogIs;
 
 pub(crate) async fn staff(app: &TestApp, method: Method, path: &str, kind: &str, body: String) -> Answer {
     let request = to(method, path).header(header::AUTHORIZATION, format!("Bearer {STAFF}"));
@@ -73,10 +74,25 @@ async fn exports_hold_and_filters_are_strict() {
     let csv = export("/v1/clinic/export?format=csv&purpose=surveys&from=2026-01-01").await;
     assert_eq!(csv.text().lines().count(), 2, "{}", csv.text());
     assert_eq!(export("/v1/clinic/export?format=csv&to=2026-01-01").await.text().lines().count(), 1);
-    for bad in ["format=pdf", "from=yesterday", "colour=red", "purpose=A"] {
+    for bad in [
+        "format=pdf",
+        "from=yesterday",
+        "colour=red",
+        "purpose=A",
+        // Both were an export of nothing, which looks like "nobody said anything".
+        "purpose=nope",
+        "from=2026-02-01&to=2026-01-01",
+        "from=2026-02-01&to=2026-02-01",
+    ] {
         let path: &'static str = Box::leak(format!("/v1/clinic/export?{bad}").into_boxed_str());
         export(path).await.is_problem(400, "bad-query");
     }
+    // A purpose that is asked no longer was asked once.
+    let without =
+        SITE.replace("id = \"surveys\"", "id = \"other\"").replace("purposes.surveys", "purposes.other");
+    app.app.sites.apply(&without, None, LogIs::There).await.unwrap();
+    let csv = export("/v1/clinic/export?format=csv&purpose=surveys").await;
+    assert_eq!(csv.text().lines().count(), 2, "{}", csv.text());
 }
 
 #[tokio::test]

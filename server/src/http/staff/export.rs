@@ -1,8 +1,9 @@
 //! Exports, streamed.
 
 use super::IsStaff;
-use crate::app::export::{Format, parse_time, stream};
-use crate::http::error::{Code, Problem};
+use crate::app;
+use crate::app::export::{Format, Period, known, stream};
+use crate::http::error::Problem;
 use crate::http::extract::{InSite, StrictQuery};
 use assent_core::ids::PurposeId;
 use assent_ledger::ExportFilter;
@@ -11,6 +12,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
@@ -22,12 +24,12 @@ pub(in crate::http) struct ExportQuery {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     format: Format,
-    /// Only records that decide about this purpose.
+    /// Only records that decide about this purpose, which a notice of the site must have or have had.
     #[param(value_type = Option<String>)]
     purpose: Option<PurposeId>,
     /// From this time on: RFC 3339 with `Z`, or a date (UTC).
     from: Option<String>,
-    /// Before this time: RFC 3339 with `Z`, or a date (UTC).
+    /// Before this time: RFC 3339 with `Z`, or a date (UTC). Later than `from`.
     to: Option<String>,
 }
 
@@ -45,13 +47,10 @@ pub(in crate::http) async fn export(
     InSite(site): InSite,
     StrictQuery(query): StrictQuery<ExportQuery>,
 ) -> Result<Response, Problem> {
-    let time = |key, text: Option<&str>| text.map(|text| parse_time(key, text)).transpose();
-    let bad = |error: crate::app::export::BadTime| Problem::with(Code::BadQuery, error.to_string());
-    let filter = ExportFilter {
-        from: time("from", query.from.as_deref()).map_err(bad)?,
-        to: time("to", query.to.as_deref()).map_err(bad)?,
-        purpose: query.purpose,
-    };
+    let Period { from, to } = Period::parse(query.from.as_deref(), query.to.as_deref())?;
+    let (reader, purpose) = (Arc::clone(&site), query.purpose.clone());
+    app::blocking(move || known(&reader, purpose.as_ref())).await??;
+    let filter = ExportFilter { from, to, purpose: query.purpose };
     let (kind, ending) = match query.format {
         Format::Ndjson => ("application/x-ndjson", "ndjson"),
         Format::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
