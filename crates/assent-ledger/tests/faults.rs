@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use assent_ledger::store::memory::{Fault, SiteLog};
 use assent_ledger::store::{Gone, GoneReason, RecordRow, Row, RowBody};
-use assent_ledger::{AppendError, CheckError, Ledger, OpenError, OperatorKey};
+use assent_ledger::{AppendError, CheckError, KeyStoreError, Ledger, OpenError, OperatorKey};
 use common::{World, append, assert_good, config, decide, draft, keyed, site, subject};
 
 /// Each of four commits × each way to fail: what the caller hears, and how many entries there are in the end.
@@ -154,6 +154,17 @@ fn what_a_crash_cannot_leave_is_refused_with_the_way_out() {
     std::fs::rename(&keys, keys.with_extension("away")).unwrap();
     refused("keys could not be opened");
     std::fs::rename(keys.with_extension("away"), &keys).unwrap();
+    // People's secrets are gone, or older than the store: their records could not be opened, and nobody would know until asked.
+    let segment = keys.join("subjects-00000.keys");
+    let secrets = std::fs::read(&segment).unwrap();
+    for left in [0, 64 * 5] {
+        std::fs::write(&segment, &secrets[..left]).unwrap();
+        let error = world.open().unwrap_err();
+        let why = std::error::Error::source(&error).unwrap().to_string();
+        assert!(matches!(error, OpenError::Keys(KeyStoreError::Behind { given: 300, .. })), "{error:?}");
+        assert!(why.contains(keys.to_str().unwrap()) && why.contains("Restore the newest backup"), "{why}");
+    }
+    std::fs::write(&segment, secrets).unwrap();
     world.open().unwrap().check(&mut |_| {}).unwrap();
 }
 
