@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod export;
 mod keys;
+mod listen;
 mod log;
 mod monitor;
 mod opened;

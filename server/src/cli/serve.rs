@@ -10,7 +10,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {}
@@ -26,6 +25,7 @@ pub(super) fn run(loaded: Loaded, _: Arguments) -> anyhow::Result<ExitCode> {
 
 async fn serve(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
     let listen = config.server.listen;
+    let idle = Duration::from_secs(config.server.idle_timeout_seconds);
     let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
     let listener = TcpListener::bind(listen)
         .await
@@ -36,25 +36,14 @@ async fn serve(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
     tracing::info!(%address, sites = app.sites.all().len(), "listening");
     let nights = tokio::spawn(crate::app::maintenance::every_night(Arc::clone(&app)));
     let publisher = tokio::spawn(crate::app::publish::whenever_due(Arc::clone(&app)));
-    let (stop, stopped) = watch::channel(false);
-    let mut told = stopped.clone();
     let router = crate::http::router(Arc::clone(&app));
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        // An error means the sender is gone, which is a stop as well.
-        let _ = told.wait_for(|stop| *stop).await;
-    });
-    let mut server = tokio::spawn(server.into_future());
-    tokio::select! {
-        ended = &mut server => ended??,
-        () = signal() => {
-            tracing::info!(grace_seconds = grace.as_secs(), "stopping: no new requests");
-            app.stop();
-            stop.send_replace(true);
-            match tokio::time::timeout(grace, &mut server).await {
-                Ok(ended) => ended??,
-                Err(_) => tracing::warn!("stopping: some requests did not end in time"),
-            }
-        }
+    let stop = async {
+        signal().await;
+        tracing::info!(grace_seconds = grace.as_secs(), "stopping: no new requests");
+        app.stop();
+    };
+    if !super::listen::until(stop, listener, router, idle, grace).await {
+        tracing::warn!("stopping: some requests did not end in time");
     }
     for task in [nights, publisher] {
         task.abort();

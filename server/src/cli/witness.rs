@@ -10,14 +10,12 @@ use crate::witness::{Witness, key};
 use anyhow::{Context as _, bail};
 use assent_core::policy::Policy;
 use clap::Subcommand;
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -110,38 +108,31 @@ pub(super) fn run(loaded: Loaded, arguments: Arguments) -> anyhow::Result<ExitCo
                 .with_context(|| format!("{} is not a policy", policy_file.display()))?;
             let key = key::read(&place.key_file(config))?;
             let witness = Witness::open(&place.data_dir(config), key, &policy)?;
-            let grace = Duration::from_secs(loaded.config.server.shutdown_grace_seconds);
+            let server = &loaded.config.server;
+            let idle = Duration::from_secs(server.idle_timeout_seconds);
+            let grace = Duration::from_secs(server.shutdown_grace_seconds);
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(serve(listen.unwrap_or(config.listen), &config.prefix, grace, witness))?;
+            let listen = listen.unwrap_or(config.listen);
+            runtime.block_on(serve(listen, &config.prefix, (idle, grace), witness))?;
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-async fn serve(listen: SocketAddr, prefix: &str, grace: Duration, witness: Witness) -> anyhow::Result<()> {
+async fn serve(
+    listen: SocketAddr,
+    prefix: &str,
+    (idle, grace): (Duration, Duration),
+    witness: Witness,
+) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen} (witness.listen)"))?;
     let address = listener.local_addr()?;
     tracing::info!(%address, key = %witness.verifier(), logs = witness.watched(), "witness listening");
-    let (stop, stopped) = watch::channel(false);
-    let mut told = stopped.clone();
     let router = witness_router(prefix, Arc::new(witness));
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        // An error means the sender is gone, which is a stop as well.
-        let _ = told.wait_for(|stop| *stop).await;
-    });
-    let mut server = tokio::spawn(server.into_future());
-    tokio::select! {
-        ended = &mut server => ended??,
-        () = super::serve::signal() => {
-            stop.send_replace(true);
-            // What was judged is kept before it is answered, so a request that is cut off loses nothing.
-            if let Ok(ended) = tokio::time::timeout(grace, &mut server).await {
-                ended??;
-            }
-        }
-    }
+    // What was judged is kept before it is answered, so a request that is cut off loses nothing.
+    super::listen::until(super::serve::signal(), listener, router, idle, grace).await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -83,6 +83,7 @@ pub(super) fn check(config: &Config) -> Result<(), Refusal> {
         ("limits.body_bytes", config.limits.body_bytes as u64, 4096),
         ("limits.queue", config.limits.queue as u64, 1),
         ("server.request_timeout_seconds", config.server.request_timeout_seconds, 1),
+        ("server.idle_timeout_seconds", config.server.idle_timeout_seconds, 1),
     ];
     if let Some((key, _, least)) = limits.into_iter().find(|(_, value, least)| value < least) {
         return Err(Refusal::TooSmall(key, least));

@@ -48,6 +48,7 @@ pub struct Server {
     pub web_dir: RelativePathBuf,
     pub trust_forwarded_proto: bool,
     pub request_timeout_seconds: u64,
+    pub idle_timeout_seconds: u64,
     pub shutdown_grace_seconds: u64,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::app::{SITE, TestApp};
 use serde_json::{Value, json};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -139,6 +139,37 @@ fn work_through_a_server_that_trusts_its_proxy_says_https() {
         assert_eq!(head.contains("x-forwarded-proto: https"), says, "{head}");
         drop(running.wait_with_output().unwrap());
     }
+}
+
+/// Anybody could keep connections for ever, each with the first line of a request.
+#[test]
+fn half_a_request_is_not_waited_for() {
+    let folder = TestApp::empty().stopped();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_assent"));
+    command.env_clear().current_dir(folder.path()).arg("serve").env("ASSENT_LOG_FORMAT", "json");
+    command.env("ASSENT_SERVER_LISTEN", "127.0.0.1:0").env("ASSENT_SERVER_IDLE_TIMEOUT_SECONDS", "1");
+    let mut server = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = std::io::BufReader::new(server.stderr.take().unwrap()).lines();
+    let address = log.find_map(|line| {
+        let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        line["address"].as_str().map(str::to_string)
+    });
+    let address = address.unwrap();
+    let send = |text: &[u8]| {
+        let mut connection = std::net::TcpStream::connect(&address).unwrap();
+        connection.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        connection.write_all(text).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let head = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n";
+    let whole = send(format!("{head}\r\n").as_bytes());
+    assert!(whole.starts_with("HTTP/1.1 200") && whole.matches("HTTP/1.1").count() == 1, "{whole}");
+    let half = send(head.as_bytes());
+    assert!(!half.contains("200 OK"), "{half}");
+    server.kill().unwrap();
+    server.wait().unwrap();
 }
 
 #[test]
