@@ -10,6 +10,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use serde_json::Value;
 
 /// One thing that keeps a notice from being published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,11 @@ pub const RULES: &[(&str, &str)] = &[
     ("party-unnamed", "Every recipient has a name and a privacy statement (consent must name its parties)."),
     ("party-missing", "A consent purpose that stores or reads something for someone names them."),
     ("text-empty", "Every text a person needs is there in every language."),
+    (
+        "text-long",
+        "No text is too long to be read before a choice: headings, names and buttons least of all.",
+    ),
+    ("text-hidden", "No text has characters that cannot be seen or that turn the reading direction round."),
     ("vague-purpose", "A purpose says what happens, not that it 'may improve your experience'."),
     ("guilt", "No emotive or blaming words around a choice (EDPB 03/2022, stirring)."),
     (
@@ -48,7 +54,7 @@ pub const RULES: &[(&str, &str)] = &[
     ("storage-lifetime", "A storage item lasts at most 400 days, as browsers allow."),
     ("necessary-shared", "A necessary purpose is not read by anyone but the controller and its processors."),
     ("memory-refusal", "A refusal is remembered at least 182 days."),
-    ("memory-grant", "A grant is remembered at most 366 days."),
+    ("memory-grant", "A grant is remembered at least a day and at most 366 days."),
     ("too-many", "At most seven choices on one screen (EDPB 03/2022, overloading)."),
     (
         "statistics-undeclared",
@@ -56,6 +62,13 @@ pub const RULES: &[(&str, &str)] = &[
     ),
     ("route-not-here", "Soft opt-in and service routes are for alerts, not for the banner."),
 ];
+
+/// Ends of places whose texts are headings, names or buttons.
+const SHORT: [&str; 4] = ["title", ".name", ".accept", ".decline"];
+/// Longest heading or name, in characters: two lines of a phone's banner and some.
+const SHORT_MAX: usize = 200;
+/// Longest other text, in characters: two minutes of reading.
+const LONG_MAX: usize = 2000;
 
 const VAGUE: [&str; 6] = [
     "improve your experience",
@@ -151,9 +164,22 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
             "Remember a refusal for six months (182 days) or longer.",
         );
     }
-    if notice.memory.grant_days > 366 {
-        say("memory-grant", "memory.grant_days".to_string(), "Ask again after a year (366 days) or sooner.");
+    if !(1..=366).contains(&notice.memory.grant_days) {
+        let message =
+            "Remember a grant for a day or longer, and ask again after a year (366 days) or sooner.";
+        say("memory-grant", "memory.grant_days".to_string(), message);
     }
+    each_text(notice, &mut |place, text| {
+        if text.chars().any(is_hidden) {
+            let message =
+                "Take out control characters and marks of reading direction; type it anew if need be.";
+            say("text-hidden", place.to_string(), message);
+        }
+        let most = if SHORT.iter().any(|key| place.ends_with(key)) { SHORT_MAX } else { LONG_MAX };
+        if text.chars().count() > most {
+            say("text-long", place.to_string(), &format!("Shorten it to {most} characters or less."));
+        }
+    });
     for (language, text) in &notice.languages {
         let base = format!("text.{language}");
         for (key, value) in [("title", &text.title), ("intro", &text.intro)] {
@@ -221,6 +247,43 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
     findings
 }
 
+/// Shows `see` every text of the notice with its place in the site file.
+fn each_text(notice: &Notice, see: &mut dyn FnMut(&str, &str)) {
+    let Ok(mut document) = serde_json::to_value(notice) else { return };
+    // The file has texts by language under `text`, and a channel's alert has its topic's.
+    if let Some(all) = document.as_object_mut()
+        && let Some(languages) = all.remove("languages")
+    {
+        all.insert("text".to_string(), languages);
+    }
+    walk("", &document, see);
+}
+
+fn walk(place: &str, value: &Value, see: &mut dyn FnMut(&str, &str)) {
+    let inside = |key: &str| if place.is_empty() { key.to_string() } else { format!("{place}.{key}") };
+    match value {
+        Value::String(text) => see(place, text),
+        Value::Array(all) => all.iter().enumerate().for_each(|(at, one)| {
+            let name = one.get("id").and_then(Value::as_str).map_or_else(|| at.to_string(), String::from);
+            walk(&inside(&name), one, see);
+        }),
+        Value::Object(all) => all.iter().for_each(|(key, one)| {
+            // Languages and recipients are the file's own words, too.
+            let shown: String = key.chars().filter(|c| !is_hidden(*c)).collect();
+            see(&inside(&shown), key);
+            walk(&inside(&shown), one, see);
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Control characters, and those that embed, override or isolate a reading direction (UAX 9): a text with them can show
+/// something else than it says.
+fn is_hidden(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Whether a link may lead there. Anything else that begins with `http` is no address at all.
 fn is_web_address(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
@@ -280,6 +343,8 @@ mod tests {
             breaks("party-unnamed", |file| file.recipients.get_mut("wayfinder").unwrap().name.clear()),
             breaks("party-missing", |file| file.purposes[1].recipients.clear()),
             breaks("text-empty", |file| first_text(file).intro.clear()),
+            breaks("text-long", |file| first_text(file).intro = "Long. ".repeat(400)),
+            breaks("text-hidden", |file| first_text(file).intro.push_str("\u{202e}oN")),
             breaks("vague-purpose", |file| {
                 first_text(file).purposes.get_mut(&analytics).unwrap().description =
                     "Cookies may improve your experience.".into();
@@ -342,6 +407,21 @@ mod tests {
         breaks("party-unnamed", |file| {
             file.recipients.get_mut("wayfinder").unwrap().privacy_url = "httpx://a.example".into();
         });
+    }
+
+    #[test]
+    fn limits_are_where_they_are_said_to_be() {
+        breaks("text-long", |file| first_text(file).title = "x".repeat(201));
+        breaks("text-long", |file| file.controller.name = "x".repeat(201));
+        breaks("text-long", |file| first_text(file).words.choose = Some("x".repeat(2001)));
+        breaks("text-hidden", |file| file.controller.address = "1 Street\u{7}".into());
+        breaks("text-hidden", |file| first_text(file).words.choose = Some("C\u{2066}hoose".into()));
+        breaks("memory-grant", |file| file.memory.grant_days = 0);
+        let mut file = fixture::site_file();
+        file.purposes.retain(|purpose| purpose.route != Route::Statistics);
+        file.text.values_mut().for_each(|text| text.purposes.retain(|id, _| id.as_str() != "counting"));
+        first_text(&mut file).intro = "é".repeat(1999) + "\n";
+        assert_eq!(check(&file.notice().unwrap()), []);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use assent_ledger::Contact;
 use email_address::{EmailAddress, Options};
 use phonenumber::Mode;
 use phonenumber::metadata::DATABASE;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Longest address that SMTP can carry (RFC 5321, 4.5.3.1.3).
 const EMAIL_MAX: usize = 254;
@@ -19,7 +20,8 @@ pub struct NotAnAddress(pub Channel);
 /// The contact as it is kept: equal addresses have equal texts.
 ///
 /// Email: lower case, because no mail provider people use tells capitals apart, and a withdrawal that missed its
-/// address by a capital would be worse than two mailboxes taken for one. Text: E.164.
+/// address by a capital would be worse than two mailboxes taken for one; and NFC, because a letter with an accent is one
+/// character from some keyboards and two from others. Text: E.164.
 pub fn normalise(channel: Channel, text: &str) -> Result<Contact, NotAnAddress> {
     let address = match channel {
         Channel::Email => email(text),
@@ -29,9 +31,9 @@ pub fn normalise(channel: Channel, text: &str) -> Result<Contact, NotAnAddress> 
 }
 
 fn email(text: &str) -> Option<String> {
-    let text = text.trim();
+    let text: String = text.trim().nfc().collect();
     let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
-    let parsed = EmailAddress::parse_with_options(text, options).ok()?;
+    let parsed = EmailAddress::parse_with_options(&text, options).ok()?;
     (text.len() <= EMAIL_MAX).then(|| parsed.as_str().to_lowercase())
 }
 
@@ -61,6 +63,8 @@ mod tests {
         for (channel, text, form) in [
             (Channel::Email, " Ann.Other@Example.ORG ", Some("ann.other@example.org")),
             (Channel::Email, "ann+clinic@example.org", Some("ann+clinic@example.org")),
+            (Channel::Email, "Zoe\u{308}@example.org", Some("zo\u{eb}@example.org")),
+            (Channel::Email, "ZO\u{cb}@example.org", Some("zo\u{eb}@example.org")),
             (Channel::Email, "ann@localhost", None),
             (Channel::Email, "Ann <ann@example.org>", None),
             (Channel::Email, "ann@[127.0.0.1]", None),
