@@ -90,7 +90,8 @@ fn transport(headers: &HeaderMap, uri: &Uri, trust_forwarded_proto: bool) -> Tra
     if host(headers, uri).is_some_and(is_loopback) { Transport::Loopback } else { Transport::Plain }
 }
 
-fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
+/// The host that was asked, with its port where that is said.
+pub(super) fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     let named = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     uri.authority().map(axum::http::uri::Authority::as_str).or(named)
 }

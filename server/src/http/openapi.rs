@@ -48,6 +48,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         pages::schedule::page,
         pages::schedule::table,
         pages::problems::page,
+        pages::root::page,
         staff::may::ask,
         staff::export::export,
         staff::people::erase,

@@ -13,6 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 /// The whole service.
 pub fn router(app: Arc<App>) -> Router {
     let limited = Router::new()
+        .route("/", get(pages::root::page))
         .route("/v1/{site}/embed.js", get(public::embed::embed))
         .route("/v1/assets/{hash}/{file}", get(public::assets::asset))
         .route("/v1/{site}/notices/current", get(public::notices::current))

@@ -1,15 +1,17 @@
 //! Reading changes nothing, and pages and documents are there for who asks.
 
-use crate::app::{TestApp, to};
+use crate::app::{SITE, TestApp, to};
 use assent_core::hash::sha256;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
+use server::app::sites::LogIs;
 
 #[tokio::test]
 async fn reading_changes_nothing() {
     let app = TestApp::new().await;
     let before = app.entries();
     for path in [
+        "/",
         "/healthz",
         "/readyz",
         "/metrics",
@@ -48,6 +50,25 @@ async fn a_notice_is_bytes_for_programs_and_a_page_for_people() {
     assert!(app.ask(page).await.text().to_lowercase().starts_with("<!doctype html>"));
 }
 
+/// It said "not found". Who is served from here is told only at their own address.
+#[tokio::test]
+async fn the_bare_address_says_what_it_is() {
+    let app = TestApp::empty();
+    let local = SITE.replace("https://privacy.example.org", "http://clinic.localhost:8700");
+    let local: String =
+        local.lines().filter(|line| !line.starts_with("cookie_domain")).collect::<Vec<_>>().join("\n");
+    app.app.sites.apply(&local, None, LogIs::New).await.unwrap();
+    let choices = "<a href=\"http://clinic.localhost:8700/v1/clinic/choices\">";
+    for (host, shown) in
+        [("clinic.localhost:8700", true), ("Clinic.localhost:8700", true), ("localhost:8700", false)]
+    {
+        let request = axum::http::Request::builder().uri("/").header(header::HOST, host);
+        let page = app.ask(request.body(Body::empty()).unwrap()).await.text();
+        assert!(page.contains("<a href=\"/reference\">"), "{page}");
+        assert_eq!(page.contains(choices), shown, "{host}: {page}");
+    }
+}
+
 #[tokio::test]
 async fn every_problem_has_its_page() {
     let app = TestApp::empty();
@@ -70,7 +91,7 @@ async fn people_who_find_nothing_get_a_page_and_programs_a_problem() {
         ("/v1/clinic/nothing", "not-found", "href=\"https://privacy.example.org/v1/clinic/choices"),
         ("/v1/clinic/receipts/lost", "not-found", "href=\"https://privacy.example.org/v1/clinic/choices"),
         ("/v1/nobody/choices", "unknown-site", "Nothing is published here"),
-        ("/", "not-found", "There is nothing here"),
+        ("/nothing", "not-found", "There is nothing here"),
     ] {
         let wants = |accept: &'static str| {
             to(Method::GET, path).header(header::ACCEPT, accept).body(Body::empty()).unwrap()

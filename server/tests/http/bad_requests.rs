@@ -102,7 +102,7 @@ async fn bad_addresses() {
     for (request, status, code) in [
         (ask(Method::PUT, "/v1/clinic/decisions"), 405, "wrong-method"),
         (ask(Method::GET, "/v1/clinic/nothing"), 404, "not-found"),
-        (ask(Method::GET, "/"), 404, "not-found"),
+        (ask(Method::GET, "/nothing"), 404, "not-found"),
         (ask(Method::GET, "/v1/nobody/state"), 404, "unknown-site"),
         (ask(Method::GET, "/v1/NO%20BODY/state"), 404, "unknown-site"),
         (ask(Method::GET, "/v1/clinic/state"), 400, "subject-missing"),

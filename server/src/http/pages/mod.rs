@@ -8,3 +8,4 @@ pub(super) mod log;
 pub(super) mod missing;
 pub(super) mod problems;
 pub(super) mod schedule;
+pub(super) mod root;
