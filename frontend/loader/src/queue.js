@@ -54,7 +54,11 @@ const send = async (item) => {
     const waiter = waiters.get(item.key);
     drop(item.key);
     waiter?.done(text);
-  } else if (status > 399 && status < 500 && status != 408 && status != 429) {
+  } else if (
+    status > 399 && status < 500 && status != 408 &&
+    // Whoever is told to wait for longer than a page is open is asked again: nothing may stand in the way of a no behind it.
+    (status != 429 || answer.headers.get('retry-after') > 3600)
+  ) {
     drop(item.key);
     return item;
   } else {

@@ -20,7 +20,8 @@ globalThis.fetch = async (address, options) => {
   requests.push({ address, ...options });
   const answer = answers.shift() ?? 'away';
   if (answer == 'away') throw new TypeError('network');
-  return new Response(answer.body ?? '', { status: answer.status });
+  const headers = answer.wait ? { 'retry-after': answer.wait } : {};
+  return new Response(answer.body ?? '', { status: answer.status, headers });
 };
 const timers = [];
 globalThis.setTimeout = (job, pause, ...rest) => timers.push({ job: () => job(...rest), pause });
@@ -99,6 +100,16 @@ test('refused for good: forgotten, told, and the next one still goes', async () 
   assert.deepEqual(gone, ['old']);
   assert.equal(await receipt, RECEIPT);
   assert.equal(acknowledged, 1);
+});
+
+test('told to wait for a day: refused for good, so that a no behind it goes', async () => {
+  answers = [{ status: 429, wait: '86400' }, { status: 201, body: RECEIPT }];
+  const gone = [];
+  enqueue(item('yes'));
+  const receipt = enqueue(item('no'));
+  await flush((refused) => gone.push(refused.key), never);
+  assert.deepEqual(gone, ['yes']);
+  assert.equal(await receipt, RECEIPT);
 });
 
 test('storage forbidden: in memory', async () => {

@@ -4,7 +4,7 @@
 
 use super::sites::Site;
 use super::state::fold;
-use assent_core::decision::{Act, Choice, ChoiceError, decide};
+use assent_core::decision::{Act, Choice, ChoiceError, Decision, Standing, decide};
 use assent_core::hash::{Hash, sha256};
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Notice, Purpose};
@@ -13,12 +13,16 @@ use assent_core::retention::RetentionClass;
 use assent_core::standing::may_answer;
 use assent_core::subject::SubjectId;
 use assent_core::wire::DecisionRequest;
-use assent_ledger::{AppendError, Appended, Contact, Draft, Idempotency, ReadError, rfc3339};
+use assent_ledger::{
+    AppendError, Appended, Contact, Draft, Idempotency, Opened, ReadError, ReceiptId, rfc3339,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How often a decision is worked out again because the same person decided something else meanwhile.
 const TRIES: usize = 8;
+/// A day from now the same yes may be taken, if old records were purged meanwhile; sooner it makes no sense to ask.
+pub const TOO_MANY_RETRY_SECONDS: u32 = 24 * 60 * 60;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// A decision as it arrived, from wherever.
@@ -58,6 +62,9 @@ pub enum RecordError {
     /// The choices do not fit the notice.
     #[error(transparent)]
     Choices(#[from] ChoiceError),
+    /// The subject decided too often. Said of what has a yes in it; a no is always heard.
+    #[error("this token's holder has decided too often")]
+    TooMany,
     /// The ledger did not take it.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -84,10 +91,17 @@ pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Appended, Rec
         let (reader, before, notice, choices) =
             (Arc::clone(&site), draft.clone(), Arc::clone(&notice), ask.request.choices.clone());
         let work = move || work_out(&reader, &notice, before, &choices, now);
-        let draft = super::blocking(work).await.map_err(RecordError::Stopped)??;
-        match site.ledger.append(draft).await {
-            Err(AppendError::SubjectMoved { .. }) if tries < TRIES => tries += 1,
-            other => return Ok(other?),
+        let (draft, over) = super::blocking(work).await.map_err(RecordError::Stopped)??;
+        match (site.ledger.append(draft).await, over) {
+            (Err(AppendError::SubjectMoved { .. }), Some(Over::Refuse)) => return Err(RecordError::TooMany),
+            (Err(AppendError::SubjectMoved { .. }), Some(Over::Holds(id))) => {
+                let (reader, subject) = (Arc::clone(&site), ask.subject);
+                let before = super::blocking(move || reader.ledger.receipt(&subject, id));
+                let before = before.await.map_err(RecordError::Stopped)??.ok_or(RecordError::TooMany)?;
+                return Ok(Appended { replayed: true, ..before });
+            }
+            (Err(AppendError::SubjectMoved { .. }), None) if tries < TRIES => tries += 1,
+            (other, _) => return Ok(other?),
         }
     }
 }
@@ -155,22 +169,59 @@ fn answerable(site: &Site, hash: &Hash, acted: Option<u64>) -> Result<Arc<Notice
     })
 }
 
-/// The draft with what the choices mean after everything this subject said before.
+/// What becomes of a draft whose subject has as many records as it may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// It has a yes.
+    Refuse,
+    /// It says no where no holds already, by this record.
+    Holds(ReceiptId),
+}
+
+/// The draft with what the choices mean after everything this subject said before, and what becomes of it if there were too
+/// many. A request that was recorded before is answered even then: a draft after no record is found, or refused as moved.
 fn work_out(
     site: &Site,
     notice: &Notice,
     mut draft: Draft,
     choices: &BTreeMap<PurposeId, Choice>,
     now: u64,
-) -> Result<Draft, RecordError> {
+) -> Result<(Draft, Option<Over>), RecordError> {
     // Read before the history: what comes in between is then noticed.
     draft.expect_previous = site.ledger.newest(&draft.subject)?;
     let history = match draft.expect_previous {
         Some(_) => site.ledger.history(&draft.subject)?,
         None => Vec::new(),
     };
-    draft.decisions = decide(notice, draft.act, choices, &fold(notice, &history, now))?;
-    Ok(draft)
+    let before = fold(notice, &history, now);
+    draft.decisions = decide(notice, draft.act, choices, &before)?;
+    let over = (history.len() >= site.most_decisions).then(|| over(&draft, &before, &history)).flatten();
+    if over.is_some() {
+        draft.expect_previous = None;
+    }
+    Ok((draft, over))
+}
+
+/// Of a subject with as many records as it may have, only what ends something is still recorded: a no where there was none,
+/// beside no yes that is new. Each can come once a purpose, so that a history has an end.
+fn over(draft: &Draft, before: &BTreeMap<PurposeId, Standing>, history: &[Opened]) -> Option<Over> {
+    let is_no = |decision: Decision| !matches!(decision, Decision::Given | Decision::Renewed);
+    let stood = |id| before.get(id).copied().unwrap_or(Standing::NotAsked);
+    let held = |id| matches!(stood(id), Standing::Refused | Standing::Withdrawn | Standing::Objected);
+    let said = &draft.decisions;
+    let ends = said.iter().any(|(id, decision)| is_no(*decision) && !held(id));
+    if ends && !said.values().any(|decision| *decision == Decision::Given) {
+        return None;
+    }
+    let mut newest_first = history.iter().rev();
+    let by = newest_first.find(|opened| {
+        let mut about = opened.record.decisions.iter();
+        about.any(|(id, decision)| is_no(*decision) && said.contains_key(id))
+    });
+    match by {
+        Some(by) if said.values().all(|decision| is_no(*decision)) => Some(Over::Holds(by.id)),
+        _ => Some(Over::Refuse),
+    }
 }
 
 /// What makes two requests the same request. Addresses count by their keyed hash: a plain one could be guessed.

@@ -41,6 +41,8 @@ pub struct Site {
     pub publication: Publication,
     /// The embed in every language, ready to send; nothing without built web files.
     pub embeds: Option<Embeds>,
+    /// Records a subject may have before nothing more is taken but what ends something (`limits.decisions_per_person`).
+    pub most_decisions: usize,
 }
 
 impl Site {
@@ -57,6 +59,7 @@ pub struct Sites {
     data: DataDir,
     store: Arc<dyn Store>,
     queue: usize,
+    most_decisions: usize,
     accept_clock: bool,
     assets: Arc<Assets>,
     served: RwLock<BTreeMap<SiteId, Arc<Site>>>,
@@ -166,7 +169,8 @@ impl Sites {
             Arc::new(SledStore::open_with_cache(&data.store(), config.ledger.cache_mib << 20)?);
         let (served, publishing) = (RwLock::default(), tokio::sync::Mutex::new(()));
         let (queue, accept_clock) = (config.limits.queue, config.ledger.accept_clock);
-        let sites = Self { data, store, queue, accept_clock, assets, served, publishing };
+        let most_decisions = config.limits.decisions_per_person;
+        let sites = Self { data, store, queue, most_decisions, accept_clock, assets, served, publishing };
         let folders = fs::read_dir(sites.data.sites())?;
         for folder in folders {
             let name = folder?.file_name();
@@ -249,8 +253,9 @@ impl Sites {
             .map_err(|source| DataDirError::Io { path: self.path(&file.id, "site.toml"), source })?;
         tracing::info!(site = %file.id, notice = %published.hash, changed = published.changed, "site file applied");
         let assets = Arc::clone(&self.assets);
-        let kept = self.data.published(&file.id);
-        let site = super::blocking(move || Site::new((file, notice, published.hash), ledger, kept, &assets));
+        let (kept, most) = (self.data.published(&file.id), self.most_decisions);
+        let site =
+            super::blocking(move || Site::new((file, notice, published.hash), ledger, kept, &assets, most));
         self.serve(site.await.and_then(|site| site).map_err(ApplyError::Stopped)?);
         Ok(Applied { notice: published, begun })
     }
@@ -279,7 +284,7 @@ impl Sites {
             tracing::warn!(site = %id, "the site file makes another notice than the published one: apply it again");
         }
         let kept = self.data.published(id);
-        Site::new((file, notice, version.hash), ledger, kept, &self.assets).map(Some)
+        Site::new((file, notice, version.hash), ledger, kept, &self.assets, self.most_decisions).map(Some)
     }
 
     /// Gives space back: lets go of the bytes of everything that was erased or purged. Blocks.
@@ -332,10 +337,11 @@ impl Site {
         ledger: Arc<Ledger>,
         published: PathBuf,
         assets: &Assets,
+        most_decisions: usize,
     ) -> anyhow::Result<Self> {
         let embeds = Embeds::render(&file, &notice, hash, &ledger.vkey().to_string(), assets);
         let publication = Publication::new(&file, &ledger, published)?;
-        Ok(Self { file, notice: Arc::new(notice), hash, ledger, publication, embeds })
+        Ok(Self { file, notice: Arc::new(notice), hash, ledger, publication, embeds, most_decisions })
     }
 }
 

@@ -82,6 +82,7 @@ pub(super) fn check(config: &Config) -> Result<(), Refusal> {
     let limits = [
         ("limits.body_bytes", config.limits.body_bytes as u64, 4096),
         ("limits.queue", config.limits.queue as u64, 1),
+        ("limits.decisions_per_person", config.limits.decisions_per_person as u64, 1),
         ("server.request_timeout_seconds", config.server.request_timeout_seconds, 1),
         ("server.idle_timeout_seconds", config.server.idle_timeout_seconds, 1),
     ];

@@ -97,6 +97,7 @@ pub struct Backup {
 pub struct Limits {
     pub body_bytes: usize,
     pub queue: usize,
+    pub decisions_per_person: usize,
 }
 
 /// `[witness]`

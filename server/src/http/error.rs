@@ -4,6 +4,7 @@
 //! problem's detail is public and never personal; its cause is for the log and never public. Which application
 //! error becomes which code is in [`super::mapping`].
 
+use crate::app::record::TOO_MANY_RETRY_SECONDS;
 use assent_core::wire::Problem as Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -124,6 +125,10 @@ codes! {
     /// 503: The server has no built loader and widget, so there is no embed. The operator builds them and sets
     /// server.web_dir.
     WebFilesMissing SERVICE_UNAVAILABLE "web-files-missing" "The web files are missing";
+    /// 429: This token has decided more often than limits.decisions_per_person allows, so no yes is taken. Nothing was
+    /// stored. A no still is: it is recorded where it ends something, and answered with the receipt of the earlier no where
+    /// it holds already. Retry-After says when to ask again.
+    TooManyDecisions TOO_MANY_REQUESTS "too-many-decisions" "Too many decisions of one person";
     /// 503: More decisions are waiting for the disk than limits.queue allows. Nothing was stored. Send it again later,
     /// with the same Idempotency-Key.
     Busy SERVICE_UNAVAILABLE "busy" "The server is busy";
@@ -146,6 +151,18 @@ pub struct Problem {
     pub detail: Option<String>,
     /// Why. For the log.
     pub cause: Option<anyhow::Error>,
+}
+
+impl Code {
+    /// Seconds after which asking again makes sense.
+    #[must_use]
+    pub fn retry_after(self) -> Option<u32> {
+        match self.status() {
+            StatusCode::SERVICE_UNAVAILABLE => Some(2),
+            StatusCode::TOO_MANY_REQUESTS => Some(TOO_MANY_RETRY_SECONDS),
+            _ => None,
+        }
+    }
 }
 
 impl Problem {
@@ -195,9 +212,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
-        }
+        headers.extend(self.code.retry_after().map(|seconds| (header::RETRY_AFTER, seconds.into())));
         if self.code == Code::Unauthorised {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"assent\""));
         }

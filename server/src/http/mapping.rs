@@ -19,6 +19,7 @@ impl From<RecordError> for Problem {
             RecordError::UnknownLanguage => Code::UnknownLanguage.into(),
             RecordError::AskedElsewhere(_) => Self::with(Code::UnknownPurpose, error.to_string()),
             RecordError::BadTime => Code::BadTime.into(),
+            RecordError::TooMany => Code::TooManyDecisions.into(),
             RecordError::Choices(error) => error.into(),
             RecordError::Append(error) => error.into(),
             RecordError::Read(error) => error.into(),

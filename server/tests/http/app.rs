@@ -57,6 +57,14 @@ impl TestApp {
         Self::on(self.stopped())
     }
 
+    /// The same folder with these lines more in its configuration.
+    pub(crate) fn configured(self, lines: &str) -> Self {
+        let folder = self.stopped();
+        let path = folder.path().join("assent.toml");
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + lines).unwrap();
+        Self::on(folder)
+    }
+
     /// Its folder, once nothing runs on it.
     pub(crate) fn stopped(self) -> TempDir {
         let Self { app, folder, router } = self;

@@ -77,6 +77,43 @@ async fn many_at_once_of_one_person_are_all_kept() {
     }
 }
 
+/// One person could post without end, and each of their requests reads all they said before.
+#[tokio::test]
+async fn nobody_decides_without_end_but_a_no_is_always_heard() {
+    let app = TestApp::new().await;
+    let first = app.decision(json!({ "analytics": "yes" }));
+    let answered = app.decides(&first, "first").await;
+    app.records(json!({ "surveys": "no" })).await;
+    let app = app.configured("[limits]\ndecisions_per_person = 2\n");
+    let entries = app.entries();
+    for choices in [
+        json!({ "analytics": "yes" }),
+        json!({ "surveys": "yes" }),
+        // What is new in it is a yes, whatever stands beside it.
+        json!({ "analytics": "no", "surveys": "yes" }),
+        json!({ "analytics": "yes", "surveys": "no" }),
+    ] {
+        let answer = app.decides(&app.decision(choices), &key()).await;
+        answer.is_problem(429, "too-many-decisions");
+        assert_eq!(answer.header(header::RETRY_AFTER), "86400");
+    }
+    assert_eq!(app.decides(&first, "first").await.body, answered.body, "it was recorded before");
+    assert_eq!(app.entries(), entries);
+    let withdrawn = app.records(json!({ "analytics": "no", "surveys": "no" })).await;
+    assert!(withdrawn.text().contains("withdrawn") && app.entries() == entries + 1);
+    // It holds already: the receipt that says so.
+    let again = app.records(json!({ "analytics": "no" })).await;
+    assert_eq!((&again.body, app.entries()), (&withdrawn.body, entries + 1));
+    app.decides(&app.decision(json!({ "analytics": "yes" })), &key())
+        .await
+        .is_problem(429, "too-many-decisions");
+    // Somebody else is not held up.
+    let other = to(Method::POST, "/v1/clinic/decisions").header(header::CONTENT_TYPE, "application/json");
+    let other = other.header(header::ORIGIN, crate::app::ORIGIN).header("assent-subject", OTHER);
+    let other = other.header("idempotency-key", "k").body(Body::from(first.to_string())).unwrap();
+    assert_eq!(app.ask(other).await.status, StatusCode::CREATED);
+}
+
 #[tokio::test]
 async fn replaced_words_are_answered_only_by_who_saw_them() {
     let app = TestApp::new().await;

@@ -61,6 +61,25 @@ async fn a_press_is_recorded_once_and_leads_back() {
     assert_eq!(page.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
 }
 
+#[tokio::test]
+async fn too_many_decisions_are_said_on_the_page_and_a_no_is_taken() {
+    let app = TestApp::new().await.configured("[limits]\ndecisions_per_person = 1\n");
+    let before = app.entries();
+    for (key, choice, status) in
+        [("first", "yes", 303), ("second", "yes", 429), ("third", "no", 303), ("fourth", "no", 303)]
+    {
+        let fields =
+            [("act", "save"), ("surface", "choices-page"), ("key", key), ("choice.analytics", choice)];
+        let answer = post(&app, "/v1/clinic/choices", OURS, &fields).await;
+        assert_eq!(answer.status.as_u16(), status, "{key}: {}", answer.text());
+        if status == 429 {
+            assert!(answer.text().contains("could not be recorded just now"), "{}", answer.text());
+            assert_eq!(answer.header(header::RETRY_AFTER), "86400");
+        }
+    }
+    assert_eq!(app.entries(), before + 2, "a yes and a no");
+}
+
 // A device whose clock was years ahead had its yes dated years ahead, and the withdrawal came back without a cookie: the
 // pages went on as before.
 #[tokio::test]

@@ -16,7 +16,7 @@ use assent_core::record::Surface;
 use assent_core::subject::SubjectToken;
 use assent_core::wire::DecisionRequest;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,6 +54,7 @@ pub(in crate::http) async fn page(
         (status = 413, description = "`body-too-large`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 415, description = "`wrong-content-type`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 422, description = "The page again: the form was not understood.", body = String, content_type = "text/html"),
+        (status = 429, description = "The page again: nothing was recorded.", body = String, content_type = "text/html"),
         (status = 503, description = "The page again: nothing was recorded.", body = String, content_type = "text/html"))
 )]
 pub(in crate::http) async fn post(
@@ -140,7 +141,7 @@ async fn again(
 ) -> Result<Response, Problem> {
     let outcome = match problem.code {
         Code::StaleNotice | Code::UnknownNotice => Outcome::QuestionsChanged,
-        code if code.status().is_server_error() => Outcome::NotRecorded,
+        code if code.retry_after().is_some() || code.status().is_server_error() => Outcome::NotRecorded,
         _ => Outcome::NotUnderstood,
     };
     problem.log();
@@ -150,9 +151,7 @@ async fn again(
 
 /// The answer, known to the log by its code.
 pub(super) fn with_code(mut response: Response, code: Code) -> Response {
-    if code.status() == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert("retry-after", axum::http::HeaderValue::from_static("2"));
-    }
+    response.headers_mut().extend(code.retry_after().map(|seconds| (header::RETRY_AFTER, seconds.into())));
     response.extensions_mut().insert(code);
     response
 }
