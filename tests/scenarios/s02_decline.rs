@@ -42,6 +42,19 @@ async fn a_no_is_one_press_and_is_not_asked_again(id: &'static str, browser: Bro
     visitor.visits(&other).await;
     assert!(!visitor.is_being_asked().await, "not asked again on {other}");
     visitor.has_sent_everything(id).await;
+    // The way back stood in front of the last words of the page, which could not be scrolled away from under it.
+    let covered = visitor
+        .runs(
+            "scrollTo({ top: document.documentElement.scrollHeight, behavior: 'instant' });
+             const back = document.getElementById('assent-choices').shadowRoot.getElementById('back');
+             const { top } = back.getBoundingClientRect();
+             const before = [...document.body.children].filter((child) => child.id != 'assent-choices' && child.offsetHeight);
+             return { hidden: back.hidden, by: Math.max(...before.map((child) => child.getBoundingClientRect().bottom)) - top,
+               scrolls: document.documentElement.scrollHeight > innerHeight };",
+        )
+        .await;
+    assert_eq!((&covered["hidden"], &covered["scrolls"]), (&false.into(), &true.into()), "{covered}");
+    assert!(covered["by"].as_f64().unwrap() <= 0.0, "{covered}");
     let requests = visitor.requests().await;
     let widget: Vec<_> = requests.iter().filter(|address| address.contains("/v1/assets/")).collect();
     assert!(widget.is_empty(), "who has decided loads no widget: {widget:?}");

@@ -136,8 +136,11 @@ const element = (name, properties, ...children) => {
 
 // The page keeps room for what is fixed in front of it, so that the focused element and the last line can be seen.
 const makeRoom = () => {
-  const height = root.offsetHeight + note.offsetHeight;
+  let height = root.offsetHeight + note.offsetHeight;
   back.hidden = height;
+  // The way back needs room, too, where a page has an end to scroll to: its size and twice its distance from the edge. A page
+  // that fits into the window must not begin to scroll for it.
+  if (!height && document.documentElement.scrollHeight - host.offsetHeight > innerHeight) height = 72;
   let css = `html{scroll-padding-bottom:${height}px}`;
   // In other layouts one more element would move the page.
   if (document.readyState != 'loading' && /^(block|flow-root)$/.test(getComputedStyle(document.body).display)) {
@@ -307,6 +310,7 @@ if (window.assent) {
     if (host && host != document.body.lastElementChild && document.activeElement != host) document.body.append(host);
     if (host) makeRoom();
   });
+  addEventListener('load', () => host && makeRoom());
   document.addEventListener('click', (event) => {
     const link = event.composedPath()[0].closest?.('[data-assent=open]');
     if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) {

@@ -7,5 +7,5 @@ pub(super) mod frame;
 pub(super) mod log;
 pub(super) mod missing;
 pub(super) mod problems;
-pub(super) mod schedule;
 pub(super) mod root;
+pub(super) mod schedule;
