@@ -3,7 +3,7 @@
 //! Names the first entry that is wrong. Changes nothing; memory does not grow with the log. Not the auditor's
 //! verification, which needs no store and no keys and lives in `assent-core`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_core::accounting::IndexDigest;
 use assent_core::commitment::{Leaf, LeafType, Salt};
@@ -45,7 +45,7 @@ pub(crate) fn check(shared: &Shared, progress: &mut dyn FnMut(Progress)) -> Resu
                 return Err(wrong("no checkpoint of the size it names covers it"));
             }
             time = row.time;
-            check_entry(shared, (index, leaf, row), &mut gone, &mut report)?;
+            check_settled(shared, (index, leaf, row), &mut gone, &mut report)?;
         }
         let mut completed = Vec::new();
         for leaf in &leaves {
@@ -70,9 +70,27 @@ pub(crate) fn check(shared: &Shared, progress: &mut dyn FnMut(Progress)) -> Resu
     if head.size < published.size || (head.size == published.size && head.root != published.root) {
         return Err(CheckError::Head);
     }
-    gone.check(shared)?;
+    gone.check(shared, published.size)?;
     report.entries = published.size;
     Ok(report)
+}
+
+/// Checks an entry; once more, when what seemed wrong is that it was erased or carried over since its row was read.
+fn check_settled(
+    shared: &Shared,
+    (index, leaf, row): (u64, &LeafBytes, &Row),
+    gone: &mut Tombstones,
+    report: &mut CheckReport,
+) -> Result<(), CheckError> {
+    let mut seen = row.clone();
+    loop {
+        let Err(wrong) = check_entry(shared, (index, leaf, &seen), gone, report) else { return Ok(()) };
+        let now = shared.row(index)?;
+        if now == seen {
+            return Err(wrong);
+        }
+        seen = now;
+    }
 }
 
 /// The entry, its row and everything that should find it agree.
@@ -185,6 +203,7 @@ fn check_record(
 struct Tombstones {
     erased: BTreeMap<u64, Gone>,
     purged: BTreeMap<u32, IndexDigest>,
+    months_told: BTreeSet<String>,
 }
 
 impl Tombstones {
@@ -204,11 +223,11 @@ impl Tombstones {
             let found = self.purged.iter().find(|(period, _)| crate::month_name(**period) == told.period);
             let same =
                 found.is_some_and(|(_, found)| found.count() == told.count && found.hash() == told.indices);
-            return if same {
-                Ok(())
-            } else {
-                Err(wrong("it tells of another purge than the tombstones show"))
-            };
+            if !same {
+                return Err(wrong("it tells of another purge than the tombstones show"));
+            }
+            self.months_told.insert(told.period);
+            return Ok(());
         }
         let told = assent_core::accounting::Erasures::parse(document);
         for erased in told.ok_or(wrong("its summary cannot be read"))?.erased {
@@ -223,14 +242,43 @@ impl Tombstones {
         Ok(())
     }
 
-    /// What no summary told of is marked as still to be told.
-    fn check(self, shared: &Shared) -> Result<(), CheckError> {
+    /// What no summary told of is marked as still to be told, and each purge was told of. `size` entries were looked at.
+    fn check(self, shared: &Shared, size: u64) -> Result<(), CheckError> {
+        let (site, store) = (&shared.config.site, &shared.store);
+        let mut untold = Vec::new();
         for index in self.erased.into_keys() {
-            let key = index.to_be_bytes();
-            if shared.store.mark(&shared.config.site, MarkKind::Untold, &key)?.is_none() {
-                return Err(CheckError::Entry { index, what: "its erasure is told of nowhere" });
+            if store.mark(site, MarkKind::Untold, &index.to_be_bytes())?.is_none() {
+                untold.push(index);
             }
         }
-        Ok(())
+        // A purge that is about to be told of is not known to have happened yet.
+        let landed = |period: &u32| shared.purged_month(*period).is_none_or(|month| month.landed);
+        let purged = self.purged.into_keys().filter(landed);
+        let mut months: BTreeSet<String> = purged.map(crate::month_name).collect();
+        months.retain(|month| !self.months_told.contains(month));
+        if untold.is_empty() && months.is_empty() {
+            return Ok(());
+        }
+        // They may be told of in entries that came after.
+        let end = store.head(site)?.ok_or(CheckError::Head)?.size;
+        for from in (size..end).step_by(CHUNK as usize) {
+            for (_, row) in store.rows(site, from..end.min(from + CHUNK))? {
+                let RowBody::Summary(Salted { document, .. }) = row.body else { continue };
+                let Some(bytes) = store.document(site, &document)? else { continue };
+                if let Some(told) = assent_core::accounting::Purge::parse(&bytes) {
+                    months.remove(&told.period);
+                }
+                if let Some(told) = assent_core::accounting::Erasures::parse(&bytes) {
+                    untold.retain(|index| !told.erased.iter().any(|erased| erased.index == *index));
+                }
+            }
+        }
+        match (untold.first(), months.pop_first()) {
+            (Some(index), _) => {
+                Err(CheckError::Entry { index: *index, what: "its erasure is told of nowhere" })
+            }
+            (None, Some(month)) => Err(CheckError::PurgeUntold { month }),
+            (None, None) => Ok(()),
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! row, then the row. Each step says what a crash leaves; [`finish_what_was_begun`] repairs it at the next start. All of it
 //! runs on the sequencer's thread, between two batches. Who may ask for it is the server's business.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_core::accounting::{Erased, Erasures};
 use assent_core::commitment::{Leaf, SALT_LEN, Salt};
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::append::{Change, Stopped, Tail, commit, land, time_after};
 use crate::error::{AppendError, ErasureError, OpenError, ReadError};
 use crate::growing::Growing;
-use crate::ledger::Shared;
+use crate::ledger::{PurgedMonth, Shared};
 use crate::outside;
 use crate::store::{Batch, Gone, GoneReason, Mark, MarkEntry, MarkKind, RecordRow, Row, RowBody, Salted};
 
@@ -80,6 +80,7 @@ pub(crate) struct ForSubject {
 impl Change for ForSubject {
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
         let Self { subject, wish, reply } = *self;
+        shared.hear_wish();
         let done = match wish {
             Wish::Erase { reason, suppress } => erase(shared, &tail, &subject, (reason, suppress)),
             Wish::Restrict { reason } => restrict(shared, &tail, &subject, &reason),
@@ -124,8 +125,16 @@ impl Change for Tell {
         let mut told = 0;
         loop {
             match tell(shared, &tail) {
-                Ok(Some((grown, count))) => (tail, told) = (grown, told + count),
-                Ok(None) => return settle(shared, tail, Ok(told), self.0),
+                Ok((grown, count)) => {
+                    (tail, told) = (grown, told + count);
+                    if count < MAX_TOLD as u64 {
+                        return settle(shared, tail, Ok(told), self.0);
+                    }
+                }
+                // Some are told of: that must not be answered with "nothing was recorded". The next call tells of the rest.
+                Err(Failed::Refused(_) | Failed::Stopped(Stopped::NothingStored)) if told > 0 => {
+                    return settle(shared, tail, Ok(told), self.0);
+                }
                 Err(failed) => return settle(shared, tail, Err(failed), self.0),
             }
         }
@@ -227,7 +236,8 @@ fn erase(
     // 2. The secrets are destroyed: from here on the rows' bytes, wherever copies of them lie, are noise.
     //    Crash before or in it: no reader finds the records; the next start destroys what is doomed.
     destroy(shared, &doomed)?;
-    // 3. Nothing is doomed any more. Crash before it: the next start destroys once more what is destroyed.
+    // 3. Nothing is doomed any more. Crash before it, or a store that does not take it: the next start destroys once more
+    //    what is destroyed.
     pardon(shared, tail, &doomed)?;
     Ok(count)
 }
@@ -264,12 +274,14 @@ fn release(shared: &Shared, tail: &Tail, subject: &SubjectId) -> Result<u64, Fai
     let site = &shared.config.site;
     let Some(value) = shared.store.mark(site, MarkKind::Restricted, &subject.0)? else { return Ok(0) };
     let (_, slots) = parse_restriction(&value).ok_or(damaged("a restriction"))?;
+    // Read before anything is changed: from then on a failure to read must not be answered.
+    let count = records_of(shared, subject)?.len() as u64;
     mark(shared, tail, MarkKind::Restricted, &subject.0, None)?;
     // Crash: secrets in escrow that no mark names; the next start moves them back.
     for slot in slots {
         shared.keys.release(slot, &*shared.outside.random).map_err(|_| Failed::Unfinished)?;
     }
-    Ok(records_of(shared, subject)?.len() as u64)
+    Ok(count)
 }
 
 /// Sets one mark, or takes it away.
@@ -336,13 +348,13 @@ fn parse_untold((key, value): &MarkEntry) -> Option<Erased> {
     Some(Erased { index, reason, day })
 }
 
-/// One leaf for the tombstones that none covers yet, up to [`MAX_TOLD`]. Nothing when there are none.
-fn tell(shared: &Shared, tail: &Tail) -> Result<Option<(Tail, u64)>, Failed> {
+/// One leaf for the tombstones that none covers yet, up to [`MAX_TOLD`], and how many those are. No leaf when there are none.
+fn tell(shared: &Shared, tail: &Tail) -> Result<(Tail, u64), Failed> {
     let site = &shared.config.site;
     let mut untold = shared.store.marks(site, MarkKind::Untold)?;
     untold.truncate(MAX_TOLD);
     if untold.is_empty() {
-        return Ok(None);
+        return Ok((tail.clone(), 0));
     }
     let erased: Option<Vec<Erased>> = untold.iter().map(parse_untold).collect();
     let erased = erased.ok_or(damaged("a tombstone's mark"))?;
@@ -357,7 +369,7 @@ fn tell(shared: &Shared, tail: &Tail) -> Result<Option<(Tail, u64)>, Failed> {
     growing.batch().marks.extend(marks);
     let (batch, _) = growing.finish(tail.head.secrets);
     let (tail, _) = land(shared, tail, batch)?;
-    Ok(Some((tail, count)))
+    Ok((tail, count))
 }
 
 pub(crate) fn draw_salt(shared: &Shared) -> Result<Salt, Failed> {
@@ -412,19 +424,30 @@ pub(crate) fn destroy(shared: &Shared, doomed: &[Doomed]) -> Result<(), Failed> 
 pub(crate) fn pardon(shared: &Shared, tail: &Tail, doomed: &[Doomed]) -> Result<(), Failed> {
     let mut batch = Batch::new(shared.config.site.clone(), tail.head);
     batch.marks.extend(doomed.iter().map(|doomed| doomed.mark(false)));
-    Ok(commit(shared, batch)?)
+    match commit(shared, batch) {
+        // What was asked for is done. It must not be answered with "nothing was recorded".
+        Err(Stopped::NothingStored) => {
+            shared.stats.commit_failed();
+            Ok(())
+        }
+        other => Ok(other?),
+    }
 }
 
 /// At start: destroys what is doomed, and moves secrets into and out of escrow as the marks say.
 pub(crate) fn finish_what_was_begun(shared: &Shared) -> Result<(), OpenError> {
     let (store, site, random) = (&shared.store, &shared.config.site, &*shared.outside.random);
-    shared.forget_purged();
+    let mut purged = BTreeMap::new();
     for (key, value) in store.marks(site, MarkKind::Purged)? {
         let damaged = || OpenError::Store(crate::store::StoreError::damaged("read a purged period"));
         let period = u32::from_be_bytes(key.as_slice().try_into().map_err(|_| damaged())?);
-        let day = value.first_chunk::<4>().ok_or_else(damaged)?;
-        shared.purged(period, u32::from_be_bytes(*day));
+        let (day, leaf) = value.split_first_chunk::<4>().ok_or_else(damaged)?;
+        // Which leaf tells of it was not kept at first; it was told of long ago then.
+        let leaf =
+            if leaf.is_empty() { 0 } else { u64::from_be_bytes(leaf.try_into().map_err(|_| damaged())?) };
+        purged.insert(period, PurgedMonth { day: u32::from_be_bytes(*day), leaf, landed: true });
     }
+    shared.set_all_purged(purged);
     let mut doomed = Vec::new();
     for (key, _) in store.marks(site, MarkKind::Doomed)? {
         let known = Doomed::parse(&key);

@@ -305,6 +305,12 @@ pub enum CheckError {
         /// What was signed.
         expected: Hash,
     },
+    /// Records of a month are gone by retention, and no entry tells of it.
+    #[error("records that were due in {month} are gone, and no entry tells of their purge")]
+    PurgeUntold {
+        /// The month, as `2029-11`.
+        month: String,
+    },
     /// The store's head and the published checkpoint are not the same.
     #[error("the store's head and the published checkpoint differ")]
     Head,

@@ -1,6 +1,7 @@
 //! Exports as NDJSON, with proofs (core `export_format`): a tile of the log at a time, so that memory does not grow.
 //!
-//! Everything is written against one checkpoint, the newest when the export began; the log may grow meanwhile.
+//! Everything is written against one checkpoint, the newest when the export began; the log may grow meanwhile. What is erased
+//! or purged meanwhile is left out of the rest.
 //! Checking an export is `assent_core::export_format::ExportVerifier`, which shares no code with this.
 
 use std::io::Write;
@@ -29,6 +30,8 @@ const WIDTH: u64 = TILE_WIDTH as u64;
 const NOT_ASKED_FOR: &str = "not-asked-for";
 /// Why a record is not opened while it is restricted.
 const RESTRICTED: &str = "restricted";
+/// Why a record is not opened whose purge is told of only after the checkpoint of this export: the next one tells of it.
+const PURGED_SINCE: &str = "purged-since";
 
 /// See [`Ledger::export`](crate::Ledger::export).
 pub(crate) fn write(
@@ -61,7 +64,7 @@ pub(crate) fn write(
         let hashes = hashes.ok_or(ReadError::Damaged { index: n * WIDTH, reason })?;
         put(out, &Line::Tile(TileLine::new(n, hashes, &path)))?;
         each_row(shared, &part, |index, row| {
-            let line = entry(shared, filter, index, &row)?;
+            let line = entry(shared, (filter, published.size), index, &row)?;
             footer.count(&line);
             put(out, &line)
         })?;
@@ -73,7 +76,13 @@ pub(crate) fn write(
     Ok(ExportSummary { entries, records: footer.records, withheld: footer.withheld + footer.gone })
 }
 
-fn entry(shared: &Shared, filter: &ExportFilter, index: u64, row: &Row) -> Result<Line, ExportError> {
+/// One entry of an export of this size.
+fn entry(
+    shared: &Shared,
+    (filter, size): (&ExportFilter, u64),
+    index: u64,
+    row: &Row,
+) -> Result<Line, ExportError> {
     let withheld = |reason: &str| Line::Withheld(WithheldLine { index, reason: reason.into() });
     Ok(match &row.body {
         RowBody::Document(DocumentKind::Notice, hash) => {
@@ -90,6 +99,11 @@ fn entry(shared: &Shared, filter: &ExportFilter, index: u64, row: &Row) -> Resul
             }
             Found::NotAskedFor => withheld(NOT_ASKED_FOR),
             Found::Restricted => withheld(RESTRICTED),
+            Found::Gone(Gone { reason: GoneReason::Retention, period, .. })
+                if shared.purged_month(period).is_some_and(|month| month.leaf >= size) =>
+            {
+                withheld(PURGED_SINCE)
+            }
             Found::Gone(Gone { reason, day, period }) => {
                 let period = (reason == GoneReason::Retention).then(|| month_name(period));
                 let reason = reason.as_str().into();

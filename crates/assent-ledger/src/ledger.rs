@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -74,11 +74,32 @@ pub(crate) struct Shared {
     pub(crate) errands: Errands,
     /// Parts of entries whose rows were replaced, while a copy is made.
     pub(crate) touched: Touched,
-    /// Months that were purged, with the day: no row under them may be opened.
-    purged: RwLock<BTreeMap<u32, u32>>,
+    /// Months that were purged: no row under them may be opened.
+    purged: RwLock<BTreeMap<u32, PurgedMonth>>,
+    /// Held while a purge is under way: one at a time.
+    pub(crate) purging: Mutex<()>,
+    /// Counts what was wished for subjects: a purge must not go by what was so before.
+    wishes: AtomicU64,
     signer: SignerKey,
     published: RwLock<Published>,
     writable: AtomicBool,
+}
+
+/// A month that was purged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PurgedMonth {
+    /// When: days since 1970.
+    pub(crate) day: u32,
+    /// The index of the leaf that tells of it, if there was something to tell.
+    pub(crate) leaf: u64,
+    /// Whether it is known to be in the store.
+    pub(crate) landed: bool,
+}
+
+impl PurgedMonth {
+    fn tombstone(self, period: u32) -> Gone {
+        Gone { reason: GoneReason::Retention, day: self.day, period }
+    }
 }
 
 /// The newest checkpoint that was vouched for.
@@ -152,6 +173,8 @@ impl Ledger {
             errands: Errands::default(),
             touched: Touched::default(),
             purged: RwLock::default(),
+            purging: Mutex::default(),
+            wishes: AtomicU64::new(0),
             config,
         });
         let tail = recover(&shared)?;
@@ -403,8 +426,10 @@ impl Ledger {
     /// What takes a row's place when the store is reclaimed: a tombstone for a record whose month was purged.
     #[must_use]
     pub fn replaces(&self, row: &Row) -> Option<Row> {
-        let gone = self.shared.is_purged(row.record()?.period)?;
-        Some(Row { body: RowBody::Gone(gone), ..row.clone() })
+        let period = row.record()?.period;
+        // While nobody knows whether a purge is in the store, its month is closed, and its rows are kept.
+        let month = self.shared.purged_month(period).filter(|month| month.landed)?;
+        Some(Row { body: RowBody::Gone(month.tombstone(period)), ..row.clone() })
     }
 
     /// The hold on a subject's records.
@@ -762,22 +787,36 @@ impl Shared {
 
     /// The tombstone of a record that was due in this month, if the month was purged.
     pub(crate) fn is_purged(&self, period: u32) -> Option<Gone> {
-        let purged = self.purged.read().unwrap_or_else(PoisonError::into_inner);
-        purged.get(&period).map(|day| Gone { reason: GoneReason::Retention, day: *day, period })
+        self.purged_month(period).map(|month| month.tombstone(period))
     }
 
-    /// Closes a month to readers.
-    pub(crate) fn purged(&self, period: u32, day: u32) {
-        self.purged.write().unwrap_or_else(PoisonError::into_inner).insert(period, day);
+    /// How a month was purged, if it was.
+    pub(crate) fn purged_month(&self, period: u32) -> Option<PurgedMonth> {
+        self.purged.read().unwrap_or_else(PoisonError::into_inner).get(&period).copied()
     }
 
-    /// The purge did not happen.
-    pub(crate) fn not_purged(&self, period: u32) {
-        self.purged.write().unwrap_or_else(PoisonError::into_inner).remove(&period);
+    /// Closes a month to readers, or opens it again when the purge did not happen.
+    pub(crate) fn set_purged(&self, period: u32, month: Option<PurgedMonth>) {
+        let mut purged = self.purged.write().unwrap_or_else(PoisonError::into_inner);
+        match month {
+            Some(month) => drop(purged.insert(period, month)),
+            None => drop(purged.remove(&period)),
+        }
     }
 
-    pub(crate) fn forget_purged(&self) {
-        self.purged.write().unwrap_or_else(PoisonError::into_inner).clear();
+    /// The months that were purged, as the store has them.
+    pub(crate) fn set_all_purged(&self, months: BTreeMap<u32, PurgedMonth>) {
+        *self.purged.write().unwrap_or_else(PoisonError::into_inner) = months;
+    }
+
+    /// Something is wished for a subject, and will be done next.
+    pub(crate) fn hear_wish(&self) {
+        self.wishes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many wishes were heard.
+    pub(crate) fn wishes(&self) -> u64 {
+        self.wishes.load(Ordering::Relaxed)
     }
 
     /// Where a record's row is, with its clear fields.
@@ -794,6 +833,21 @@ impl Shared {
 
     /// Opens a row as far as it may be opened.
     pub(crate) fn inside(&self, index: u64, row: &Row) -> Result<Inside, ReadError> {
+        let mut inside = self.inside_of(index, row);
+        // It may have been erased or carried over since it was read; then that is what there is.
+        let mut seen = row.clone();
+        while let Err(ReadError::Damaged { .. }) = inside {
+            let now = self.row(index)?;
+            if now == seen {
+                break;
+            }
+            inside = self.inside_of(index, &now);
+            seen = now;
+        }
+        inside
+    }
+
+    fn inside_of(&self, index: u64, row: &Row) -> Result<Inside, ReadError> {
         let record = match &row.body {
             RowBody::Record(record) => record,
             RowBody::Gone(gone) => return Ok(Inside::Gone(*gone)),
@@ -809,8 +863,11 @@ impl Shared {
             Slot::Empty => return Err(damaged("its subject's secret is missing from the keystore")),
             Slot::Destroyed => return Err(damaged("its subject's secret was destroyed")),
         };
-        let period = self.keys.period(record.period);
-        let period = period.ok_or(damaged("its month's secret is missing from the keystore"))?;
+        let Some(period) = self.keys.period(record.period) else {
+            // Purged since it was asked above.
+            let gone = self.is_purged(record.period).map(Inside::Gone);
+            return gone.ok_or(damaged("its month's secret is missing from the keystore"));
+        };
         let content = self.place(index, row, record).open(&subject, &period, &record.sealed);
         content.map(Inside::Record).ok_or(damaged("its row does not open"))
     }

@@ -4,8 +4,12 @@
 //! is there: records that are in use again, or held, are carried over to a later month (sealed anew, same leaf); then the
 //! month's secret is destroyed, one 0x04 leaf says how many records went, and no copy of their rows can be opened again,
 //! wherever it lies. Space comes back later, when the store is reclaimed. When a record is due is the caller's rule.
+//!
+//! Looking takes long and runs beside everything else. So a month goes only if nobody was erased, held or restricted since its
+//! records were looked at; else they are looked at again.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use assent_core::accounting::{self as core, IndexDigest, PURGE_FORMAT};
 use assent_core::commitment::Leaf;
@@ -19,7 +23,7 @@ use crate::erase::{self, Doomed, Failed, Reply, destroy, draw_salt, pardon, sett
 use crate::error::{AppendError, ErasureError, ReadError};
 use crate::growing::Growing;
 use crate::keys::Slot;
-use crate::ledger::{Inside, Shared, read_record};
+use crate::ledger::{Inside, PurgedMonth, Shared, read_record};
 use crate::outside::{self, month, month_name};
 use crate::seal::{NONCE_LEN, Place};
 use crate::store::{Batch, Mark, MarkKind, RecordRow, Row, RowBody};
@@ -28,6 +32,8 @@ use crate::store::{Batch, Mark, MarkKind, RecordRow, Row, RowBody};
 const CHUNK: u64 = 1024;
 /// Rows sealed anew in one commit.
 const CARRIED: usize = 256;
+/// How often a month is looked at again before its purge is left to the next time.
+const LOOKS: usize = 100;
 
 /// When records are due to go.
 pub struct Retention<'a> {
@@ -62,10 +68,11 @@ pub struct PurgePlan {
     pub held: u64,
 }
 
-/// Looks at every row of months that are over.
+/// What is to happen to the rows of months that are over.
+#[derive(Default)]
 struct Found {
-    /// Which records of each month that is over go.
-    months: BTreeMap<u32, IndexDigest>,
+    /// Records of each month that go, ascending.
+    months: BTreeMap<u32, Vec<u64>>,
     /// Index and new month.
     carry: Vec<(u64, u32)>,
     held: u64,
@@ -78,24 +85,57 @@ pub(crate) fn purge(
     send: Option<&dyn Fn(Request) -> Result<(), AppendError>>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<PurgePlan, ErasureError> {
-    let found = look(shared, retention, progress)?;
-    let carried = found.carry.len() as u64;
-    if let Some(send) = send {
-        for rows in found.carry.chunks(CARRIED) {
+    let Some(send) = send else { return Ok(plan(&look(shared, retention, progress)?)) };
+    let _one_at_a_time = shared.purging.lock().unwrap_or_else(PoisonError::into_inner);
+    // Whether a purge that nobody heard of happened is settled before anything is looked at: its month must not be taken for
+    // one that is told of.
+    let (reply, answer) = oneshot::channel();
+    send(Request::Change(Box::new(Carry { rows: Vec::new(), reply })))?;
+    heard(answer)?;
+    let wishes = shared.wishes();
+    let mut found = look(shared, retention, progress)?;
+    carry_over(&found.carry, send)?;
+    let months: Vec<u32> = found.months.keys().copied().collect();
+    for period in months {
+        let (mut wishes, mut looks) = (wishes, 0);
+        loop {
+            let month = found.months.get(&period).map_or(&[][..], Vec::as_slice);
+            let document = (!month.is_empty()).then(|| summary(period, month, &retention.policy));
             let (reply, answer) = oneshot::channel();
-            send(Request::Change(Box::new(Carry { rows: rows.to_vec(), reply })))?;
-            heard(answer)?;
-        }
-        for (period, month) in &found.months {
-            let told = (month.count() > 0).then(|| summary(*period, month, &retention.policy));
-            let (reply, answer) = oneshot::channel();
-            send(Request::Change(Box::new(Purge { period: *period, document: told, reply })))?;
-            heard(answer)?;
+            send(Request::Change(Box::new(Purge { period, document, wishes, reply })))?;
+            if heard(answer)? {
+                break;
+            }
+            looks += 1;
+            if looks > LOOKS {
+                return Err(AppendError::Busy.into());
+            }
+            wishes = shared.wishes();
+            let already = found.carry.len();
+            found.look_again(shared, retention, period)?;
+            carry_over(&found.carry[already..], send)?;
         }
     }
-    let months = found.months.iter().filter(|(_, month)| month.count() > 0);
-    let purged = months.map(|(period, month)| (month_name(*period), month.count())).collect();
-    Ok(PurgePlan { purged, carried: carried - found.held, held: found.held })
+    Ok(plan(&found))
+}
+
+fn plan(found: &Found) -> PurgePlan {
+    let carried = found.carry.len() as u64 - found.held;
+    let months = found.months.iter().filter(|(_, month)| !month.is_empty());
+    let purged = months.map(|(period, month)| (month_name(*period), month.len() as u64)).collect();
+    PurgePlan { purged, carried, held: found.held }
+}
+
+fn carry_over(
+    rows: &[(u64, u32)],
+    send: &dyn Fn(Request) -> Result<(), AppendError>,
+) -> Result<(), ErasureError> {
+    for rows in rows.chunks(CARRIED) {
+        let (reply, answer) = oneshot::channel();
+        send(Request::Change(Box::new(Carry { rows: rows.to_vec(), reply })))?;
+        heard(answer)?;
+    }
+    Ok(())
 }
 
 /// Waits for a change's outcome.
@@ -103,35 +143,21 @@ fn heard<T>(answer: oneshot::Receiver<Result<T, ErasureError>>) -> Result<T, Era
     answer.blocking_recv().unwrap_or(Err(AppendError::OutcomeUnknown.into()))
 }
 
+/// Looks at every row of months that are over.
 fn look(
     shared: &Shared,
     retention: &Retention<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Found, ReadError> {
-    let (total, this_month) = (shared.published().size, month(retention.now));
+    let total = shared.published().size;
     // Also those that nothing is due in: bytes of records that were carried over may lie about, under the old secret.
-    let over = shared.keys.periods().into_iter().filter(|period| *period < this_month);
-    let months = over.map(|period| (period, IndexDigest::default())).collect();
-    let mut found = Found { months, carry: Vec::new(), held: 0 };
+    let over = shared.keys.periods().into_iter().filter(|period| *period < month(retention.now));
+    let mut found = Found { months: over.map(|period| (period, Vec::new())).collect(), ..Found::default() };
     let mut done = 0;
     while done < total {
         let end = total.min(done + CHUNK);
         for (index, row) in shared.store.rows(&shared.config.site, done..end)? {
-            let Some(record) = row.record().filter(|record| record.period < this_month) else { continue };
-            if shared.is_purged(record.period).is_some() {
-                continue;
-            }
-            let later = match stays(shared, retention, index, &row, record)? {
-                Stays::Held => {
-                    found.held += 1;
-                    Some(this_month)
-                }
-                Stays::Until(due) => Some(month(due)).filter(|month| *month >= this_month),
-            };
-            match later {
-                Some(later) => found.carry.push((index, later)),
-                None => found.months.entry(record.period).or_default().add(index),
-            }
+            found.judge(shared, retention, index, &row)?;
         }
         done = end;
         progress(Progress { done, total });
@@ -139,9 +165,54 @@ fn look(
     Ok(found)
 }
 
+impl Found {
+    /// Looks once more at the records of a month that were to go.
+    fn look_again(
+        &mut self,
+        shared: &Shared,
+        retention: &Retention<'_>,
+        period: u32,
+    ) -> Result<(), ReadError> {
+        for index in self.months.insert(period, Vec::new()).unwrap_or_default() {
+            self.judge(shared, retention, index, &shared.row(index)?)?;
+        }
+        Ok(())
+    }
+
+    /// Sorts one row in.
+    fn judge(
+        &mut self,
+        shared: &Shared,
+        retention: &Retention<'_>,
+        index: u64,
+        row: &Row,
+    ) -> Result<(), ReadError> {
+        let this_month = month(retention.now);
+        let Some(record) = row.record().filter(|record| record.period < this_month) else { return Ok(()) };
+        if shared.is_purged(record.period).is_some() {
+            return Ok(());
+        }
+        let later = match stays(shared, retention, index, row, record)? {
+            Stays::Held => {
+                self.held += 1;
+                Some(this_month)
+            }
+            Stays::Until(due) => Some(month(due)).filter(|month| *month >= this_month),
+            Stays::Gone => return Ok(()),
+        };
+        match later {
+            Some(later) => self.carry.push((index, later)),
+            None => self.months.entry(record.period).or_default().push(index),
+        }
+        Ok(())
+    }
+}
+
 enum Stays {
     Held,
     Until(u64),
+    /// Erased while it was looked at.
+    Gone,
 }
 
 fn stays(
@@ -157,7 +228,8 @@ fn stays(
     let content = match shared.inside(index, row)? {
         Inside::Record(content) => content,
         // What is frozen is kept as it is until it is released.
-        _ => return Ok(Stays::Held),
+        Inside::Restricted => return Ok(Stays::Held),
+        Inside::Gone(_) | Inside::NoRecord => return Ok(Stays::Gone),
     };
     let newest = shared.store.newest(&shared.config.site, &record.subject)?;
     let newest = match newest {
@@ -215,22 +287,29 @@ fn carry(shared: &Shared, tail: &Tail, rows: &[(u64, u32)]) -> Result<u64, Faile
         batch.replaced.push((*index, Row { body, ..row }));
     }
     let count = batch.replaced.len() as u64;
-    commit(shared, batch)?;
+    if count > 0 {
+        commit(shared, batch)?;
+    }
     Ok(count)
 }
 
-/// Purges one month.
+/// Purges one month. Answers false, and does nothing, when a wish was heard since the month was looked at.
 struct Purge {
     period: u32,
     /// What the leaf commits to; nothing when no record goes, so that there is nothing to tell.
     document: Option<Vec<u8>>,
-    reply: Reply<u64>,
+    /// Wishes that were heard before the month was looked at.
+    wishes: u64,
+    reply: Reply<bool>,
 }
 
 impl Change for Purge {
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
+        if self.wishes != shared.wishes() {
+            return settle(shared, tail, Ok(false), self.reply);
+        }
         match purge_month(shared, &tail, self.period, self.document) {
-            Ok(grown) => settle(shared, grown, Ok(1), self.reply),
+            Ok(grown) => settle(shared, grown, Ok(true), self.reply),
             Err(failed) => settle(shared, tail, Err(failed), self.reply),
         }
     }
@@ -241,8 +320,10 @@ impl Change for Purge {
 }
 
 /// The document behind a month's summary leaf.
-fn summary(period: u32, found: &IndexDigest, policy: &Hash) -> Vec<u8> {
-    let (count, indices) = (found.count(), found.hash());
+fn summary(period: u32, indices: &[u64], policy: &Hash) -> Vec<u8> {
+    let mut digest = IndexDigest::default();
+    indices.iter().for_each(|index| digest.add(*index));
+    let (count, indices) = (digest.count(), digest.hash());
     let period = month_name(period);
     core::Purge { format: PURGE_FORMAT.into(), period, policy: *policy, count, indices }.to_bytes()
 }
@@ -262,7 +343,7 @@ fn purge_month(shared: &Shared, tail: &Tail, period: u32, document: Option<Vec<u
     growing.batch().marks.push(Mark {
         kind: MarkKind::Purged,
         key: period.to_be_bytes().to_vec(),
-        value: Some(day.to_be_bytes().to_vec()),
+        value: Some([&day.to_be_bytes()[..], &tail.head.size.to_be_bytes()].concat()),
     });
     growing.batch().marks.push(doomed[0].mark(true));
 
@@ -270,7 +351,8 @@ fn purge_month(shared: &Shared, tail: &Tail, period: u32, document: Option<Vec<u
     //    Crash before it: nothing was purged.
     //    Readers hear of it first, so that nobody sees the leaf and still opens a record.
     let (batch, _) = growing.finish(tail.head.secrets);
-    shared.purged(period, day);
+    let month = PurgedMonth { day, leaf: tail.head.size, landed: false };
+    shared.set_purged(period, Some(month));
     let tail = if leaves == 0 {
         commit(shared, batch).map(|()| tail.clone())
     } else {
@@ -278,9 +360,10 @@ fn purge_month(shared: &Shared, tail: &Tail, period: u32, document: Option<Vec<u
     };
     let tail = tail.inspect_err(|stopped| {
         if let Stopped::NothingStored = stopped {
-            shared.not_purged(period);
+            shared.set_purged(period, None);
         }
     })?;
+    shared.set_purged(period, Some(PurgedMonth { landed: true, ..month }));
     // 2. The secret is destroyed. Crash before or in it: the next start destroys it.
     destroy(shared, &doomed)?;
     // 3. As for an erasure.

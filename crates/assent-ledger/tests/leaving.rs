@@ -134,7 +134,8 @@ fn a_crash_in_an_erasure_is_finished_at_the_next_start() {
         decide(&ledger, 1);
         decide(&ledger, 2);
         world.store.inject([None, Some(fault)]);
-        erase(&ledger, 1).unwrap_err();
+        // One that was refused and not lost has done its work.
+        assert_eq!(erase(&ledger, 1).is_ok(), fault == Fault::Refused);
         // Asked again in the same process, or started anew: either finishes it.
         assert_eq!(erase(&ledger, 1).unwrap(), 0);
         drop(ledger);
@@ -306,7 +307,8 @@ fn a_crash_in_a_purge_is_finished_at_the_next_start() {
             plan.push(Some(fault));
             world.store.inject(plan);
             let retention = Retention { now: START + 500 * DAY, policy: Hash([3; 32]), due: &due };
-            ledger.purge(&retention, &mut |_| {}).unwrap_err();
+            let purged = ledger.purge(&retention, &mut |_| {});
+            assert_eq!(purged.is_ok(), fault == Fault::Refused && step == 1);
             drop(ledger);
             let ledger = world.open().unwrap();
             sweep(&ledger);
@@ -330,4 +332,83 @@ fn a_clock_far_back_is_refused_and_accepted_on_purpose() {
     let accepting = assent_ledger::LogConfig { accept_clock: true, ..config(world.dir.path()) };
     let ledger = Ledger::open(accepting, world.store.clone(), &common::operator(), world.outside()).unwrap();
     decide(&ledger, 1);
+}
+
+/// A purge went by what it had seen when it looked: whoever was held meanwhile was purged, and whoever was erased meanwhile
+/// was counted in a leaf that no tombstone agreed with.
+#[test]
+fn what_is_wished_while_a_purge_looks_is_done() {
+    let world = World::new();
+    let ledger = world.create();
+    (0..6).for_each(|who| drop(decide(&ledger, who)));
+    world.advance(500 * DAY);
+    let (looked, hold) = (std::cell::Cell::new(0), Hold { reason: "x".into(), review: "2029-01-01".into() });
+    let due = |_: &Opened, newest: u64| {
+        looked.set(looked.get() + 1);
+        match looked.get() {
+            // One that was looked at, and one that is next; and again while they are looked at again.
+            3 => drop((erase(&ledger, 0).unwrap(), block_on(ledger.hold(subject(4), hold.clone())).unwrap())),
+            5 => drop(block_on(ledger.restrict(subject(1), "dispute".into())).unwrap()),
+            8 => drop(erase(&ledger, 5).unwrap()),
+            _ => {}
+        }
+        Ok(newest + 400 * DAY)
+    };
+    let retention = Retention { now: START + 500 * DAY, policy: Hash([3; 32]), due: &due };
+    let plan = ledger.purge(&retention, &mut |_| {}).unwrap();
+    assert_eq!((plan.purged.values().sum::<u64>(), plan.held, plan.carried), (2, 2, 0));
+    assert_eq!(ledger.history(&subject(4)).unwrap().len(), 1, "it was held");
+    block_on(ledger.tell_erasures()).unwrap();
+    let shown = sweep(&ledger);
+    assert_eq!((shown.records, shown.gone, shown.summaries), (1, 4, 2));
+    block_on(ledger.release(subject(1))).unwrap();
+    assert_eq!(ledger.history(&subject(1)).unwrap().len(), 1, "it was restricted");
+    sweep(&ledger);
+}
+
+/// A check, an export or a reader that met an erasure half way called the log damaged.
+#[test]
+fn readers_beside_erasures_and_purges_see_no_damage() {
+    const PEOPLE: u64 = 300;
+    let world = World::new();
+    let ledger = world.create();
+    let receipts: Vec<_> = (0..PEOPLE).map(|who| decide(&ledger, who).id).collect();
+    world.advance(500 * DAY);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let ends = || done.load(std::sync::atomic::Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        let readers = [
+            scope.spawn(|| {
+                while !ends() {
+                    ledger.check(&mut |_| {}).unwrap();
+                }
+            }),
+            scope.spawn(|| {
+                while !ends() {
+                    audit(&ledger);
+                }
+            }),
+            scope.spawn(|| {
+                while !ends() {
+                    for (who, id) in (0..).zip(&receipts) {
+                        ledger.receipt(&subject(who), *id).unwrap();
+                        ledger.history(&subject(who)).unwrap();
+                    }
+                }
+            }),
+        ];
+        let retention = Retention { now: START + 500 * DAY, policy: Hash([3; 32]), due: &due };
+        for who in 0..PEOPLE / 2 {
+            erase(&ledger, who).unwrap();
+            if who % 8 == 0 {
+                block_on(ledger.tell_erasures()).unwrap();
+            }
+        }
+        ledger.purge(&retention, &mut |_| {}).unwrap();
+        block_on(ledger.tell_erasures()).unwrap();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        readers.map(|reader| reader.join().unwrap())
+    });
+    let shown = sweep(&ledger);
+    assert_eq!((shown.records, shown.gone), (0, PEOPLE));
 }
