@@ -2,8 +2,9 @@
 //!
 //! Files of 4 MiB, filled with zeros before they are written, so that an append changes no metadata and fdatasync has only
 //! the data to write. A record is: magic (4), length (4), sequence (8), CRC-32 over length, sequence and content (4), content. Sequences
-//! grow by one; the first record that is torn, or out of sequence, is the end. What is in the content is not this file's
-//! business.
+//! grow by one; the first record that is torn, or out of sequence, is the end. Only the last one can be torn, because each is durable
+//! before the next is written: one that is not whole, and whole ones after it, are damage. What is in the content is not this
+//! file's business.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -55,19 +56,29 @@ struct JournalFile {
     last: u64,
     /// Whether it was nothing but zeros when it was opened or prepared.
     blank: bool,
+    /// Sequence of the newest whole record after one that is not whole, when it was opened; else 0.
+    beyond: u64,
 }
 
 impl Journal {
     /// Opens the journal of a store that has absorbed everything up to `absorbed`; answers what comes after it.
     ///
     /// # Errors
-    /// When a file cannot be read, or a record is missing between two that are there.
+    /// When a file cannot be read, or a record is missing or damaged between two that are there. Then nothing was changed.
     pub(crate) fn open(folder: &Path, absorbed: u64) -> io::Result<(Self, Vec<Record>)> {
         let mut journal =
             Journal { folder: folder.to_path_buf(), files: VecDeque::new(), ready: None, sequence: 0 };
         let mut records: Vec<Record> = Vec::new();
-        for number in numbers(folder)? {
-            let (file, found) = JournalFile::read(&path(folder, number), number)?;
+        let files =
+            numbers(folder)?.into_iter().map(|number| JournalFile::read(&path(folder, number), number));
+        let files = files.collect::<io::Result<Vec<_>>>()?;
+        // What was absorbed may be half scrubbed.
+        if files.iter().any(|(file, _)| file.beyond > absorbed) {
+            let why = "a record in the middle of the journal is damaged";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        for (file, found) in files {
+            let number = file.number;
             if found.is_empty() {
                 // Prepared and not used yet, or scrubbed: perhaps not to its end.
                 if journal.ready.is_none() && file.len == FILE_LEN {
@@ -225,7 +236,14 @@ impl Spent {
         }
         std::fs::rename(old, path(&self.folder, self.number))?;
         File::open(&self.folder)?.sync_all()?;
-        Ok(Some(Prepared(JournalFile { number: self.number, end: 0, last: 0, blank: true, ..self.file })))
+        Ok(Some(Prepared(JournalFile {
+            number: self.number,
+            end: 0,
+            last: 0,
+            blank: true,
+            beyond: 0,
+            ..self.file
+        })))
     }
 }
 
@@ -245,7 +263,7 @@ impl JournalFile {
             return Err(error);
         }
         File::open(folder)?.sync_all()?;
-        Ok(JournalFile { number, file, len, end: 0, last: 0, blank: true })
+        Ok(JournalFile { number, file, len, end: 0, last: 0, blank: true, beyond: 0 })
     }
 
     fn read(path: &Path, number: u64) -> io::Result<(Self, Vec<Record>)> {
@@ -262,7 +280,8 @@ impl JournalFile {
         }
         let last = records.last().map_or(0, |last| last.sequence);
         let blank = bytes.iter().all(|byte| *byte == 0);
-        Ok((JournalFile { number, file, len: bytes.len() as u64, end: at as u64, last, blank }, records))
+        let (len, end, beyond) = (bytes.len() as u64, at as u64, newest_within(&bytes[at..]));
+        Ok((JournalFile { number, file, len, end, last, blank, beyond }, records))
     }
 }
 
@@ -312,6 +331,12 @@ fn parse(bytes: &[u8]) -> Option<(Record, usize)> {
     let content = rest.get(..length as usize)?;
     (checksum(length, sequence, content) == u32::from_be_bytes(*sum)).then_some(())?;
     Some((Record { sequence, content: content.to_vec() }, HEADER + length as usize))
+}
+
+/// The highest sequence of any whole record that begins anywhere in some bytes; 0 when there is none.
+fn newest_within(bytes: &[u8]) -> u64 {
+    let begins = bytes.windows(MAGIC.len()).enumerate().filter(|(_, window)| *window == MAGIC);
+    begins.filter_map(|(at, _)| Some(parse(&bytes[at..])?.0.sequence)).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -426,6 +451,32 @@ mod tests {
             assert!(bytes.iter().all(|byte| *byte == 0), "{} keeps what was in it", file.number);
         }
         assert!(!first.exists() || std::fs::read(&first).unwrap().iter().all(|byte| *byte == 0));
+    }
+
+    /// A flipped bit ended the journal: what came after it was lost without a word, and, when it was in a file's first record,
+    /// overwritten.
+    #[test]
+    fn a_damaged_record_before_whole_ones_is_told_and_nothing_is_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = reopen(dir.path(), 0);
+        for text in ["one", "two", "three"] {
+            journal.append(text.as_bytes()).unwrap();
+        }
+        drop(journal);
+        let file = path(dir.path(), 0);
+        let whole = std::fs::read(&file).unwrap();
+        for at in [0, 5, 9, 17, HEADER, HEADER + 3 + HEADER] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 4;
+            std::fs::write(&file, &bytes).unwrap();
+            let refused = Journal::open(dir.path(), 0).unwrap_err();
+            assert!(refused.to_string().contains("damaged"), "{at}: {refused}");
+            assert_eq!(std::fs::read(&file).unwrap(), bytes);
+            // Once sled has all of it, it does not matter.
+            drop(Journal::open(dir.path(), 3).unwrap());
+            std::fs::write(&file, &whole).unwrap();
+        }
+        assert_eq!(contents(&reopen(dir.path(), 0).1), [&b"one"[..], b"two", b"three"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A ledger on sled: many at once, reopened, checked, and nothing in clear on disk.
+//! A ledger on sled: many at once, reopened, checked, and nothing in clear on disk. Kills and worse are in `hardship`.
 
 #![allow(clippy::unwrap_used, reason = "tests may panic, and so may what they share")]
 
@@ -106,70 +106,4 @@ fn two_sites_share_a_store_and_survive_reopening() {
     for clear in [&b"@example.org"[..], &record[..40], b"accept-all"] {
         assert!(!all.windows(clear.len()).any(|window| window == clear));
     }
-}
-
-/// Names the directory in the child process of the next test.
-const CHILD: &str = "ASSENT_TEST_LEDGER_CHILD";
-
-#[test]
-fn what_was_answered_survives_a_kill() {
-    if let Ok(dir) = std::env::var(CHILD) {
-        return append_for_ever(Path::new(&dir));
-    }
-    let dir = tempfile::tempdir().unwrap();
-    for round in 0..4u64 {
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "what_was_answered_survives_a_kill"])
-            .env(CHILD, dir.path())
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let acknowledged = dir.path().join("acknowledged");
-        let lines = || std::fs::read_to_string(&acknowledged).unwrap_or_default().lines().count();
-        let before = lines();
-        while lines() < before + 40 {
-            assert!(child.try_wait().unwrap().is_none(), "the child goes on until it is killed");
-            std::thread::sleep(std::time::Duration::from_millis(5 + round));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(&dir.path().join("store")).unwrap());
-        let ledger =
-            Ledger::open(config(dir.path(), "clinic"), store, &operator(), Outside::system()).unwrap();
-        assert!(ledger.check(&mut |_| {}).unwrap().records >= (before + 40) as u64);
-        for line in std::fs::read_to_string(&acknowledged).unwrap().lines().filter(|line| line.ends_with('.'))
-        {
-            let mut parts = line.trim_end_matches('.').split(' ');
-            let (number, id) =
-                (parts.next().unwrap().parse().unwrap(), parts.next().unwrap().parse().unwrap());
-            let kept = ledger.receipt(&draft(number).subject, id).unwrap().expect("it was acknowledged");
-            assert_eq!(sha256(kept.receipt.to_json().as_bytes()).to_string(), parts.next().unwrap());
-        }
-    }
-}
-
-/// Appends from eight threads and writes down what was answered, a line each.
-fn append_for_ever(dir: &Path) {
-    let store: Arc<dyn Store> = Arc::new(SledStore::open(&dir.join("store")).unwrap());
-    let ledger = match Ledger::open(config(dir, "clinic"), Arc::clone(&store), &operator(), Outside::system())
-    {
-        Ok(ledger) => ledger,
-        Err(_) => Ledger::create(config(dir, "clinic"), store, &operator(), Outside::system()).unwrap(),
-    };
-    let acknowledged =
-        std::fs::File::options().create(true).append(true).open(dir.join("acknowledged")).unwrap();
-    let first = ledger.size() * 1000;
-    std::thread::scope(|scope| {
-        for thread in 0..8 {
-            let (ledger, mut acknowledged) = (&ledger, &acknowledged);
-            scope.spawn(move || {
-                for number in (first + thread..).step_by(8) {
-                    let appended = block_on(ledger.append(draft(number))).unwrap();
-                    let receipt = sha256(appended.receipt.to_json().as_bytes());
-                    let line = format!("{number} {} {receipt}.\n", appended.id);
-                    std::io::Write::write_all(&mut acknowledged, line.as_bytes()).unwrap();
-                }
-            });
-        }
-    });
 }

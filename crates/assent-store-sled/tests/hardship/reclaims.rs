@@ -1,0 +1,56 @@
+//! Space given back again and again while people decide and are erased. Kills in the middle of it are in `kills.rs`.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use assent_ledger::testing::block_on;
+
+use crate::life::{self, decide, erase, open, open_both, subject, times};
+
+#[test]
+fn space_is_given_back_beside_decisions_and_erasures() {
+    let home = life::folder();
+    let (store, ledger) = open_both(home.path()).unwrap();
+    let (ends, reclaims) = (AtomicBool::new(false), AtomicU64::new(0));
+    let each = 400 * times() as u64;
+    std::thread::scope(|scope| {
+        let reclaimer = scope.spawn(|| {
+            while !ends.load(Ordering::Relaxed) {
+                store.reclaim(&|_, _, row| ledger.replaces(row)).unwrap();
+                reclaims.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let threads = (0..4).map(|thread| {
+            let ledger = &ledger;
+            scope.spawn(move || {
+                for number in (thread..each * 4).step_by(4) {
+                    let appended = decide(ledger, number);
+                    if number % 3 == 0 {
+                        erase(ledger, number);
+                    }
+                    if number % 101 == 0 {
+                        block_on(ledger.tell_erasures()).unwrap();
+                    }
+                    let there = ledger.receipt(&subject(number), appended.id).unwrap().is_some();
+                    assert_eq!(there, number % 3 != 0, "{number}");
+                }
+            })
+        });
+        threads.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
+        ends.store(true, Ordering::Relaxed);
+        reclaimer.join().unwrap();
+    });
+    println!("{} reclaims beside {} decisions", reclaims.load(Ordering::Relaxed), each * 4);
+    assert!(reclaims.load(Ordering::Relaxed) > 1);
+    let check = |ledger: &assent_ledger::Ledger| {
+        let report = ledger.check(&mut |_| {}).unwrap();
+        let erased = (each * 4).div_ceil(3);
+        assert_eq!((report.records, report.gone), (each * 4 - erased, erased));
+        for number in 0..each * 4 {
+            let there = ledger.history(&subject(number)).unwrap().len();
+            assert_eq!(there, usize::from(number % 3 != 0), "{number}");
+        }
+    };
+    check(&ledger);
+    drop((ledger, store));
+    check(&open(home.path()).unwrap());
+}
