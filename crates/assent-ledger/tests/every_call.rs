@@ -32,7 +32,7 @@ use assent_ledger::{
     AppendError, Contact, CreateError, Draft, ErasureError, ExportFilter, Hold, Ledger, OpenError, Opened,
     Outside, ReadError, ReceiptId, Retention, SystemRandom,
 };
-use common::{DAY, START, TestClock, append, config, draft, keyed, operator, site, subject};
+use common::{DAY, START, TestClock, append, config, draft, folder, keyed, operator, site, subject};
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,11 +186,6 @@ struct Case {
 
 const NOW: u64 = START + 500 * DAY;
 const ERASED: u64 = 3;
-
-/// In memory where there is such a place: what the disk does is not looked at here, and each case writes keys.
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
 
 fn at(now: u64) -> TestClock {
     let clock = TestClock::default();
@@ -394,9 +389,31 @@ fn nothing_is_lost(ledger: &Ledger, begun: &Begun, context: &str) {
 #[test]
 fn every_call_may_fail_in_every_way() {
     let begun = begin();
+    let (cases, seen) = std::thread::scope(|scope| {
+        let parts = OPERATIONS.chunks(OPERATIONS.len() / 2);
+        let parts: Vec<_> = parts.map(|part| scope.spawn(|| every_call_of(&begun, part))).collect();
+        let mut all: (usize, BTreeMap<&str, usize>) = (0, BTreeMap::new());
+        for part in parts {
+            let (cases, seen) = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            all.0 += cases;
+            seen.into_iter().for_each(|(call, count)| *all.1.entry(call).or_default() += count);
+        }
+        all
+    });
+    println!("{cases} cases: {seen:?}");
+    // A store that is asked nothing would pass.
+    for call in [
+        "commit", "head", "leaves", "row", "rows", "records", "newest", "request", "mark", "marks", "reclaim",
+    ] {
+        assert!(seen.contains_key(call), "no operation made the call {call}");
+    }
+}
+
+/// How many cases there were, and which calls.
+fn every_call_of(begun: &Begun, operations: &[Operation]) -> (usize, BTreeMap<&'static str, usize>) {
     let mut cases = 0;
-    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for (name, operation) in OPERATIONS {
+    let mut seen: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for (name, operation) in operations {
         // Without a fault: which calls there are, and what is so afterwards.
         let case = begun.case();
         let ledger = case.open().unwrap();
@@ -418,8 +435,8 @@ fn every_call_may_fail_in_every_way() {
                     cases += 1;
                     let context = format!("{name}: call {at} ({call}) {fails:?}, lasting: {lasts}");
                     one_case(
-                        &begun,
-                        operation,
+                        begun,
+                        *operation,
                         (&before, &after),
                         Fault { at, fails: *fails, lasts },
                         &context,
@@ -428,13 +445,7 @@ fn every_call_may_fail_in_every_way() {
             }
         }
     }
-    println!("{cases} cases: {seen:?}");
-    // A store that is asked nothing would pass.
-    for call in [
-        "commit", "head", "leaves", "row", "rows", "records", "newest", "request", "mark", "marks", "reclaim",
-    ] {
-        assert!(seen.contains_key(call), "no operation made the call {call}");
-    }
+    (cases, seen)
 }
 
 fn one_case(

@@ -42,7 +42,7 @@ impl World {
     pub fn new() -> Self {
         let clock = TestClock::default();
         clock.0.store(START, Ordering::Relaxed);
-        World { dir: tempfile::tempdir().unwrap(), store: Arc::new(MemoryStore::new()), clock }
+        World { dir: folder(), store: Arc::new(MemoryStore::new()), clock }
     }
 
     pub fn create(&self) -> Ledger {
@@ -62,6 +62,11 @@ impl World {
     pub fn advance(&self, milliseconds: u64) {
         self.clock.0.fetch_add(milliseconds, Ordering::Relaxed);
     }
+}
+
+/// In memory where there is such a place: that the disk is asked to keep things is not looked at here.
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 pub fn site() -> SiteId {
