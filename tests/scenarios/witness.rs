@@ -6,6 +6,7 @@ use assent_core::decision::Act;
 use assent_core::hash::Hash;
 use assent_core::merkle::{RangeError, consistency_proof, leaf_hash, root_of};
 use assent_core::note::{KeyKind, Note};
+use assent_core::receipt::Receipt;
 use assent_core::witness::{AddCheckpoint, MAX_REQUEST_LEN, read_cosignatures};
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
@@ -250,4 +251,52 @@ async fn two_organisations_watch_each_other() {
             old[number] = head.size;
         }
     }
+}
+
+/// Two organisations publish what the other's witness cosigned, by configuration only.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_organisation_publishes_with_the_others_cosignature() {
+    let organisations = [Stack::starts().await, Stack::starts().await];
+    let apis = [organisations[0].api(CLINIC), organisations[1].api(CLINIC)];
+    let keys = [apis[0].log_key().await, apis[1].log_key().await];
+    let mut witnesses = [
+        Witness::starts("witness.one.example", &[keys[1].clone()]).await,
+        Witness::starts("witness.two.example", &[keys[0].clone()]).await,
+    ];
+    for (number, organisation) in organisations.iter().enumerate() {
+        let other = &witnesses[1 - number];
+        let lines = format!("witness other {} {}\nquorum other\n", other.key, other.address());
+        let log = format!("\n[log]\ncheckpoint_seconds = 1\nwitnesses = \"\"\"\n{lines}\"\"\"\n");
+        let file = organisation.path("site.toml");
+        std::fs::write(&file, organisation.site_file(CLINIC) + &log).unwrap();
+        organisation.runs_well(&["site", "apply", file.to_str().unwrap()]);
+    }
+    for (number, api) in apis.iter().enumerate() {
+        let holder = Holder::new();
+        let body = api.says(Act::RejectAll).await;
+        let receipt = api.records(&holder, &body).await.verify(Some(&keys[number])).unwrap();
+        let known = [witnesses[1 - number].key.clone()];
+        until_so("the cosigned checkpoint to be public", async || {
+            let head = Log(api).head().await;
+            head.checkpoint().size > receipt.index() && head.cosignatures(&known).unwrap().len() == 1
+        })
+        .await;
+        assert_eq!(
+            &witnesses[1 - number].latest(&keys[number]).await.unwrap(),
+            Log(api).head().await.checkpoint()
+        );
+        // A later receipt carries it.
+        let id = crate::harness::record(&receipt).id;
+        let later = api.receipt(&holder, &format!("{id}?proof=cosigned")).await;
+        let later = Receipt::parse(&later.text().await.unwrap()).unwrap();
+        let carried = later.verify(Some(&keys[number])).unwrap();
+        assert_eq!(carried.record(), receipt.record());
+        assert_eq!(carried.signed_checkpoint().cosignatures(&known).unwrap().len(), 1);
+    }
+    // One witness goes away: that log is published all the same, and decisions never noticed.
+    witnesses[1].is_killed();
+    let before = Log(&apis[0]).size().await;
+    apis[0].records(&Holder::new(), &apis[0].says(Act::RejectAll).await).await;
+    until_so("the log to be published without its witness", async || Log(&apis[0]).size().await > before)
+        .await;
 }

@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
 use crate::place::{self, Place};
@@ -19,6 +20,9 @@ pub(crate) struct Args {
     /// How long each target runs
     #[arg(long, default_value_t = 60)]
     seconds: u32,
+    /// How many run at a time; as many as there are processors when left out
+    #[arg(long)]
+    jobs: Option<usize>,
     /// The targets to run; all of them when none is named
     targets: Vec<String>,
 }
@@ -36,21 +40,43 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let wanted = if args.targets.is_empty() { &all } else { &args.targets };
     let Some(fuzzer) = Fuzzer::find(&place)? else { return Ok(()) };
     fuzzer.run(&["build"], &[])?;
-    let mut failed = Vec::new();
-    for target in wanted {
-        say::headline(format_args!("Fuzzing {target} for {} s", args.seconds));
-        let corpus = seeds(&place, target)?;
-        let seconds = format!("-max_total_time={}", args.seconds);
-        let corpus = corpus.to_string_lossy();
-        if fuzzer.run(&["run"], &[target, &corpus, "--", &seconds, "-timeout=10", "-verbosity=0"]).is_err() {
-            failed.push(target.as_str());
+    let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+    say::headline(format_args!(
+        "Fuzzing {} targets for {} s each, {jobs} at a time",
+        wanted.len(),
+        args.seconds
+    ));
+    let waiting = Mutex::new(wanted.iter());
+    let failed = Mutex::new(Vec::new());
+    let work = || -> Result<()> {
+        loop {
+            let Some(target) = lock(&waiting).next() else { return Ok(()) };
+            let corpus = seeds(&place, target)?;
+            let seconds = format!("-max_total_time={}", args.seconds);
+            let corpus = corpus.to_string_lossy();
+            let rest = [target, &*corpus, "--", &seconds, "-timeout=10", "-verbosity=0"];
+            match fuzzer.run(&["run"], &rest) {
+                Ok(()) => say::line("ok", target),
+                Err(_) => lock(&failed).push(target.as_str()),
+            }
         }
-    }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().map_err(|_| anyhow!("a worker broke down"))?)
+    })?;
+    let failed = lock(&failed);
     if failed.is_empty() {
         say::line("ok", format_args!("{} targets found nothing", wanted.len()));
         return Ok(());
     }
     bail!("found something: {}; the inputs are in fuzz/artifacts", failed.join(", "))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The names of the files in `fuzz/fuzz_targets`, sorted.
