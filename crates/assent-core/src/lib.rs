@@ -27,6 +27,7 @@ pub mod standing;
 pub mod wire;
 
 pub mod accounting;
+pub mod bundle;
 pub mod dpv;
 pub mod kantara;
 pub mod schemas;

@@ -7,12 +7,13 @@ pub const CONTEXT: &str = include_str!("../schemas/context.jsonld");
 
 /// Every file by name: [`CONTEXT`] and the schemas. A schema refers to another by its name alone, so keep them in one
 /// folder.
-pub const FILES: [(&str, &str); 8] = [
+pub const FILES: [(&str, &str); 9] = [
     ("context.jsonld", CONTEXT),
     ("record.schema.json", include_str!("../schemas/record.schema.json")),
     ("notice.schema.json", include_str!("../schemas/notice.schema.json")),
     ("receipt.schema.json", include_str!("../schemas/receipt.schema.json")),
     ("export-line.schema.json", include_str!("../schemas/export-line.schema.json")),
+    ("bundle-manifest.schema.json", include_str!("../schemas/bundle-manifest.schema.json")),
     ("dpv-record.schema.json", include_str!("../schemas/dpv-record.schema.json")),
     ("dpv-receipt.schema.json", include_str!("../schemas/dpv-receipt.schema.json")),
     ("kantara.schema.json", include_str!("../schemas/kantara.schema.json")),
@@ -21,7 +22,10 @@ pub const FILES: [(&str, &str); 8] = [
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::bundle::{BUNDLE_FORMAT, BundleFile, Manifest};
+    use crate::commitment::Salt;
     use crate::decision::{Act, Decision};
+    use crate::export_format::{FooterLine, GoneLine, Line, NoticeLine, SummaryLine};
     use crate::fixture;
     use crate::hash::Hash;
     use crate::notice::{Channel, Notice, Route};
@@ -264,14 +268,64 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn manifests() {
+        let counts = FooterLine { records: 1, notices: 2, withheld: 3, changes: 4, summaries: 5, gone: 6 };
+        let manifest = Manifest {
+            format: BUNDLE_FORMAT.into(),
+            site: "clinic".into(),
+            origin: "log.example.org/clinic".into(),
+            key: "log.example.org/clinic+eaed1468+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4".into(),
+            made: "2026-11-24T10:00:00.000Z".into(),
+            program: "assent 0.1.0".into(),
+            size: 21,
+            first: 0,
+            end: 21,
+            filter: Default::default(),
+            counts,
+            files: [BundleFile { name: "records.csv".into(), bytes: 7, sha256: Hash([1; 32]) }].into(),
+        };
+        let schema = file("bundle-manifest.schema.json");
+        assert_eq!(keys(&schema["properties"]), keys(&json!(manifest)), "schema and type have the same fields");
+        sweep(
+            "bundle-manifest.schema.json",
+            &json!(manifest),
+            &["changes", "summaries", "gone"],
+            &["filter"],
+        );
+    }
+
+    #[test]
     fn export_lines() {
         let lines =
             include_str!("../vectors/export.ndjson").lines().map(|line| serde_json::from_str(line).unwrap());
-        let lines: Vec<Value> = lines.collect();
+        let mut lines: Vec<Value> = lines.collect();
+        let (document, salt) = (String::from("{}"), Salt::from_bytes([7; 64]).to_base64());
+        let told = SummaryLine { index: 5, document: document.clone(), salt };
+        let gone = GoneLine {
+            index: 7,
+            reason: "purged-retention".into(),
+            day: "2026-11-24".into(),
+            period: Some("2026-10".into()),
+        };
+        let counts = FooterLine { records: 1, notices: 2, withheld: 3, changes: 4, summaries: 5, gone: 6 };
+        let more = [
+            Line::Change(NoticeLine { index: 4, document }),
+            Line::Erasures(told.clone()),
+            Line::Purge(told),
+            Line::Gone(gone),
+            Line::Footer(counts),
+        ];
+        lines.extend(more.iter().map(|line| json!(line)));
         let kinds: BTreeSet<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
-        assert_eq!(kinds.len(), 6, "the vector has a line of every kind");
+        let schema = file("export-line.schema.json");
+        assert_eq!(kinds.len(), schema["oneOf"].as_array().unwrap().len(), "there is a line of every kind");
         for line in &lines {
-            sweep("export-line.schema.json", line, &[], &["filter"]);
+            sweep(
+                "export-line.schema.json",
+                line,
+                &["period", "changes", "summaries", "gone"],
+                &["filter"],
+            );
         }
     }
 }
