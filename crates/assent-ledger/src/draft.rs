@@ -1,8 +1,9 @@
 //! What goes into the ledger and what comes out: drafts, appended records, opened rows. Values only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use assent_core::decision::{Act, Decision};
 use assent_core::hash::Hash;
@@ -162,6 +163,34 @@ pub struct ExportFilter {
     pub to: Option<u64>,
     /// Only records that decide about this purpose.
     pub purpose: Option<PurposeId>,
+    /// Only records of these subjects.
+    pub subjects: Option<BTreeSet<SubjectId>>,
+    /// The head it is written under; nothing for the newest. So that several exports tell of the same log.
+    pub under: Option<Published>,
+}
+
+/// A signed head of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Leaves under it.
+    pub size: u64,
+    /// The root over them.
+    pub root: Hash,
+    /// The signed note.
+    pub checkpoint: Arc<str>,
+}
+
+/// A record that an export shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Number of its leaf.
+    pub index: u64,
+    /// Size of the checkpoint its receipt was given under.
+    pub covering: u64,
+    /// Its exact bytes.
+    pub bytes: &'a str,
+    /// The same, read.
+    pub record: &'a Record,
 }
 
 /// How far an export is.

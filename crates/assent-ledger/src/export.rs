@@ -4,6 +4,7 @@
 //! or purged meanwhile is left out of the rest.
 //! Checking an export is `assent_core::export_format::ExportVerifier`, which shares no code with this.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::ops::Range;
 
@@ -14,19 +15,20 @@ use assent_core::export_format::{
 };
 use assent_core::hash::Hash;
 use assent_core::record::Record;
+use assent_core::subject::SubjectId;
 use assent_core::tile::TILE_WIDTH;
 use serde_json::{Map, Value};
 
-use crate::draft::{ExportFilter, ExportSummary, Progress};
+use crate::draft::{ExportFilter, ExportSummary, Progress, Published, Shown};
 use crate::error::{ExportError, ReadError};
-use crate::ledger::{Inside, Published, Shared, read_record};
+use crate::ledger::{Inside, Shared, read_record};
 use crate::outside::{date, month_name, rfc3339};
 use crate::seal::Content;
 use crate::store::{DocumentKind, Gone, GoneReason, Row, RowBody, Salted};
 use crate::tree::StoredTree;
 
 const WIDTH: u64 = TILE_WIDTH as u64;
-/// Why a record is not opened when the filter's purpose left it out.
+/// Why a record is not opened when the filter left it out.
 const NOT_ASKED_FOR: &str = "not-asked-for";
 /// Why a record is not opened while it is restricted.
 const RESTRICTED: &str = "restricted";
@@ -40,7 +42,7 @@ pub(crate) fn write(
     out: &mut dyn Write,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ExportSummary, ExportError> {
-    let published = shared.published();
+    let published = filter.under.clone().unwrap_or_else(|| shared.published());
     let range = range(shared, &published, filter)?;
     let header = Line::Header(HeaderLine {
         format: EXPORT_FORMAT.into(),
@@ -132,7 +134,7 @@ fn summary(shared: &Shared, index: u64, salted: &Salted) -> Result<Line, ReadErr
 }
 
 /// What a record's row comes to in an export.
-pub(crate) enum Found {
+enum Found {
     /// It is shown.
     Record(Content, Box<Record>),
     /// The filter leaves it out.
@@ -144,12 +146,17 @@ pub(crate) enum Found {
 }
 
 /// Opens a row that is a record, or was one.
-pub(crate) fn record(
+fn record(
     shared: &Shared,
     filter: &ExportFilter,
     index: u64,
     row: &Row,
 ) -> Result<Found, ReadError> {
+    // The subject stands in the row, so that nobody's record is opened for somebody else's export.
+    let others = |wanted: &BTreeSet<SubjectId>| row.record().is_some_and(|it| !wanted.contains(&it.subject));
+    if filter.subjects.as_ref().is_some_and(others) {
+        return Ok(Found::NotAskedFor);
+    }
     let content = match shared.inside(index, row)? {
         Inside::Record(content) => content,
         Inside::Restricted => return Ok(Found::Restricted),
@@ -161,8 +168,35 @@ pub(crate) fn record(
     Ok(if asked_for { Found::Record(content, Box::new(record)) } else { Found::NotAskedFor })
 }
 
+/// See [`Ledger::export_each`](crate::Ledger::export_each).
+pub(crate) fn each_record(
+    shared: &Shared,
+    filter: &ExportFilter,
+    each: &mut dyn FnMut(Shown<'_>) -> Result<(), ExportError>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<ExportSummary, ExportError> {
+    let published = filter.under.clone().unwrap_or_else(|| shared.published());
+    let range = range(shared, &published, filter)?;
+    let mut summary = ExportSummary { entries: range.end - range.start, ..ExportSummary::default() };
+    for part in parts(&range) {
+        each_row(shared, &part, |index, row| {
+            if !matches!(row.body, RowBody::Record(_) | RowBody::Gone(_)) {
+                return Ok(());
+            }
+            let Found::Record(content, record) = record(shared, filter, index, &row)? else {
+                summary.withheld += 1;
+                return Ok(());
+            };
+            summary.records += 1;
+            each(Shown { index, covering: row.covering, bytes: &content.record, record: &record })
+        })?;
+        progress(Progress { done: part.end - range.start, total: range.end - range.start });
+    }
+    Ok(summary)
+}
+
 /// The entries whose times lie in the filter's period. Times never go back, so this is a binary search.
-pub(crate) fn range(
+fn range(
     shared: &Shared,
     published: &Published,
     filter: &ExportFilter,
@@ -181,7 +215,7 @@ pub(crate) fn range(
 }
 
 /// The range, cut where tiles begin.
-pub(crate) fn parts(range: &Range<u64>) -> impl Iterator<Item = Range<u64>> + use<> {
+fn parts(range: &Range<u64>) -> impl Iterator<Item = Range<u64>> + use<> {
     let Range { mut start, end } = range.clone();
     std::iter::from_fn(move || {
         let part = start..end.min((start / WIDTH + 1) * WIDTH);
@@ -191,7 +225,7 @@ pub(crate) fn parts(range: &Range<u64>) -> impl Iterator<Item = Range<u64>> + us
 }
 
 /// Hands over every row of a short range, or names the first that is missing.
-pub(crate) fn each_row(
+fn each_row(
     shared: &Shared,
     part: &Range<u64>,
     mut each: impl FnMut(u64, Row) -> Result<(), ExportError>,
@@ -222,6 +256,9 @@ fn describe(filter: &ExportFilter) -> Map<String, Value> {
     put("from", filter.from.map(rfc3339));
     put("to", filter.to.map(rfc3339));
     put("purpose", filter.purpose.as_ref().map(ToString::to_string));
+    if let Some(subjects) = &filter.subjects {
+        words.insert("subjects".into(), subjects.iter().map(ToString::to_string).collect());
+    }
     words
 }
 

@@ -4,7 +4,8 @@
 //! injection"): a field that begins with `=`, `+`, `-`, `@`, tab, CR or LF gets a leading `'`. Lossy and without
 //! proofs on purpose: the NDJSON export is the evidence.
 
-use std::io::Write;
+use std::fmt;
+use std::io::{self, Write};
 
 use assent_core::ids::PurposeId;
 use assent_core::record::Record;
@@ -12,9 +13,8 @@ use csv::{QuoteStyle, Terminator, WriterBuilder};
 
 use crate::draft::{ExportFilter, ExportSummary, Progress};
 use crate::error::ExportError;
-use crate::export::{Found, each_row, parts, range, record};
+use crate::export::each_record;
 use crate::ledger::Shared;
-use crate::store::RowBody;
 
 /// The header row. Times are RFC 3339 UTC; `contacts` lists `channel:keyed hash`, separated by spaces, never an
 /// address; empty where the record says nothing.
@@ -30,41 +30,64 @@ pub(crate) fn write(
     out: &mut dyn Write,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ExportSummary, ExportError> {
-    let published = shared.published();
-    let range = range(shared, &published, filter)?;
-    let mut table =
-        WriterBuilder::new().quote_style(QuoteStyle::Always).terminator(Terminator::CRLF).from_writer(out);
-    table.write_record(CSV_COLUMNS).map_err(write_error)?;
-    let mut summary = ExportSummary { entries: range.end - range.start, ..ExportSummary::default() };
-    for part in parts(&range) {
-        each_row(shared, &part, |index, row| {
-            if !matches!(row.body, RowBody::Record(_) | RowBody::Gone(_)) {
-                return Ok(());
-            }
-            let Found::Record(_, record) = record(shared, filter, index, &row)? else {
-                summary.withheld += 1;
-                return Ok(());
-            };
-            summary.records += 1;
-            for fields in rows_of(index, &record, filter) {
-                table.write_record(fields.map(defuse)).map_err(write_error)?;
-            }
-            Ok(())
-        })?;
-        progress(Progress { done: part.end - range.start, total: range.end - range.start });
-    }
-    table.flush()?;
+    let mut table = CsvTable::new(out, filter.purpose.clone())?;
+    let summary = each_record(shared, filter, &mut |shown| Ok(table.add(shown.index, shown.record)?), progress)?;
+    table.finish()?.flush()?;
     Ok(summary)
+}
+
+/// Writes the table, row by row; a verifier makes it again from proven records and compares.
+pub struct CsvTable<W: Write> {
+    table: csv::Writer<W>,
+    purpose: Option<PurposeId>,
+}
+
+impl<W: Write> fmt::Debug for CsvTable<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CsvTable").field("purpose", &self.purpose).finish_non_exhaustive()
+    }
+}
+
+impl<W: Write> CsvTable<W> {
+    /// Writes the header row. With a purpose, only rows about it follow.
+    ///
+    /// # Errors
+    /// What `out` failed with.
+    pub fn new(out: W, purpose: Option<PurposeId>) -> io::Result<Self> {
+        let mut table =
+            WriterBuilder::new().quote_style(QuoteStyle::Always).terminator(Terminator::CRLF).from_writer(out);
+        table.write_record(CSV_COLUMNS).map_err(write_error)?;
+        Ok(Self { table, purpose })
+    }
+
+    /// Writes a row for each decision of the record.
+    ///
+    /// # Errors
+    /// What `out` failed with.
+    pub fn add(&mut self, index: u64, record: &Record) -> io::Result<()> {
+        for fields in rows_of(index, record, self.purpose.as_ref()) {
+            self.table.write_record(fields.map(defuse)).map_err(write_error)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left, and gives back what was written to.
+    ///
+    /// # Errors
+    /// What `out` failed with.
+    pub fn finish(self) -> io::Result<W> {
+        self.table.into_inner().map_err(csv::IntoInnerError::into_error)
+    }
 }
 
 fn rows_of(
     index: u64,
     record: &Record,
-    filter: &ExportFilter,
+    only: Option<&PurposeId>,
 ) -> impl Iterator<Item = [String; CSV_COLUMNS.len()]> {
     let contacts = record.contacts.iter().map(|c| format!("{}:{}", c.channel.as_str(), c.hash));
     let contacts = contacts.collect::<Vec<_>>().join(" ");
-    let asked_for = |purpose: &PurposeId| filter.purpose.as_ref().is_none_or(|wanted| wanted == purpose);
+    let asked_for = move |purpose: &PurposeId| only.is_none_or(|wanted| wanted == purpose);
     record.decisions.iter().filter(move |(purpose, _)| asked_for(purpose)).map(move |(purpose, decision)| {
         [
             index.to_string(),
@@ -91,10 +114,10 @@ fn defuse(field: String) -> String {
     if field.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{field}") } else { field }
 }
 
-fn write_error(error: csv::Error) -> ExportError {
+fn write_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
-        csv::ErrorKind::Io(error) => ExportError::Write(error),
-        other => ExportError::Write(std::io::Error::other(format!("{other:?}"))),
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -31,7 +31,7 @@ use crate::backup::{self, CopyError, LogCopy, Parts};
 use crate::checkpoint_file::CheckpointFile;
 use crate::draft::{
     Appended, CheckReport, Draft, ExportFilter, ExportSummary, LogConfig, NoticeVersion, Opened, Progress,
-    PublishedNotice,
+    Published, PublishedNotice, Shown,
 };
 use crate::erase::{self, ForSubject, Hold, Restriction, Suppress, Tell, Wish};
 use crate::error::{AppendError, CheckError, CreateError, ErasureError, ExportError, OpenError, ReadError};
@@ -100,14 +100,6 @@ impl PurgedMonth {
     fn tombstone(self, period: u32) -> Gone {
         Gone { reason: GoneReason::Retention, day: self.day, period }
     }
-}
-
-/// The newest checkpoint that was vouched for.
-#[derive(Debug, Clone)]
-pub(crate) struct Published {
-    pub(crate) size: u64,
-    pub(crate) root: Hash,
-    pub(crate) checkpoint: Arc<str>,
 }
 
 impl Ledger {
@@ -591,6 +583,12 @@ impl Ledger {
         self.shared.published().checkpoint
     }
 
+    /// The newest signed head.
+    #[must_use]
+    pub fn published(&self) -> Published {
+        self.shared.published()
+    }
+
     /// Leaves under the newest checkpoint.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -618,6 +616,19 @@ impl Ledger {
             return Err(ReadError::Damaged { index: size, reason: "there are not that many entries" });
         }
         StoredTree::new(&*self.shared.store, self.site()).root(size)
+    }
+
+    /// The checkpoint that receipts were given under when the log had `size` entries, byte for byte. Nothing when none were.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn checkpoint_at(&self, size: u64) -> Result<Option<Arc<str>>, ReadError> {
+        let published = self.shared.published();
+        let Some(index) = size.checked_sub(1).filter(|_| size <= published.size) else { return Ok(None) };
+        if self.shared.row(index)?.covering != size {
+            return Ok(None);
+        }
+        Ok(Some(self.shared.signed_before(index, size, &published)?.1))
     }
 
     /// A receipt whose proof leads to another checkpoint of this log, as one with cosignatures. Nothing for an unknown receipt,
@@ -710,6 +721,19 @@ impl Ledger {
     /// [`CopyError`]: there is no copy, and parts of one may be left.
     pub fn copy(&self, parts: &dyn Parts, progress: &mut dyn FnMut(Progress)) -> Result<LogCopy, CopyError> {
         backup::copy(&self.shared, parts, |change| self.send(Request::Change(change)), progress)
+    }
+
+    /// Hands over every record that an export with this filter shows, oldest first, in memory that does not grow with it.
+    ///
+    /// # Errors
+    /// [`ExportError`], also what `each` failed with.
+    pub fn export_each(
+        &self,
+        filter: &ExportFilter,
+        each: &mut dyn FnMut(Shown<'_>) -> Result<(), ExportError>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<ExportSummary, ExportError> {
+        export::each_record(&self.shared, filter, each, progress)
     }
 
     /// Re-reads and re-proves everything: leaves, tree, rows, indexes, notices, checkpoint. Stops at the first
@@ -892,6 +916,22 @@ impl Shared {
         Appended { id, index, receipt, replayed: false }
     }
 
+    /// The checkpoint of a size that was signed before, the same bytes as then, and its root. Never signs what was not: the head
+    /// must have grown into the published one, or the store was altered.
+    fn signed_before(
+        &self,
+        index: u64,
+        size: u64,
+        published: &Published,
+    ) -> Result<(Hash, Arc<str>), ReadError> {
+        let mut tree = StoredTree::new(&*self.store, &self.config.site);
+        let root = tree.root(size)?;
+        let grown = tree.consistency(size, published.size)?;
+        merkle::verify_consistency(size, &root, published.size, &published.root, &grown)
+            .map_err(|_| ReadError::Damaged { index, reason: "the tree below it was altered" })?;
+        Ok((root, self.sign(size, root).into()))
+    }
+
     /// The receipt that was handed out for a leaf: same record, same salt, and the proof to the same checkpoint,
     /// signed again to the same bytes. Nothing for a leaf that is no record or not yet vouched for.
     fn appended_before(&self, index: u64) -> Result<Option<Appended>, ReadError> {
@@ -906,18 +946,12 @@ impl Shared {
             Inside::Gone(_) | Inside::NoRecord => return Ok(None),
         };
         let (id, _) = read_record(index, &content.record)?;
-        let mut tree = StoredTree::new(&*self.store, &self.config.site);
-        let path = tree.path(index, size)?;
-        let root = tree.root(size)?;
-        // Never sign again what was not signed before: the head must have grown into the published one, and the
-        // record must be under it, or the store was altered.
-        let grown = tree.consistency(size, published.size)?;
+        let path = StoredTree::new(&*self.store, &self.config.site).path(index, size)?;
+        let (root, checkpoint) = self.signed_before(index, size, &published)?;
+        // The record must be under it, or the store was altered.
         let leaf = Leaf::event(&self.config.origin, content.record.as_bytes(), &content.salt).hash();
-        merkle::verify_consistency(size, &root, published.size, &published.root, &grown)
-            .map_err(|_| ReadError::Damaged { index, reason: "the tree below it was altered" })?;
         merkle::verify_inclusion(index, size, &leaf, &path, &root)
             .map_err(|_| ReadError::Damaged { index, reason: "its row and its leaf differ" })?;
-        let checkpoint = self.sign(size, root).into();
         let recorded = Recorded { id, index, record: content.record, salt: content.salt, path, checkpoint };
         Ok(Some(Appended { replayed: true, ..self.appended(recorded) }))
     }

@@ -35,11 +35,11 @@ mod tree;
 pub use backup::{CopyError, LogCopy, PartKind, Parts, RestoreError, restore};
 pub use draft::{
     Appended, CheckReport, Contact, Draft, ExportFilter, ExportSummary, Idempotency, LogConfig,
-    NoticeVersion, Opened, Progress, PublishedNotice,
+    NoticeVersion, Opened, Progress, Published, PublishedNotice, Shown,
 };
 pub use erase::{Hold, Restriction};
 pub use error::{AppendError, CheckError, CreateError, ErasureError, ExportError, OpenError, ReadError};
-pub use export_csv::CSV_COLUMNS;
+pub use export_csv::{CSV_COLUMNS, CsvTable};
 pub use id::{ReceiptId, ReceiptIdError};
 pub use keys::{KeyStoreError, OperatorKey, Rotated, rotate};
 pub use ledger::Ledger;

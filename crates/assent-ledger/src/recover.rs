@@ -13,7 +13,8 @@ use crate::append::Tail;
 use crate::checkpoint_file::CheckpointFile;
 use crate::erase;
 use crate::error::OpenError;
-use crate::ledger::{Published, Shared};
+use crate::draft::Published;
+use crate::ledger::Shared;
 use crate::store::{DocumentKind, Head};
 use crate::tree::StoredTree;
 

@@ -61,20 +61,20 @@ fn an_export_verifies_whole_and_in_parts() {
 
     let day = 86_400_000;
     let from = common::START + 2 * day;
-    let two_days = ExportFilter { from: Some(from), to: Some(from + 2 * day), purpose: None };
+    let two_days = ExportFilter { from: Some(from), to: Some(from + 2 * day), ..ExportFilter::default() };
     let summary = verified(&ledger, &exported(&ledger, &two_days)).unwrap();
     assert_eq!((summary.records, summary.notices, summary.first), (200, 0, 201));
     assert_eq!(summary.filter["from"], "2026-11-24T00:00:00.000Z");
 
-    let news = ExportFilter { purpose: Some(purpose("news")), ..two_days };
+    let news = ExportFilter { purpose: Some(purpose("news")), ..two_days.clone() };
     let summary = verified(&ledger, &exported(&ledger, &news)).unwrap();
     assert_eq!((summary.records, summary.withheld), (20, 180));
     assert_eq!(summary.withheld_by_reason["not-asked-for"], 180);
 
-    let never = ExportFilter { from: Some(1), to: Some(2), purpose: None };
+    let never = ExportFilter { from: Some(1), to: Some(2), ..ExportFilter::default() };
     let summary = verified(&ledger, &exported(&ledger, &never)).unwrap();
     assert_eq!((summary.records, summary.first, summary.end), (0, 0, 0));
-    let backwards = ExportFilter { from: Some(from + day), to: Some(from), purpose: None };
+    let backwards = ExportFilter { from: Some(from + day), to: Some(from), ..ExportFilter::default() };
     assert_eq!(verified(&ledger, &exported(&ledger, &backwards)).unwrap().records, 0);
 }
 
