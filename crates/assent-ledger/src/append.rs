@@ -21,12 +21,12 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::backup::PER_PART;
+use crate::draft::Published;
 use crate::draft::{Draft, PublishedNotice};
 use crate::error::{AppendError, ReadError};
 use crate::growing::Growing;
 use crate::id::ReceiptId;
 use crate::keys::{Secret, Slot};
-use crate::draft::Published;
 use crate::ledger::Shared;
 use crate::outside;
 use crate::recover::{recover, vouch};
@@ -440,6 +440,10 @@ pub(crate) fn time_after(shared: &Shared, tail: &Tail) -> u64 {
 /// Commits a batch that adds leaves, and vouches for it: steps 4 to 7 of [`record`].
 pub(crate) fn land(shared: &Shared, tail: &Tail, batch: Batch) -> Result<(Tail, Arc<str>), Stopped> {
     let head = batch.head;
+    // Nothing can be signed for a log that was taken over.
+    if !shared.takes_leaves() {
+        return Err(Stopped::NothingStored);
+    }
 
     // 4. The store commit: everything together or nothing, durable when it returns, and only if the head is still
     //    the one this was built on. From here on the tree is decided.

@@ -1,38 +1,97 @@
 //! The invariant sweep: everything the store keeps, re-read and re-proven against the published checkpoint.
 //!
-//! Names the first entry that is wrong. Changes nothing; memory does not grow with the log. Not the auditor's
-//! verification, which needs no store and no keys and lives in `assent-core`.
+//! Names the first entry that is wrong. Changes nothing; memory does not grow with the log. Without the operator's key records
+//! stay sealed, and all else is checked. Not the auditor's verification, which needs no store and no keys and lives in
+//! `assent-core`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use assent_core::accounting::IndexDigest;
+use assent_core::checkpoint::Checkpoint;
 use assent_core::commitment::{Leaf, LeafType, Salt};
-use assent_core::hash::sha256;
+use assent_core::hash::{Hash, sha256};
+use assent_core::ids::SiteId;
 use assent_core::merkle::{self, CompactTree};
+use assent_core::note::{Note, VerifierKey};
 use assent_core::tile::{TILE_HEIGHT, TILE_WIDTH};
 
+use crate::checkpoint_file::CheckpointFile;
 use crate::draft::{CheckReport, Progress};
 use crate::error::CheckError;
 use crate::ledger::{Inside, Shared, read_record};
 use crate::seal::Content;
 use crate::store::{
-    DocumentKind, DocumentRef, Gone, GoneReason, LeafBytes, MarkKind, RecordRow, Row, RowBody, Salted,
+    DocumentKind, DocumentRef, Gone, GoneReason, LeafBytes, MarkKind, RecordRow, Row, RowBody, Salted, Store,
 };
 
 const CHUNK: u64 = TILE_WIDTH as u64;
 
+/// What is looked at, and who can open its records.
+struct Look<'a> {
+    store: &'a dyn Store,
+    site: &'a SiteId,
+    origin: &'a str,
+    /// Nothing without the operator's key: then records stay sealed.
+    opener: Option<&'a Shared>,
+    /// Without an opener: months that were purged, with the day.
+    purged: BTreeMap<u32, u32>,
+}
+
 /// See [`Ledger::check`](crate::Ledger::check).
 pub(crate) fn check(shared: &Shared, progress: &mut dyn FnMut(Progress)) -> Result<CheckReport, CheckError> {
-    let (site, published) = (&shared.config.site, shared.published());
+    let (site, origin) = (&shared.config.site, shared.config.origin.as_str());
+    let look = Look { store: &*shared.store, site, origin, opener: Some(shared), purged: BTreeMap::new() };
+    let published = shared.published();
+    sweep(&look, (published.size, published.root), progress)
+}
+
+/// Checks what can be checked of a site's log without the operator's key: leaves, tree, signed head, documents, summaries and
+/// tombstones. Records stay sealed and are only counted. Without `key` the head's signature is not checked. Changes nothing.
+///
+/// # Errors
+/// [`CheckError`]: the first thing that is wrong.
+pub fn check_unopened(
+    store: &dyn Store,
+    site: &SiteId,
+    checkpoint: &Path,
+    key: Option<&VerifierKey>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Checkpoint, CheckReport), CheckError> {
+    let note = CheckpointFile::read(checkpoint).map_err(CheckError::CheckpointFile)?;
+    let note = note.ok_or(CheckError::CheckpointMissing)?;
+    let head = match key {
+        Some(key) => Checkpoint::verify(&note, key).ok().map(|signed| signed.checkpoint().clone()),
+        None => Note::parse(&note).ok().and_then(|note| Checkpoint::parse(note.text()).ok()),
+    };
+    let head = head.ok_or(CheckError::CheckpointForeign)?;
+    let mut purged = BTreeMap::new();
+    for (period, day) in store.marks(site, MarkKind::Purged)? {
+        let number = |bytes: &[u8]| bytes.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes));
+        if let (Some(period), Some(day)) = (number(&period), number(&day)) {
+            purged.insert(period, day);
+        }
+    }
+    let look = Look { store, site, origin: &head.origin, opener: None, purged };
+    let report = sweep(&look, (head.size, head.root), progress)?;
+    Ok((head, report))
+}
+
+fn sweep(
+    look: &Look<'_>,
+    (size, root): (u64, Hash),
+    progress: &mut dyn FnMut(Progress),
+) -> Result<CheckReport, CheckError> {
+    let Look { store, site, .. } = look;
     let mut report = CheckReport::default();
     let mut tree = CompactTree::new();
     let mut time = 0;
     // Tombstones seen so far: erased ones until a summary tells of them, purged ones by their month.
     let mut gone = Tombstones::default();
-    while tree.size() < published.size {
-        let range = tree.size()..published.size.min(tree.size() + CHUNK);
-        let leaves = shared.store.leaves(site, range.clone())?;
-        let rows = shared.store.rows(site, range.clone())?;
+    while tree.size() < size {
+        let range = tree.size()..size.min(tree.size() + CHUNK);
+        let leaves = store.leaves(site, range.clone())?;
+        let rows = store.rows(site, range.clone())?;
         for (position, index) in range.clone().enumerate() {
             let wrong = |what| CheckError::Entry { index, what };
             let leaf = leaves.get(position).ok_or(wrong("its leaf is missing"))?;
@@ -41,11 +100,11 @@ pub(crate) fn check(shared: &Shared, progress: &mut dyn FnMut(Progress)) -> Resu
             if row.time < time {
                 return Err(wrong("its time is before that of the entry before it"));
             }
-            if row.covering <= index || row.covering > published.size {
+            if row.covering <= index || row.covering > size {
                 return Err(wrong("no checkpoint of the size it names covers it"));
             }
             time = row.time;
-            check_settled(shared, (index, leaf, row), &mut gone, &mut report)?;
+            check_settled(look, (index, leaf, row), &mut gone, &mut report)?;
         }
         let mut completed = Vec::new();
         for leaf in &leaves {
@@ -56,46 +115,44 @@ pub(crate) fn check(shared: &Shared, progress: &mut dyn FnMut(Progress)) -> Resu
             });
         }
         for (level, index, root) in completed {
-            if shared.store.hashes(site, level, index..index + 1)? != [root] {
+            if store.hashes(site, level, index..index + 1)? != [root] {
                 return Err(CheckError::TreeHash { level, index });
             }
         }
-        progress(Progress { done: tree.size(), total: published.size });
+        progress(Progress { done: tree.size(), total: size });
     }
-    if tree.root() != published.root {
-        let (size, found, expected) = (published.size, tree.root(), published.root);
-        return Err(CheckError::Root { size, found, expected });
+    if tree.root() != root {
+        return Err(CheckError::Root { size, found: tree.root(), expected: root });
     }
-    let head = shared.store.head(site)?.ok_or(CheckError::Head)?;
-    if head.size < published.size || (head.size == published.size && head.root != published.root) {
+    let head = store.head(site)?.ok_or(CheckError::Head)?;
+    if head.size < size || (head.size == size && head.root != root) {
         return Err(CheckError::Head);
     }
-    gone.check(shared, published.size)?;
-    report.entries = published.size;
+    gone.check(look, size)?;
+    report.entries = size;
     Ok(report)
 }
 
 /// Checks an entry; once more, when what seemed wrong is that it was erased or carried over since its row was read.
 fn check_settled(
-    shared: &Shared,
+    look: &Look<'_>,
     (index, leaf, row): (u64, &LeafBytes, &Row),
     gone: &mut Tombstones,
     report: &mut CheckReport,
 ) -> Result<(), CheckError> {
     let mut seen = row.clone();
     loop {
-        let Err(wrong) = check_entry(shared, (index, leaf, &seen), gone, report) else { return Ok(()) };
-        let now = shared.row(index)?;
-        if now == seen {
-            return Err(wrong);
+        let Err(wrong) = check_entry(look, (index, leaf, &seen), gone, report) else { return Ok(()) };
+        match look.store.row(look.site, index)? {
+            Some(now) if now != seen => seen = now,
+            _ => return Err(wrong),
         }
-        seen = now;
     }
 }
 
 /// The entry, its row and everything that should find it agree.
 fn check_entry(
-    shared: &Shared,
+    look: &Look<'_>,
     (index, leaf, row): (u64, &LeafBytes, &Row),
     gone: &mut Tombstones,
     report: &mut CheckReport,
@@ -107,6 +164,17 @@ fn check_entry(
             if kind != LeafType::Event {
                 return Err(wrong("its row is a record and its leaf is not one's"));
             }
+            let Some(shared) = look.opener else {
+                match look.purged.get(&record.period) {
+                    Some(day) => {
+                        let (reason, period) = (GoneReason::Retention, record.period);
+                        gone.add(index, Gone { reason, day: *day, period });
+                        report.gone += 1;
+                    }
+                    None => report.sealed += 1,
+                }
+                return Ok(());
+            };
             match shared.inside(index, row)? {
                 Inside::Record(content) => {
                     check_record(shared, (index, leaf, row), record, &content)?;
@@ -128,7 +196,7 @@ fn check_entry(
             report.gone += 1;
         }
         RowBody::Document(document, hash) => {
-            let bytes = shared.store.document(&shared.config.site, hash)?;
+            let bytes = look.store.document(look.site, hash)?;
             let bytes = bytes.ok_or(wrong("its document is missing"))?;
             let (made, expected) = match document {
                 DocumentKind::Notice => (Leaf::notice(&bytes), LeafType::Notice),
@@ -137,7 +205,7 @@ fn check_entry(
             if sha256(&bytes) != *hash || made.to_bytes() != *leaf || kind != expected {
                 return Err(wrong("its document does not give its leaf"));
             }
-            let published = shared.store.published(&shared.config.site)?;
+            let published = look.store.published(look.site)?;
             let listed = |one: &DocumentRef| (one.kind, one.index, one.hash) == (*document, index, *hash);
             if !published.iter().any(listed) {
                 return Err(wrong("its document is not in the list of documents"));
@@ -145,9 +213,9 @@ fn check_entry(
             report.documents += 1;
         }
         RowBody::Summary(Salted { document, salt }) => {
-            let bytes = shared.store.document(&shared.config.site, document)?;
+            let bytes = look.store.document(look.site, document)?;
             let bytes = bytes.ok_or(wrong("its document is missing"))?;
-            let (origin, salt) = (&shared.config.origin, Salt::from_bytes(*salt));
+            let (origin, salt) = (look.origin, Salt::from_bytes(*salt));
             let made = if kind == LeafType::PurgeSummary {
                 Leaf::purge_summary(origin, &bytes, &salt)
             } else {
@@ -192,7 +260,9 @@ fn check_record(
         }
     }
     let hashed = content.contacts.iter().map(|c| shared.keys.contact_hash(c.channel, &c.address));
-    if !hashed.eq(record.contacts.iter().map(|contact| contact.hash)) {
+    // Addresses do not come along with a log that was taken over.
+    let left_behind = !shared.takes_leaves() && content.contacts.is_empty();
+    if !left_behind && !hashed.eq(record.contacts.iter().map(|contact| contact.hash)) {
         return Err(wrong("the addresses sealed with it are not those it names"));
     }
     Ok(())
@@ -243,8 +313,8 @@ impl Tombstones {
     }
 
     /// What no summary told of is marked as still to be told, and each purge was told of. `size` entries were looked at.
-    fn check(self, shared: &Shared, size: u64) -> Result<(), CheckError> {
-        let (site, store) = (&shared.config.site, &shared.store);
+    fn check(self, look: &Look<'_>, size: u64) -> Result<(), CheckError> {
+        let (site, store) = (look.site, look.store);
         let mut untold = Vec::new();
         for index in self.erased.into_keys() {
             if store.mark(site, MarkKind::Untold, &index.to_be_bytes())?.is_none() {
@@ -252,7 +322,10 @@ impl Tombstones {
             }
         }
         // A purge that is about to be told of is not known to have happened yet.
-        let landed = |period: &u32| shared.purged_month(*period).is_none_or(|month| month.landed);
+        let landed = |period: &u32| {
+            let month = look.opener.and_then(|shared| shared.purged_month(*period));
+            month.is_none_or(|month| month.landed)
+        };
         let purged = self.purged.into_keys().filter(landed);
         let mut months: BTreeSet<String> = purged.map(crate::month_name).collect();
         months.retain(|month| !self.months_told.contains(month));

@@ -42,6 +42,13 @@ impl CheckpointFile {
         })
     }
 
+    /// The newest whole text in a file, without touching it.
+    pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
+        let file = File::open(path)?;
+        let newest = [read_slot(&file, 0)?, read_slot(&file, 1)?].into_iter().flatten().max();
+        Ok(newest.map(|(_, text)| text))
+    }
+
     /// Writes a newer text over the older slot; durable when it returns.
     pub(crate) fn write(&mut self, text: &str) -> io::Result<()> {
         let length = u32::try_from(text.len()).ok().filter(|len| u64::from(*len) + 60 <= SLOT_LEN);

@@ -226,4 +226,6 @@ pub struct CheckReport {
     pub gone: u64,
     /// Records that are restricted, so that they cannot be opened.
     pub restricted: u64,
+    /// Records that stayed sealed because the operator's key was not given.
+    pub sealed: u64,
 }

@@ -335,7 +335,7 @@ fn parse_restriction(value: &[u8]) -> Option<(Restriction, Vec<u64>)> {
 }
 
 /// Reason by its code's place (1), day (4).
-fn untold_value(gone: &Gone) -> Vec<u8> {
+pub(crate) fn untold_value(gone: &Gone) -> Vec<u8> {
     let reason = GoneReason::ALL.iter().position(|reason| *reason == gone.reason).unwrap_or(0) as u8;
     [&[reason][..], &gone.day.to_be_bytes()].concat()
 }

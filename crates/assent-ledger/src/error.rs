@@ -51,6 +51,47 @@ pub enum CreateError {
     Open(#[from] OpenError),
 }
 
+/// Why a log could not be taken over. What was brought in stays, and is taken up by the next try.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The log could not be begun here, or a store or keystore did not take it.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The head is not signed by the key.
+    #[error("the log's head is not signed by its key")]
+    Head,
+    /// It is another log than the site's.
+    #[error("it is the log {found}, and the site's is {expected}")]
+    OtherLog {
+        /// The log that is brought.
+        found: String,
+        /// The site's.
+        expected: String,
+    },
+    /// An entry is not what was logged.
+    #[error("entry {index} is not what was logged")]
+    Differs {
+        /// The entry.
+        index: u64,
+    },
+    /// What is brought could not be read.
+    #[error("what is to be taken over could not be read")]
+    Source(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The store or an entry could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The checkpoint's own file could not be written.
+    #[error("the checkpoint could not be written")]
+    CheckpointFile(#[source] std::io::Error),
+}
+
+impl From<StoreError> for ImportError {
+    fn from(error: StoreError) -> Self {
+        ImportError::Read(error.into())
+    }
+}
+
 /// Why a log could not be opened. Every text names the way out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -314,6 +355,33 @@ pub enum CheckError {
     /// The store's head and the published checkpoint are not the same.
     #[error("the store's head and the published checkpoint differ")]
     Head,
+    /// The checkpoint's own file cannot be read.
+    #[error("the checkpoint's file cannot be read")]
+    CheckpointFile(#[source] std::io::Error),
+    /// There is no whole checkpoint in its file.
+    #[error("there is no whole checkpoint in its file")]
+    CheckpointMissing,
+    /// The checkpoint is none, or not signed by the key that was given.
+    #[error("the checkpoint in its file is none, or is not signed by the key that was given")]
+    CheckpointForeign,
+}
+
+impl CheckError {
+    /// A stable name for programs, in kebab case.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Read(_) => "unreadable",
+            Self::Entry { .. } => "entry-wrong",
+            Self::TreeHash { .. } => "tile-differs",
+            Self::Root { .. } => "root-differs",
+            Self::Head => "head-differs",
+            Self::PurgeUntold { .. } => "purge-untold",
+            Self::CheckpointFile(_) => "checkpoint-unreadable",
+            Self::CheckpointMissing => "checkpoint-missing",
+            Self::CheckpointForeign => "checkpoint-foreign",
+        }
+    }
 }
 
 impl From<StoreError> for CheckError {

@@ -146,12 +146,7 @@ enum Found {
 }
 
 /// Opens a row that is a record, or was one.
-fn record(
-    shared: &Shared,
-    filter: &ExportFilter,
-    index: u64,
-    row: &Row,
-) -> Result<Found, ReadError> {
+fn record(shared: &Shared, filter: &ExportFilter, index: u64, row: &Row) -> Result<Found, ReadError> {
     // The subject stands in the row, so that nobody's record is opened for somebody else's export.
     let others = |wanted: &BTreeSet<SubjectId>| row.record().is_some_and(|it| !wanted.contains(&it.subject));
     if filter.subjects.as_ref().is_some_and(others) {
@@ -196,11 +191,7 @@ pub(crate) fn each_record(
 }
 
 /// The entries whose times lie in the filter's period. Times never go back, so this is a binary search.
-fn range(
-    shared: &Shared,
-    published: &Published,
-    filter: &ExportFilter,
-) -> Result<Range<u64>, ReadError> {
+fn range(shared: &Shared, published: &Published, filter: &ExportFilter) -> Result<Range<u64>, ReadError> {
     let first_from = |time: u64| -> Result<u64, ReadError> {
         let (mut low, mut high) = (0, published.size);
         while low < high {

@@ -31,7 +31,8 @@ pub(crate) fn write(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ExportSummary, ExportError> {
     let mut table = CsvTable::new(out, filter.purpose.clone())?;
-    let summary = each_record(shared, filter, &mut |shown| Ok(table.add(shown.index, shown.record)?), progress)?;
+    let summary =
+        each_record(shared, filter, &mut |shown| Ok(table.add(shown.index, shown.record)?), progress)?;
     table.finish()?.flush()?;
     Ok(summary)
 }
@@ -54,8 +55,10 @@ impl<W: Write> CsvTable<W> {
     /// # Errors
     /// What `out` failed with.
     pub fn new(out: W, purpose: Option<PurposeId>) -> io::Result<Self> {
-        let mut table =
-            WriterBuilder::new().quote_style(QuoteStyle::Always).terminator(Terminator::CRLF).from_writer(out);
+        let mut table = WriterBuilder::new()
+            .quote_style(QuoteStyle::Always)
+            .terminator(Terminator::CRLF)
+            .from_writer(out);
         table.write_record(CSV_COLUMNS).map_err(write_error)?;
         Ok(Self { table, purpose })
     }

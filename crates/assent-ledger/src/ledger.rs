@@ -34,8 +34,11 @@ use crate::draft::{
     Published, PublishedNotice, Shown,
 };
 use crate::erase::{self, ForSubject, Hold, Restriction, Suppress, Tell, Wish};
-use crate::error::{AppendError, CheckError, CreateError, ErasureError, ExportError, OpenError, ReadError};
+use crate::error::{
+    AppendError, CheckError, CreateError, ErasureError, ExportError, ImportError, OpenError, ReadError,
+};
 use crate::id::ReceiptId;
+use crate::import::{self, Import};
 use crate::keys::{KeyStore, OperatorKey, Slot};
 use crate::outside::Outside;
 use crate::recover::recover;
@@ -80,7 +83,8 @@ pub(crate) struct Shared {
     pub(crate) purging: Mutex<()>,
     /// Counts what was wished for subjects: a purge must not go by what was so before.
     wishes: AtomicU64,
-    signer: SignerKey,
+    /// Nothing for a log that was taken over: its key stayed where it came from.
+    signer: Option<SignerKey>,
     published: RwLock<Published>,
     writable: AtomicBool,
 }
@@ -134,6 +138,22 @@ impl Ledger {
         Ok(Self::open(config, store, operator, outside)?)
     }
 
+    /// Takes over a log of another instance, with everything but its signing key: it is kept, proven and exported here as it was
+    /// there, and nothing is appended to it. An import that was cut short goes on where it stopped.
+    ///
+    /// # Errors
+    /// [`ImportError`]; `Create(Exists)` when the site has a log.
+    pub fn import(
+        config: LogConfig,
+        store: Arc<dyn Store>,
+        operator: &OperatorKey,
+        outside: Outside,
+        from: Import<'_>,
+    ) -> Result<Self, ImportError> {
+        import::import(&config, &store, operator, &outside, from)?;
+        Ok(Self::open(config, store, operator, outside).map_err(CreateError::Open)?)
+    }
+
     /// Opens a site's log: compares store, checkpoint file and keys, repairs what a crash can leave, and refuses
     /// what it cannot, naming the way out.
     ///
@@ -148,14 +168,22 @@ impl Ledger {
         let site = config.site.to_string();
         store.head(&config.site)?.ok_or(OpenError::NoLog { site: site.clone() })?;
         let keys = KeyStore::open(&config.keys, &config.site, operator)?;
-        let signer = SignerKey::from_seed(&config.origin, &keys.signing_seed())
-            .map_err(|source| OpenError::BadOrigin { origin: config.origin.clone(), source })?;
+        let bad_origin = |source| OpenError::BadOrigin { origin: config.origin.clone(), source };
+        let (signer, vkey) = match store.mark(&config.site, MarkKind::Imported, b"")? {
+            Some(vkey) => (None, VerifierKey::parse(&String::from_utf8_lossy(&vkey)).map_err(bad_origin)?),
+            None => {
+                let signer =
+                    SignerKey::from_seed(&config.origin, &keys.signing_seed()).map_err(bad_origin)?;
+                let vkey = signer.verifier();
+                (Some(signer), vkey)
+            }
+        };
         let (checkpoint_file, _) = CheckpointFile::open(&config.checkpoint)
             .map_err(|source| OpenError::CheckpointFile { path: config.checkpoint.clone(), source })?;
         let shared = Arc::new(Shared {
             store,
             keys,
-            vkey: signer.verifier(),
+            vkey,
             signer,
             outside,
             checkpoint_file: Mutex::new(checkpoint_file),
@@ -625,6 +653,9 @@ impl Ledger {
     pub fn checkpoint_at(&self, size: u64) -> Result<Option<Arc<str>>, ReadError> {
         let published = self.shared.published();
         let Some(index) = size.checked_sub(1).filter(|_| size <= published.size) else { return Ok(None) };
+        if self.is_imported() {
+            return self.shared.note(size, None);
+        }
         if self.shared.row(index)?.covering != size {
             return Ok(None);
         }
@@ -752,6 +783,12 @@ impl Ledger {
         self.shared.writable.load(Ordering::Relaxed)
     }
 
+    /// Whether the log was taken over from another instance: it is whole, and takes nothing more.
+    #[must_use]
+    pub fn is_imported(&self) -> bool {
+        self.shared.signer.is_none()
+    }
+
     /// Counters for metrics.
     #[must_use]
     pub fn stats(&self) -> &Stats {
@@ -801,12 +838,28 @@ impl Shared {
         self.writable.store(false, Ordering::Relaxed);
     }
 
-    /// The signed note for a head. Sign only heads that were vouched for, now or before.
-    pub(crate) fn sign(&self, size: u64, root: Hash) -> String {
+    /// The signed note for a head. Sign only heads that were vouched for, now or before. Of a log that was taken over, the note
+    /// that came along for this size, when there is one.
+    pub(crate) fn sign(&self, size: u64, root: Hash) -> Result<Arc<str>, ReadError> {
+        let reason = "the checkpoint of this size did not come along";
+        self.note(size, Some(root))?.ok_or(ReadError::Damaged { index: size.saturating_sub(1), reason })
+    }
+
+    fn note(&self, size: u64, root: Option<Hash>) -> Result<Option<Arc<str>>, ReadError> {
+        let (Some(signer), Some(root)) = (&self.signer, root) else {
+            let note = self.store.mark(&self.config.site, MarkKind::Signed, &size.to_be_bytes())?;
+            return Ok(note.map(|note| String::from_utf8_lossy(&note).into()));
+        };
         let checkpoint = Checkpoint::new(&self.config.origin, size, root).and_then(|checkpoint| {
-            checkpoint.sign(&self.signer).map_err(|_| assent_core::checkpoint::CheckpointError::BadOrigin)
+            checkpoint.sign(signer).map_err(|_| assent_core::checkpoint::CheckpointError::BadOrigin)
         });
-        checkpoint.expect("the origin was checked when the key was made").to_string()
+        let note = checkpoint.expect("the origin was checked when the key was made").to_string();
+        Ok(Some(note.into()))
+    }
+
+    /// Whether leaves can be added.
+    pub(crate) fn takes_leaves(&self) -> bool {
+        self.signer.is_some()
     }
 
     /// The tombstone of a record that was due in this month, if the month was purged.
@@ -929,7 +982,7 @@ impl Shared {
         let grown = tree.consistency(size, published.size)?;
         merkle::verify_consistency(size, &root, published.size, &published.root, &grown)
             .map_err(|_| ReadError::Damaged { index, reason: "the tree below it was altered" })?;
-        Ok((root, self.sign(size, root).into()))
+        Ok((root, self.sign(size, root)?))
     }
 
     /// The receipt that was handed out for a leaf: same record, same salt, and the proof to the same checkpoint,

@@ -19,6 +19,7 @@ mod export_csv;
 mod files;
 mod growing;
 mod id;
+mod import;
 mod keys;
 mod ledger;
 mod outside;
@@ -33,14 +34,18 @@ mod touched;
 mod tree;
 
 pub use backup::{CopyError, LogCopy, PartKind, Parts, RestoreError, restore};
+pub use check::check_unopened;
 pub use draft::{
     Appended, CheckReport, Contact, Draft, ExportFilter, ExportSummary, Idempotency, LogConfig,
     NoticeVersion, Opened, Progress, Published, PublishedNotice, Shown,
 };
 pub use erase::{Hold, Restriction};
-pub use error::{AppendError, CheckError, CreateError, ErasureError, ExportError, OpenError, ReadError};
+pub use error::{
+    AppendError, CheckError, CreateError, ErasureError, ExportError, ImportError, OpenError, ReadError,
+};
 pub use export_csv::{CSV_COLUMNS, CsvTable};
 pub use id::{ReceiptId, ReceiptIdError};
+pub use import::{Import, Imported, ImportedBody};
 pub use keys::{KeyStoreError, OperatorKey, Rotated, rotate};
 pub use ledger::Ledger;
 pub use outside::{

@@ -11,9 +11,9 @@ use assent_core::merkle::{self, CompactTree};
 
 use crate::append::Tail;
 use crate::checkpoint_file::CheckpointFile;
+use crate::draft::Published;
 use crate::erase;
 use crate::error::OpenError;
-use crate::draft::Published;
 use crate::ledger::Shared;
 use crate::store::{DocumentKind, Head};
 use crate::tree::StoredTree;
@@ -96,5 +96,5 @@ pub(crate) fn vouch(
     if tree.root() != head.root || shared.store.head(site)? != Some(head) {
         return Err(damaged());
     }
-    Ok((shared.sign(head.size, head.root).into(), tree))
+    Ok((shared.sign(head.size, head.root).map_err(|_| damaged())?, tree))
 }

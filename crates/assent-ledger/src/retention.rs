@@ -94,6 +94,10 @@ pub(crate) fn purge(
     heard(answer)?;
     let wishes = shared.wishes();
     let mut found = look(shared, retention, progress)?;
+    // A purge must be told of in the log, and a log that was taken over takes nothing more.
+    if !shared.takes_leaves() && found.months.values().any(|month| !month.is_empty()) {
+        return Err(AppendError::Unavailable.into());
+    }
     carry_over(&found.carry, send)?;
     let months: Vec<u32> = found.months.keys().copied().collect();
     for period in months {

@@ -71,7 +71,7 @@ pub(super) fn fsck(arguments: &FsckArguments, loaded: Loaded) -> anyhow::Result<
                 let checked = maintenance::fsck(&here.app, &site, &mut along(&bar));
                 bar.finish_and_clear();
                 let wrong = checked.as_ref().err().map(ToString::to_string);
-                let CheckReport { entries, records, documents, gone, restricted } =
+                let CheckReport { entries, records, documents, gone, restricted, .. } =
                     checked.unwrap_or_default();
                 let checked = Checked { entries, records, documents, gone, restricted, wrong };
                 tell(site.file.id.as_str(), checked)?;

@@ -57,12 +57,24 @@ pub enum MarkKind {
     Restricted = 5,
     /// A subject whose records may not be erased or purged yet. Key: subject.
     Held = 6,
+    /// The log was taken over, and nothing is appended to it. No key; the value is the key it was signed with.
+    Imported = 7,
+    /// A checkpoint of a log that was taken over. Key: its size; the value is the note.
+    Signed = 8,
 }
 
 impl MarkKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Untold, Self::Doomed, Self::Purged, Self::Suppressed, Self::Restricted, Self::Held];
+    pub const ALL: [Self; 8] = [
+        Self::Untold,
+        Self::Doomed,
+        Self::Purged,
+        Self::Suppressed,
+        Self::Restricted,
+        Self::Held,
+        Self::Imported,
+        Self::Signed,
+    ];
 }
 
 impl Batch {

@@ -108,7 +108,7 @@ pub(in crate::http) async fn fsck(
         Ok(report) => (report, None),
         Err(error) => (assent_ledger::CheckReport::default(), Some(error.to_string())),
     };
-    let assent_ledger::CheckReport { entries, records, documents, gone, restricted } = report;
+    let assent_ledger::CheckReport { entries, records, documents, gone, restricted, .. } = report;
     Ok(answer(Checked { entries, records, documents, gone, restricted, wrong }))
 }
 

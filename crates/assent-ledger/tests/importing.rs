@@ -1,0 +1,171 @@
+//! A log that is taken over: the same receipts, nothing more in it, and an import that goes on where it was cut short.
+
+#![allow(clippy::unwrap_used, reason = "tests may panic, and so may what they share")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use assent_core::commitment::Salt;
+use assent_core::export_format::Line;
+use assent_core::tile::decode_bundle;
+use assent_ledger::store::{DocumentKind, GoneReason, Store};
+use assent_ledger::testing::block_on;
+use assent_ledger::{
+    AppendError, Appended, Contact, CreateError, ExportFilter, Import, ImportError, Imported, ImportedBody,
+    Ledger,
+};
+use common::{DAY, START, World, append, config, decide, draft, operator, subject};
+
+/// Everything that a bundle would bring.
+struct Brought {
+    entries: Vec<Imported>,
+    checkpoints: BTreeMap<u64, String>,
+    head: String,
+}
+
+fn brought(ledger: &Ledger) -> Brought {
+    let mut bytes = Vec::new();
+    ledger.export(&ExportFilter::default(), &mut bytes, &mut |_| ()).unwrap();
+    let leaf = |index: u64| -> [u8; 34] {
+        let width = (ledger.size() - index / 256 * 256).min(256) as u16;
+        let bundle = ledger.entries(index / 256, width).unwrap().unwrap();
+        decode_bundle(&bundle, width).unwrap()[(index % 256) as usize].try_into().unwrap()
+    };
+    let mut checkpoints = BTreeMap::new();
+    let mut entries = Vec::new();
+    for line in std::str::from_utf8(&bytes).unwrap().lines() {
+        let line: Line = serde_json::from_str(line).unwrap();
+        let Some(index) = line.index() else { continue };
+        let body = match line {
+            Line::Record(line) => {
+                let (covering, due) = (line.covered_by, START + 400 * DAY);
+                checkpoints.insert(covering, ledger.checkpoint_at(covering).unwrap().unwrap().to_string());
+                let salt = Salt::from_base64(&line.salt).unwrap();
+                ImportedBody::Record { record: line.record, salt, covering, due }
+            }
+            Line::Notice(line) => ImportedBody::Document(DocumentKind::Notice, line.document.into_bytes()),
+            Line::Erasures(line) => {
+                ImportedBody::Summary(line.document.into_bytes(), Salt::from_base64(&line.salt).unwrap())
+            }
+            Line::Gone(_) => ImportedBody::Gone(assent_ledger::store::Gone {
+                reason: GoneReason::Asked,
+                day: u32::try_from(START / DAY).unwrap(),
+                period: 0,
+            }),
+            other => panic!("{other:?}"),
+        };
+        entries.push(Imported { leaf: leaf(index), body });
+    }
+    Brought { entries, checkpoints, head: ledger.checkpoint().to_string() }
+}
+
+fn import(world: &World, from: &Ledger, brought: &Brought, first: usize) -> Result<Ledger, ImportError> {
+    let cut = std::iter::once(Err(ImportError::Source("the cable was pulled".into())));
+    let whole = first >= brought.entries.len();
+    let entries = brought.entries.iter().take(first).cloned().map(Ok);
+    let mut entries: Box<dyn Iterator<Item = _>> =
+        if whole { Box::new(entries) } else { Box::new(entries.chain(cut)) };
+    let store: Arc<dyn Store> = world.store.clone();
+    let from = Import {
+        key: from.vkey().clone(),
+        head: brought.head.clone(),
+        entries: &mut *entries,
+        checkpoints: &mut brought.checkpoints.iter().map(|(size, note)| Ok((*size, note.clone()))),
+    };
+    Ledger::import(config(world.dir.path()), store, &operator(), world.outside(), from)
+}
+
+/// 600 people, 50 of whom decide twice, one with an address, and two who left; the summary tells of one of them.
+fn a_log() -> (World, Ledger, Vec<(u64, Appended)>) {
+    let world = World::new();
+    let ledger = world.create();
+    block_on(ledger.publish_notice(b"{\"a\":1}".to_vec())).unwrap();
+    let mut receipts: Vec<(u64, Appended)> = (0..600).map(|n| (n, decide(&ledger, n))).collect();
+    receipts.extend((0..50).map(|n| (n, decide(&ledger, n))));
+    let mut linked = draft(1000, None);
+    let (channel, address) = (assent_core::notice::Channel::Email, "ann@example.org".to_string());
+    linked.contacts.push(Contact { channel, address });
+    receipts.push((1000, append(&ledger, linked).unwrap()));
+    for (who, tell) in [(100, true), (101, false)] {
+        block_on(ledger.erase(subject(who), GoneReason::Asked, false)).unwrap();
+        if tell {
+            block_on(ledger.tell_erasures()).unwrap();
+        }
+        receipts.retain(|(n, _)| *n != who);
+    }
+    (world, ledger, receipts)
+}
+
+#[test]
+fn the_same_receipts_come_out_and_nothing_goes_in() {
+    let (_origin, ledger, receipts) = a_log();
+    let brought = brought(&ledger);
+    let world = World::new();
+    // Cut short in the middle of a commit, and between two.
+    for first in [300, 512] {
+        assert!(matches!(import(&world, &ledger, &brought, first), Err(ImportError::Source(_))));
+        assert!(world.open().is_err(), "a part of a log is not opened");
+    }
+    let copy = import(&world, &ledger, &brought, usize::MAX).unwrap();
+    assert_eq!(
+        (copy.vkey(), copy.checkpoint(), copy.is_imported()),
+        (ledger.vkey(), ledger.checkpoint(), true)
+    );
+    let same = |copy: &Ledger| {
+        for (who, appended) in &receipts {
+            let found = copy.receipt(&subject(*who), appended.id).unwrap().unwrap();
+            assert_eq!(found.receipt.to_json(), appended.receipt.to_json());
+        }
+        let report = copy.check(&mut |_| ()).unwrap();
+        assert_eq!((report.records, report.gone), (receipts.len() as u64, 2));
+        let exported = |ledger: &Ledger| {
+            let mut bytes = Vec::new();
+            ledger.export(&ExportFilter::default(), &mut bytes, &mut |_| ()).unwrap();
+            bytes
+        };
+        assert!(exported(copy) == exported(&ledger), "the same export");
+    };
+    same(&copy);
+    assert!(matches!(
+        import(&world, &ledger, &brought, usize::MAX),
+        Err(ImportError::Create(CreateError::Exists { .. }))
+    ));
+    let newest = copy.newest(&subject(3)).unwrap();
+    assert_eq!(append(&copy, draft(3, newest)).unwrap_err(), AppendError::Unavailable);
+    assert!(block_on(copy.publish_notice(b"{\"b\":1}".to_vec())).is_err());
+    assert!(block_on(copy.tell_erasures()).is_err());
+    assert!(copy.is_writable(), "what is refused stops nothing");
+    drop(copy);
+    let copy = world.open().unwrap();
+    same(&copy);
+    // People can still leave it.
+    assert_eq!(block_on(copy.erase(subject(3), GoneReason::Asked, true)).unwrap(), 2);
+    assert!(copy.history(&subject(3)).unwrap().is_empty());
+    copy.check(&mut |_| ()).unwrap();
+}
+
+#[test]
+fn what_is_not_the_log_is_not_taken_over() {
+    let (_origin, ledger, _) = a_log();
+    let good = brought(&ledger);
+    let refused = |change: &dyn Fn(&mut Brought)| {
+        let mut bad = Brought {
+            entries: good.entries.clone(),
+            checkpoints: good.checkpoints.clone(),
+            head: good.head.clone(),
+        };
+        change(&mut bad);
+        let world = World::new();
+        let error = import(&world, &ledger, &bad, usize::MAX).unwrap_err();
+        assert!(world.open().is_err());
+        error
+    };
+    assert!(
+        matches!(refused(&|bad| drop(bad.entries.pop())), ImportError::Differs { index } if index + 1 == ledger.size())
+    );
+    assert!(matches!(refused(&|bad| bad.entries.swap(7, 8)), ImportError::Differs { .. }));
+    assert!(matches!(refused(&|bad| bad.entries[9].leaf[5] ^= 1), ImportError::Differs { index: 9 }));
+    assert!(matches!(refused(&|bad| bad.head = bad.head.replacen("log\n6", "log\n7", 1)), ImportError::Head));
+}
