@@ -16,6 +16,8 @@ pub mod http;
 pub mod app;
 pub mod assets;
 pub mod backup;
+pub mod bundle;
+pub mod copied_log;
 pub mod metrics;
 pub mod operator_key;
 

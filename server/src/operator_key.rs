@@ -94,7 +94,7 @@ fn run(command: &str) -> Result<OperatorKey, DataDirError> {
     OperatorKey::parse(text, "what ledger.key_command prints")
 }
 
-fn read_file(path: &Path) -> Result<Option<OperatorKey>, DataDirError> {
+pub(crate) fn read_file(path: &Path) -> Result<Option<OperatorKey>, DataDirError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => Zeroizing::new(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -285,7 +285,11 @@ pub(crate) mod tests {
             files: [BundleFile { name: "records.csv".into(), bytes: 7, sha256: Hash([1; 32]) }].into(),
         };
         let schema = file("bundle-manifest.schema.json");
-        assert_eq!(keys(&schema["properties"]), keys(&json!(manifest)), "schema and type have the same fields");
+        assert_eq!(
+            keys(&schema["properties"]),
+            keys(&json!(manifest)),
+            "schema and type have the same fields"
+        );
         sweep(
             "bundle-manifest.schema.json",
             &json!(manifest),
@@ -320,12 +324,7 @@ pub(crate) mod tests {
         let schema = file("export-line.schema.json");
         assert_eq!(kinds.len(), schema["oneOf"].as_array().unwrap().len(), "there is a line of every kind");
         for line in &lines {
-            sweep(
-                "export-line.schema.json",
-                line,
-                &["period", "changes", "summaries", "gone"],
-                &["filter"],
-            );
+            sweep("export-line.schema.json", line, &["period", "changes", "summaries", "gone"], &["filter"]);
         }
     }
 }

@@ -3,9 +3,12 @@
 //! The channel is what keeps memory flat: a slow receiver makes the thread wait. A receiver that leaves ends it.
 
 use super::sites::Site;
+use super::views::{self, View};
+use crate::bundle;
+use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
 use assent_core::notice::Notice;
-use assent_ledger::{ExportFilter, ExportSummary, Ledger, Progress, ReadError};
+use assent_ledger::{ExportError, ExportFilter, ExportSummary, Progress, ReadError, Shown, rfc3339};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -17,13 +20,49 @@ const PARTS: usize = 4;
 
 /// The form of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// Lossless, with proofs: `assent verify` checks it.
     #[default]
     Ndjson,
     /// For spreadsheets.
     Csv,
+    /// One ISO/IEC TS 27560 consent record a line, as JSON-LD in the Data Privacy Vocabulary.
+    Dpv,
+    /// The same as consent receipts.
+    DpvReceipt,
+    /// One Kantara Consent Receipt 1.1 a line, for records that give or renew a consent.
+    Kantara,
+    /// Everything for an auditor in one zip archive: the lossless export, the table, every notice, the log, a page to read.
+    Bundle,
+}
+
+impl Format {
+    /// Its name in addresses and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+            Self::Dpv => "dpv",
+            Self::DpvReceipt => "dpv-receipt",
+            Self::Kantara => "kantara",
+            Self::Bundle => "bundle",
+        }
+    }
+
+    /// Its media type, and how the name of a file ends.
+    #[must_use]
+    pub fn file(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Ndjson => ("application/x-ndjson", "ndjson"),
+            Self::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
+            Self::Dpv => ("application/x-ndjson", "dpv.ndjson"),
+            Self::DpvReceipt => ("application/x-ndjson", "dpv-receipt.ndjson"),
+            Self::Kantara => ("application/x-ndjson", "kantara.ndjson"),
+            Self::Bundle => ("application/zip", "bundle.zip"),
+        }
+    }
 }
 
 /// What was asked for cannot be there. An empty answer would pass for "nobody said anything".
@@ -91,16 +130,52 @@ fn parse_time(key: &'static str, text: &str) -> Result<u64, BadFilter> {
 
 /// Writes the export to `out`. Blocks.
 pub fn write(
-    ledger: &Ledger,
+    site: &Site,
     format: Format,
     filter: &ExportFilter,
     out: &mut dyn Write,
     progress: &mut dyn FnMut(Progress),
-) -> Result<ExportSummary, assent_ledger::ExportError> {
+) -> Result<ExportSummary, ExportError> {
     match format {
-        Format::Ndjson => ledger.export(filter, out, progress),
-        Format::Csv => ledger.export_csv(filter, out, progress),
+        Format::Ndjson => site.ledger.export(filter, out, progress),
+        Format::Csv => site.ledger.export_csv(filter, out, progress),
+        Format::Dpv => told(site, View::Dpv, filter, out, progress),
+        Format::DpvReceipt => told(site, View::DpvReceipt, filter, out, progress),
+        Format::Kantara => told(site, View::Kantara, filter, out, progress),
+        Format::Bundle => bundle::write(site, filter, &rfc3339(super::now()), out, progress),
     }
+}
+
+/// Writes each record in the words of a standard, one a line. What the form has no words for is left out and counted.
+fn told(
+    site: &Site,
+    view: View,
+    filter: &ExportFilter,
+    out: &mut dyn Write,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<ExportSummary, ExportError> {
+    let api = site.api();
+    // Records that follow each other mostly name the same notice.
+    let mut notice = (Hash::default(), Vec::new());
+    let mut left_out = 0;
+    let mut each = |Shown { index, bytes, record, .. }: Shown<'_>| {
+        let damaged = |reason| ReadError::Damaged { index, reason };
+        if notice.0 != record.notice {
+            let document = site.ledger.notice(&record.notice)?;
+            notice = (record.notice, document.ok_or(damaged("the notice it names is missing"))?);
+        }
+        match views::line(view, bytes.as_bytes(), &notice.1, &api) {
+            Ok(line) => writeln!(out, "{line}")?,
+            Err(silent) if silent.leaves_out() => left_out += 1,
+            Err(_) => return Err(damaged("it and the notice it names do not belong together").into()),
+        }
+        Ok(())
+    };
+    let mut summary = site.ledger.export_each(filter, &mut each, progress)?;
+    out.flush()?;
+    summary.records -= left_out;
+    summary.withheld += left_out;
+    Ok(summary)
 }
 
 /// Starts an export and hands over its parts. It ends early, without its footer, when something cannot be read.
@@ -109,7 +184,7 @@ pub fn stream(site: Arc<Site>, format: Format, filter: ExportFilter) -> mpsc::Re
     let (sender, receiver) = mpsc::channel(PARTS);
     tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::with_capacity(PART_BYTES, Sender(sender.clone()));
-        let written = write(&site.ledger, format, &filter, &mut out, &mut |_| ());
+        let written = write(&site, format, &filter, &mut out, &mut |_| ());
         let flushed = out.flush();
         match (written, flushed) {
             (Ok(summary), Ok(())) => {

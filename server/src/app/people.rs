@@ -106,7 +106,11 @@ async fn for_everybody<F: Future<Output = Result<u64, ErasureError>>>(
     Ok(PeopleResponse { subjects, records })
 }
 
-async fn subjects(site: &Arc<Site>, whose: &Whose) -> Result<Vec<SubjectId>, PeopleError> {
+/// Whose ids they are: the one that was named, or everybody's who named the address.
+///
+/// # Errors
+/// [`PeopleError`].
+pub async fn subjects(site: &Arc<Site>, whose: &Whose) -> Result<Vec<SubjectId>, PeopleError> {
     match whose {
         Whose::Subject(subject) => Ok(vec![*subject]),
         Whose::Contact { channel, address } => {

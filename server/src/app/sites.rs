@@ -7,24 +7,27 @@
 use super::embed::Embeds;
 use super::publish::Publication;
 use crate::assets::Assets;
+use crate::bundle::{self, BundleFault, BundleSummary};
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError, replace_file};
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
 use assent_core::lint::{self, Finding};
+use assent_core::note::VerifierKey;
 use assent_core::notice::Notice;
 use assent_core::site::{SiteFile, SiteFileError};
 use assent_ledger::store::{Reclaimed, StoreError};
 use assent_ledger::{
-    AppendError, CreateError, Ledger, LogConfig, OpenError, OperatorKey, Outside, PublishedNotice, ReadError,
-    Store,
+    AppendError, CheckError, CreateError, Import, ImportError, Ledger, LogConfig, OpenError, OperatorKey,
+    Outside, PublishedNotice, ReadError, Store,
 };
 use assent_store_sled::SledStore;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use zip::ZipArchive;
 
 /// One site as it is served now. Replaced as a whole when a site file is published.
 #[derive(Debug)]
@@ -146,6 +149,38 @@ pub enum ApplyError {
     Stopped(#[source] anyhow::Error),
 }
 
+/// Why a log was not taken over.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TakeOverError {
+    /// The site file cannot be used, or the site has a log.
+    #[error(transparent)]
+    Site(#[from] ApplyError),
+    /// The bundle does not hold.
+    #[error("the bundle does not hold: {0} ({code})", code = .0.code())]
+    Bundle(#[from] BundleFault),
+    /// A part of a log cannot go on for the whole.
+    #[error(
+        "the bundle is a part of the log, or withholds records ({withheld}): export it without filters, and release what is restricted first"
+    )]
+    NotWhole {
+        /// Records that are withheld.
+        withheld: u64,
+    },
+    /// The ledger did not take it.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// What was taken over does not hold.
+    #[error("what was taken over does not hold")]
+    Check(#[source] CheckError),
+    /// The bundle could not be read again.
+    #[error("the bundle could not be read")]
+    Read(#[from] io::Error),
+    /// The site file could not be kept.
+    #[error(transparent)]
+    Keep(#[from] DataDirError),
+}
+
 /// Findings, one a line.
 #[must_use]
 pub fn findings(findings: &[Finding]) -> String {
@@ -260,6 +295,55 @@ impl Sites {
         Ok(Applied { notice: published, begun })
     }
 
+    /// Takes over a site's log from an audit bundle of another instance. `open` opens the bundle; `key` is the log's key as the
+    /// caller knows it; `progress` is told how many of how many bytes are checked. Blocks.
+    ///
+    /// # Errors
+    /// [`TakeOverError`]; nothing is served, and what was brought in is taken up by the next try.
+    pub fn take_over<R: Read + Seek>(
+        &self,
+        text: &str,
+        key: VerifierKey,
+        open: &dyn Fn() -> io::Result<R>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<BundleSummary, TakeOverError> {
+        let (file, _) = check(text)?;
+        if self.get(&file.id).is_some() {
+            return Err(ApplyError::LogExists(file.id).into());
+        }
+        if let Some(other) = self.all().iter().find(|other| shares_cookies(&other.file, &file)) {
+            return Err(ApplyError::SharesCookies { other: other.file.id.clone() }.into());
+        }
+        let summary = bundle::check(open, Some(key.clone()), progress)?;
+        let (size, withheld) = (summary.manifest.size, summary.export.withheld);
+        if (summary.export.first, summary.export.end, withheld) != (0, size, 0) {
+            return Err(TakeOverError::NotWhole { withheld });
+        }
+        let archive = || Ok::<_, io::Error>(ZipArchive::new(io::BufReader::new(open()?))?);
+        let (mut records, mut leaves, mut receipts) = (archive()?, archive()?, archive()?);
+        let rules = file.retention_rules();
+        let from = Import {
+            head: summary.export.checkpoint.note().to_string(),
+            key,
+            entries: &mut bundle::entries(&mut records, &mut leaves, size, &rules)?,
+            checkpoints: &mut bundle::checkpoints(&mut receipts)?,
+        };
+        replace_file(&self.path(&file.id, "next.toml"), text.as_bytes())?;
+        let store = Arc::clone(&self.store);
+        let ledger = match Ledger::import(self.log(&file), store, &self.key(), Outside::system(), from) {
+            Ok(ledger) => ledger,
+            Err(error) => {
+                // Nothing is served yet: a half log must not stand in the next start's way.
+                let _ = fs::remove_file(self.path(&file.id, "next.toml"));
+                return Err(error.into());
+            }
+        };
+        ledger.check(&mut |_| ()).map_err(TakeOverError::Check)?;
+        self.keep(&file.id)?;
+        tracing::info!(site = %file.id, entries = size, "took over a log");
+        Ok(summary)
+    }
+
     /// Opens one site as its folder has it; nothing if its first publication never came to an end.
     fn reopen(&self, id: &SiteId) -> anyhow::Result<Option<Site>> {
         let (kept, next) = (read(&self.path(id, "site.toml"))?, read(&self.path(id, "next.toml"))?);
@@ -339,7 +423,10 @@ impl Site {
         assets: &Assets,
         most_decisions: usize,
     ) -> anyhow::Result<Self> {
-        let embeds = Embeds::render(&file, &notice, hash, &ledger.vkey().to_string(), assets);
+        // Nobody is asked for a log that takes no answers.
+        let asks = !ledger.is_imported();
+        let embeds = asks.then(|| Embeds::render(&file, &notice, hash, &ledger.vkey().to_string(), assets));
+        let embeds = embeds.flatten();
         let publication = Publication::new(&file, &ledger, published)?;
         Ok(Self { file, notice: Arc::new(notice), hash, ledger, publication, embeds, most_decisions })
     }

@@ -60,12 +60,20 @@ impl Server {
         Ok(good(answer)?.into_body().read_to_string()?)
     }
 
+    /// Sends JSON and reads the answer as a stream.
+    pub(super) fn post_for_stream(&self, path: &str, body: &impl Serialize) -> anyhow::Result<Box<dyn Read>> {
+        Ok(Box::new(self.send(path, body)?.into_body().into_reader()))
+    }
+
     /// Sends JSON and reads the answer's.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        Ok(serde_json::from_str(&self.send(path, body)?.into_body().read_to_string()?)?)
+    }
+
+    fn send(&self, path: &str, body: &impl Serialize) -> anyhow::Result<Answer> {
         let request = self.staffs(self.agent.post(format!("{}{path}", self.base)));
         let request = request.header("content-type", "application/json");
-        let answer = request.send(serde_json::to_string(body)?).with_context(|| self.away())?;
-        Ok(serde_json::from_str(&good(answer)?.into_body().read_to_string()?)?)
+        good(request.send(serde_json::to_string(body)?).with_context(|| self.away())?)
     }
 
     /// The request as staff's.

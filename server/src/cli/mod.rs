@@ -43,7 +43,8 @@ enum Command {
     Site(site::Arguments),
     /// Begin the log of a new site.
     Log(log::Arguments),
-    /// Write a site's records to a file or standard output: ndjson with proofs, or csv.
+    /// Write a site's records to a file or standard output: with proofs, as a table, in standard forms, or all of it as a bundle for
+    /// an auditor.
     Export(export::Arguments),
     /// Let people leave: erase, restrict, release, hold.
     People(people::Arguments),
@@ -61,7 +62,8 @@ enum Command {
     Migrate,
     /// Draw an operator's key, or put a new one in the old one's place.
     Keys(keys::Arguments),
-    /// Check a receipt or an export offline. Exit code 0: it holds; 1: it does not, and where; 2: it cannot be read.
+    /// Check a receipt, an export, a bundle, a copied log or a data directory offline. Exit code 0: it holds; 1: it does not, and
+    /// where; 2: it cannot be read.
     Verify(verify::Arguments),
     /// Watch logs of others: cosign that what they say never contradicts what they said before.
     Witness(witness::Arguments),

@@ -5,7 +5,7 @@
 use super::opened::Opened;
 use crate::app::people;
 use crate::config::Loaded;
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use assent_core::notice::Channel;
 use assent_core::subject::SubjectId;
 use assent_core::wire::{
@@ -94,20 +94,31 @@ enum Reason {
 
 impl Who {
     fn whose(&self) -> anyhow::Result<Whose> {
-        let contact = |channel, text: &str| -> anyhow::Result<Whose> {
-            let mut address = text.to_string();
-            if text == "-" {
-                address.clear();
-                std::io::stdin().read_line(&mut address).context("cannot read standard input")?;
-            }
-            Ok(Whose::Contact { channel, address: address.trim().to_string() })
-        };
-        match &self.by {
-            By { subject: Some(id), .. } => Ok(Whose::Subject(SubjectId::parse(id)?)),
-            By { email: Some(address), .. } => contact(Channel::Email, address),
-            By { phone: Some(number), .. } => contact(Channel::Text, number),
-            By { .. } => bail!("say whose: --subject, --email or --phone"),
+        let By { subject, email, phone } = &self.by;
+        whose(subject.as_deref(), email.as_deref(), phone.as_deref())?
+            .context("say whose: --subject, --email or --phone")
+    }
+}
+
+/// Who is meant by the first that was given; an address may be `-` for standard input.
+pub(super) fn whose(
+    subject: Option<&str>,
+    email: Option<&str>,
+    phone: Option<&str>,
+) -> anyhow::Result<Option<Whose>> {
+    let contact = |channel, text: &str| -> anyhow::Result<Option<Whose>> {
+        let mut address = text.to_string();
+        if text == "-" {
+            address.clear();
+            std::io::stdin().read_line(&mut address).context("cannot read standard input")?;
         }
+        Ok(Some(Whose::Contact { channel, address: address.trim().to_string() }))
+    };
+    match (subject, email, phone) {
+        (Some(id), ..) => Ok(Some(Whose::Subject(SubjectId::parse(id)?))),
+        (_, Some(address), _) => contact(Channel::Email, address),
+        (.., Some(number)) => contact(Channel::Text, number),
+        (None, None, None) => Ok(None),
     }
 }
 

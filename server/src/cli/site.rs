@@ -79,6 +79,13 @@ fn says(path: &Path) -> anyhow::Result<ExitCode> {
         languages.join(", "),
         notice.hash()
     ))?;
+    let gaps = assent_core::view::gaps(&notice);
+    if !gaps.is_empty() {
+        super::note(format_args!(
+            "Not said, and exported as not available in the forms of ISO/IEC TS 27560: {}",
+            gaps.join(", ")
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

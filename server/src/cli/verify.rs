@@ -1,17 +1,24 @@
-//! `assent verify`: checks a receipt or an export offline and says in plain words what it found.
+//! `assent verify`: checks a receipt, an export, an audit bundle, a copied log or a data directory offline and says in plain
+//! words what it found.
 //!
-//! Exit codes: 0 everything holds; 1 something does not, and it says where; 2 the file (or the key's) cannot be read, or it
-//! is neither a receipt nor an export.
+//! Exit codes: 0 everything holds; 1 something does not, and it says where; 2 what was named (or the key's file) cannot be
+//! read, or it is none of these.
 
+mod bundle;
+mod data;
+mod log;
+
+use super::opened::bar;
 use anyhow::{Context as _, bail};
-use assent_core::export_format::{ExportVerifier, Line, MAX_LINE_BYTES};
+use assent_core::export_format::{ExportSummary, ExportVerifier, Line, MAX_LINE_BYTES};
 use assent_core::note::VerifierKey;
 use assent_core::receipt::{KeyTrust, RECEIPT_FORMAT, Receipt};
 use assent_core::record::Record;
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Longest receipt that is read, in bytes.
@@ -21,12 +28,17 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A receipt (JSON) or an export (NDJSON).
+    /// A receipt (JSON), an export (NDJSON), an audit bundle (zip), a folder with a copy of a log's public files, or a data directory
+    /// that no server is using (it is copied to the folder for temporary files, and not changed).
     file: PathBuf,
     /// The log's key, or a file with it, from the site's log page. Without it: checked against the key the file
     /// brings along, which shows that nothing changed since signing, but not who signed.
     #[arg(long, value_name = "VKEY")]
     key: Option<String>,
+    /// For a data directory: the file with the operator's key (ledger.key_file). Without it records stay sealed, and all else is
+    /// checked.
+    #[arg(long, value_name = "FILE")]
+    operator_key: Option<PathBuf>,
     /// Print the verdict as JSON.
     #[arg(long)]
     json: bool,
@@ -60,19 +72,45 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn judge(arguments: &Arguments) -> anyhow::Result<Verdict> {
     let path = &arguments.file;
     let key = arguments.key.as_deref().map(key).transpose()?;
+    if path.is_dir() {
+        return folder(path, key, arguments.operator_key.as_deref());
+    }
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut reader = BufReader::new(file);
     let begin = reader.fill_buf().with_context(|| format!("cannot read {}", path.display()))?;
+    if begin.starts_with(bundle::BEGINS) {
+        if bundle::is_another_archive(path) {
+            bail!("{} is an archive, but no audit bundle of Assent", path.display());
+        }
+        return Ok(bundle::judge(path, key, &bar("bytes")));
+    }
     let marked = begin.starts_with(BYTE_ORDER_MARK);
     let head = String::from_utf8_lossy(begin.strip_prefix(BYTE_ORDER_MARK).unwrap_or(begin)).into_owned();
     let Some(kind) = kind(&head) else {
-        bail!("{} is neither a receipt nor an export (NDJSON) of Assent", path.display());
+        bail!("{} is neither a receipt, an export (NDJSON) nor a bundle of Assent", path.display());
     };
     if marked {
         // Nothing that is proven is in it.
         reader.consume(BYTE_ORDER_MARK.len());
     }
-    if kind == "export" { export(reader, key) } else { receipt(reader, key.as_ref()) }
+    if kind == "receipt" {
+        return receipt(reader, key.as_ref());
+    }
+    let bar = bar("bytes");
+    bar.set_length(path.metadata().map_or(0, |about| about.len()));
+    let verdict = export(reader, key, &bar);
+    bar.finish_and_clear();
+    verdict
+}
+
+fn folder(path: &Path, key: Option<VerifierKey>, operator: Option<&Path>) -> anyhow::Result<Verdict> {
+    if log::is_one(path) {
+        return log::judge(path, key, &bar("entries"));
+    }
+    if data::is_one(path) {
+        return data::judge(path, key.as_ref(), operator, &bar("entries"));
+    }
+    bail!("{} is neither a copy of a log (it has no file `checkpoint`) nor a data directory", path.display());
 }
 
 /// What the file says it is. Whether it is good is judged later, by readers that name what is wrong.
@@ -159,7 +197,7 @@ fn receipt(reader: impl BufRead, key: Option<&VerifierKey>) -> anyhow::Result<Ve
     Ok(Verdict { holds: true, lines, json })
 }
 
-fn export(mut reader: impl BufRead, key: Option<VerifierKey>) -> anyhow::Result<Verdict> {
+fn export(mut reader: impl BufRead, key: Option<VerifierKey>, bar: &ProgressBar) -> anyhow::Result<Verdict> {
     let mut verifier = ExportVerifier::new(key);
     let mut line = Vec::new();
     let fault = |fault: assent_core::export_format::ExportFault| {
@@ -173,6 +211,7 @@ fn export(mut reader: impl BufRead, key: Option<VerifierKey>) -> anyhow::Result<
         if length == 0 {
             break;
         }
+        bar.inc(length as u64);
         // What is not UTF-8 is no line of an export; the verifier says so, with the place.
         let text = String::from_utf8_lossy(&line);
         let found: Option<Line> = match verifier.line(text.strip_suffix('\n').unwrap_or(&text)) {
@@ -198,22 +237,31 @@ fn export(mut reader: impl BufRead, key: Option<VerifierKey>) -> anyhow::Result<
         ),
         format!("It says it was asked for: {}", Value::Object(summary.filter.clone())),
         format!(
-            "{}, {}, {} withheld",
+            "{}, {}, {} withheld, {} gone",
             count(summary.records, "record"),
             count(summary.notices, "notice"),
-            summary.withheld
+            summary.withheld,
+            summary.gone
         ),
     ];
-    lines.extend(
-        summary.withheld_by_reason.iter().map(|(reason, count)| format!("  withheld, {reason}: {count}")),
-    );
+    lines.extend(by_reason(&summary));
     lines.push(trust(summary.trust).to_string());
     let json = json!({
         "holds": true, "kind": "export", "origin": origin, "first": summary.first, "end": summary.end,
         "size": checkpoint.size, "records": summary.records, "notices": summary.notices,
-        "withheld": summary.withheld, "key_pinned": summary.trust == KeyTrust::Pinned,
+        "withheld": summary.withheld, "gone": summary.gone, "changes": summary.changes,
+        "summaries": summary.summaries, "untold": summary.untold, "key_pinned": summary.trust == KeyTrust::Pinned,
     });
     Ok(Verdict { holds: true, lines, json })
+}
+
+/// Why what is not shown is not shown, one line a reason.
+fn by_reason(summary: &ExportSummary) -> impl Iterator<Item = String> {
+    let withheld = summary.withheld_by_reason.iter().map(|it| ("withheld", it));
+    let gone = summary.gone_by_reason.iter().map(|it| ("gone", it));
+    let untold = (summary.untold > 0)
+        .then(|| format!("  {} of them not yet told of by a summary in the range", summary.untold));
+    withheld.chain(gone).map(|(what, (reason, count))| format!("  {what}, {reason}: {count}")).chain(untold)
 }
 
 fn bad(kind: &str, code: &str, sentence: &str, line: Option<u64>, entry: Option<u64>) -> Verdict {

@@ -51,6 +51,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         pages::root::page,
         staff::may::ask,
         staff::export::export,
+        staff::export::of_person,
         staff::people::erase,
         staff::people::restrict,
         staff::people::release,
@@ -67,6 +68,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         ops::metrics::metrics,
         ops::reference::document,
         ops::reference::page,
+        ops::schemas::file,
     ),
     components(schemas(schema::Problem)),
     modifiers(&StaffToken)

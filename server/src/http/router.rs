@@ -43,10 +43,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", get(ops::reference::document))
         .route("/reference", get(ops::reference::page))
         .route("/problems/{code}", get(pages::problems::page))
+        .route("/schemas/{file}", get(ops::schemas::file))
         .route_layer(from_fn_with_state(Arc::clone(&app), headers::limit_time));
     // An export lasts as long as its receiver needs, and upkeep as long as there is much to read.
     let unlimited = Router::new()
         .route("/v1/{site}/export", get(staff::export::export))
+        .route("/v1/{site}/people/export", post(staff::export::of_person))
         .route("/v1/{site}/purge", post(staff::upkeep::purge))
         .route("/v1/{site}/fsck", post(staff::upkeep::fsck))
         .route("/v1/reclaim", post(staff::upkeep::reclaim))

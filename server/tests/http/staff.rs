@@ -19,6 +19,7 @@ async fn without_the_token_nothing() {
         (Method::GET, "/v1/clinic/export"),
         (Method::POST, "/v1/clinic/may"),
         (Method::PUT, "/v1/clinic/site-file"),
+        (Method::POST, "/v1/clinic/people/export"),
         (Method::POST, "/v1/clinic/people/erase"),
         (Method::POST, "/v1/clinic/people/restrict"),
         (Method::POST, "/v1/clinic/people/release"),
@@ -93,6 +94,83 @@ async fn exports_hold_and_filters_are_strict() {
     app.app.sites.apply(&without, None, LogIs::There).await.unwrap();
     let csv = export("/v1/clinic/export?format=csv&purpose=surveys").await;
     assert_eq!(csv.text().lines().count(), 2, "{}", csv.text());
+}
+
+/// The schema of this name as it is served, with the one it refers to.
+async fn schema(app: &TestApp, name: &str) -> jsonschema::Validator {
+    let served = async |name: &str| {
+        let answer = app.get(&format!("/schemas/{name}")).await;
+        assert_eq!(answer.headers[header::CONTENT_TYPE], "application/schema+json");
+        answer.json()
+    };
+    let record = served("dpv-record.schema.json").await;
+    let registry = jsonschema::Registry::new().add("json-schema:///dpv-record.schema.json", &record).unwrap();
+    let registry = registry.prepare().unwrap();
+    jsonschema::options().with_registry(&registry).build(&served(name).await).unwrap()
+}
+
+#[tokio::test]
+async fn an_export_in_every_form_fits_its_schema() {
+    let app = TestApp::new().await;
+    app.records(json!({ "analytics": "yes", "surveys": "no" })).await;
+    app.records(json!({ "analytics": "no" })).await;
+    for (form, name, lines) in [
+        ("ndjson", "export-line.schema.json", 7),
+        ("dpv", "dpv-record.schema.json", 2),
+        ("dpv-receipt", "dpv-receipt.schema.json", 2),
+        ("kantara", "kantara.schema.json", 1),
+    ] {
+        let path = format!("/v1/clinic/export?format={form}");
+        let answer = staff(&app, Method::GET, &path, "text/plain", String::new()).await;
+        let schema = schema(&app, name).await;
+        let mut count = 0;
+        for line in answer.text().lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let errors: Vec<String> = schema.iter_errors(&line).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{form}: {errors:#?}\n{line:#}");
+            count += 1;
+        }
+        assert_eq!(count, lines, "{form}: {}", answer.text());
+    }
+    let context = app.get("/schemas/context.jsonld").await;
+    assert_eq!(context.headers[header::CONTENT_TYPE], "application/ld+json");
+    app.get("/schemas/other.schema.json").await.is_problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn one_person_is_exported_and_nobody_elses_record_is_opened() {
+    let app = TestApp::new().await;
+    app.records(json!({ "analytics": "yes" })).await;
+    let id = |token| assent_core::subject::SubjectToken::parse(token).unwrap().id();
+    let (mine, other) = (id(crate::app::HOLDER), id(crate::app::OTHER));
+    let body = json!({ "notice": app.notice(), "language": "en", "act": "save", "surface": "preferences",
+        "choices": { "surveys": "yes" } });
+    let request = to(Method::POST, "/v1/clinic/decisions")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ORIGIN, crate::app::ORIGIN)
+        .header("assent-subject", crate::app::OTHER)
+        .header("idempotency-key", "k-other");
+    let answer = app.ask(request.body(Body::from(body.to_string())).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+
+    let of = async |query: &str, whose: serde_json::Value| {
+        let path = format!("/v1/clinic/people/export{query}");
+        staff(&app, Method::POST, &path, "application/json", json!({ "whose": whose }).to_string()).await
+    };
+    let answer = of("", json!({ "subject": mine.to_string() })).await;
+    let mut verifier = ExportVerifier::new(None);
+    for line in answer.text().lines() {
+        verifier.line(line).unwrap();
+    }
+    let summary = verifier.finish().unwrap();
+    assert_eq!((summary.records, summary.withheld), (1, 1), "{}", answer.text());
+    assert_eq!(summary.filter["subjects"], json!([mine.to_string()]));
+    assert!(!answer.text().contains(&other.to_string()), "nothing of the other person");
+    let csv = of("?format=csv", json!({ "subject": other.to_string() })).await;
+    assert_eq!(csv.text().lines().count(), 2, "{}", csv.text());
+    let stranger = json!({ "contact": { "channel": "email", "address": "nobody@example.org" } });
+    assert_eq!(of("?format=csv", stranger).await.text().lines().count(), 1);
+    of("?format=pdf", json!({ "subject": mine.to_string() })).await.is_problem(400, "bad-query");
 }
 
 #[tokio::test]
