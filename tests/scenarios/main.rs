@@ -24,6 +24,8 @@ mod s10_no_wasm;
 mod s11_server_stopped;
 
 mod axe;
+mod bundle;
+mod copied_log;
 mod fair_asking;
 mod monitor;
 mod screenshots;

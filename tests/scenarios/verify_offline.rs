@@ -83,3 +83,70 @@ fn what_cannot_be_checked_is_neither_good_nor_bad() {
     assert_eq!(done.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&done.stderr).contains("verify.py receipt.json"), "says how it is used");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_judged_without_us_as_by_us() {
+    let stack = Stack::starts().await;
+    let api = stack.api(CLINIC);
+    let leaves = Holder::new();
+    for holder in [&Holder::new(), &leaves, &Holder::new()] {
+        api.records(holder, &api.says(Act::AcceptAll).await).await;
+    }
+    stack.runs_well(&["people", "erase", "--site", CLINIC, "--subject", &leaves.0.id().to_string()]);
+    let told = api.as_staff(api.post("tell-erasures")).send().await.unwrap();
+    assert!(told.status().is_success());
+    let key = api.log_key().await.to_string();
+    let file = stack.path("records.ndjson");
+    let script = project().join("examples/verify-offline/verify_export.py");
+    let judged = |file: &Path, key: &str| {
+        let mut command = python(&script, "checking exports by examples/verify-offline/verify_export.py")?;
+        let done = command.args([file.to_str().unwrap(), key]).output().unwrap();
+        let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+        match done.status.code() {
+            Some(0) => Some("good".to_string()),
+            Some(1) => Some(said.trim_end().rsplit_once('(').unwrap().1.trim_end_matches(')').to_string()),
+            other => panic!("exit code {other:?}: {said}"),
+        }
+    };
+    let good: Vec<String> = api.export("ndjson", "").await.lines().map(String::from).collect();
+    let ours = |lines: &[String]| {
+        let mut verifier = assent_core::export_format::ExportVerifier::new(Some(key.parse().unwrap()));
+        for line in lines {
+            if let Err(fault) = verifier.line(line) {
+                return fault.code();
+            }
+        }
+        verifier.finish().map_or_else(|fault| fault.code(), |_| "good")
+    };
+    let mut cases = vec![good.clone()];
+    for at in 0..good.len() {
+        let mut dropped = good.clone();
+        dropped.remove(at);
+        cases.push(dropped);
+        let mut changed = good.clone();
+        let (middle, letter) = changed[at].char_indices().nth(changed[at].chars().count() / 2).unwrap();
+        let other = if letter == '7' { "3" } else { "7" };
+        changed[at].replace_range(middle..middle + letter.len_utf8(), other);
+        cases.push(changed);
+        cases.push(good[..at].to_vec());
+    }
+    for lines in cases {
+        fs::write(&file, lines.join("\n") + "\n").unwrap();
+        let Some(theirs) = judged(&file, &key) else { return };
+        let ours = ours(&lines);
+        assert_eq!(theirs == "good", ours == "good", "{theirs}, {ours}: {lines:#?}");
+    }
+    let bundle = stack.path("bundle.zip");
+    stack.runs_well(&[
+        "export",
+        "--site",
+        CLINIC,
+        "--format",
+        "bundle",
+        "--output",
+        bundle.to_str().unwrap(),
+    ]);
+    assert_eq!(judged(&bundle, &key).unwrap(), "good");
+    let other = MadeReceipts::read().another_key;
+    assert_eq!(judged(&bundle, &other).unwrap(), "key-not-trusted");
+}
