@@ -13,7 +13,7 @@ use crate::place::Place;
 use crate::{run, say};
 
 /// Which workspace packages a package may use, in builds and in tests.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("assent-core", &[]),
     ("assent-ledger", &["assent-core"]),
     ("assent-store-sled", &["assent-core", "assent-ledger"]),
@@ -24,6 +24,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("tests", &["assent-core"]),
     ("example-sites", &["assent-core"]), // its tests read the site files
     ("xtask", &["assent-core"]),
+    ("bench", &["assent-core", "assent-ledger", "assent-store-sled"]), // it fills logs without a server
 ];
 
 /// Outside packages that only one of ours may use.

@@ -106,6 +106,15 @@ pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Appended, Rec
     }
 }
 
+/// What [`record`] checks of a decision about today's notice by someone who said nothing before. For measuring.
+#[cfg(feature = "no-storage")]
+pub fn check(site: &Site, ask: &Ask, now: u64) -> Result<(), RecordError> {
+    let acted = ask.request.acted.as_deref().map(parse_time).transpose()?;
+    let (notice, draft) = judge(site, ask, acted, now)?;
+    decide(&notice, draft.act, &ask.request.choices, &fold(&notice, &[], now))?;
+    Ok(())
+}
+
 /// Unix milliseconds of an RFC 3339 time in UTC.
 fn parse_time(text: &str) -> Result<u64, RecordError> {
     let time: jiff::Timestamp = text.parse().map_err(|_| RecordError::BadTime)?;

@@ -105,6 +105,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Runs `assent serve` with a configuration file, but nothing is recorded: [`crate::http::without_storage`]. For measuring.
+#[cfg(feature = "no-storage")]
+pub fn serve_without_storage(config: PathBuf) -> anyhow::Result<ExitCode> {
+    serve::run_with(configured(Some(config))?, crate::http::without_storage)
+}
+
 /// The configuration from the named file, `assent.toml` or the defaults, and from the environment.
 fn configured(file: Option<PathBuf>) -> anyhow::Result<Loaded> {
     let usual = Path::new("assent.toml");

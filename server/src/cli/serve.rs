@@ -15,15 +15,22 @@ use tokio::net::TcpListener;
 pub(super) struct Arguments {}
 
 pub(super) fn run(loaded: Loaded, _: Arguments) -> anyhow::Result<ExitCode> {
+    run_with(loaded, crate::http::router)
+}
+
+/// What is served, and how it answers.
+type Service = fn(Arc<App>) -> axum::Router;
+
+pub(super) fn run_with(loaded: Loaded, service: Service) -> anyhow::Result<ExitCode> {
     let config = loaded.config;
     start_log(&config);
     let data_dir = DataDir::open(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(config, data_dir))?;
+    runtime.block_on(serve(config, data_dir, service))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
+async fn serve(config: Config, data_dir: DataDir, service: Service) -> anyhow::Result<()> {
     let listen = config.server.listen;
     let idle = Duration::from_secs(config.server.idle_timeout_seconds);
     let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
@@ -36,7 +43,7 @@ async fn serve(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
     tracing::info!(%address, sites = app.sites.all().len(), "listening");
     let nights = tokio::spawn(crate::app::maintenance::every_night(Arc::clone(&app)));
     let publisher = tokio::spawn(crate::app::publish::whenever_due(Arc::clone(&app)));
-    let router = crate::http::router(Arc::clone(&app));
+    let router = service(Arc::clone(&app));
     let stop = async {
         signal().await;
         tracing::info!(grace_seconds = grace.as_secs(), "stopping: no new requests");

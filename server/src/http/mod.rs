@@ -27,5 +27,7 @@ pub mod openapi;
 mod schema;
 
 pub use router::router;
+#[cfg(feature = "no-storage")]
+pub use router::without_storage;
 pub use staff::{Checked, Purged, SiteFileApplied, SpaceReclaimed};
 pub use witness::witness_router;

@@ -6,19 +6,30 @@ use crate::app::App;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse as _;
-use axum::routing::{get, post, put};
+use axum::routing::{MethodRouter, get, post, put};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// The whole service.
 pub fn router(app: Arc<App>) -> Router {
+    with(app, post(public::decisions::decide))
+}
+
+/// The whole service, but decisions are checked and answered without being recorded. For measuring: the `assent` command has no
+/// way to it.
+#[cfg(feature = "no-storage")]
+pub fn without_storage(app: Arc<App>) -> Router {
+    with(app, post(public::decisions::check_only))
+}
+
+fn with(app: Arc<App>, decisions: MethodRouter<Arc<App>>) -> Router {
     let limited = Router::new()
         .route("/", get(pages::root::page))
         .route("/v1/{site}/embed.js", get(public::embed::embed))
         .route("/v1/assets/{hash}/{file}", get(public::assets::asset))
         .route("/v1/{site}/notices/current", get(public::notices::current))
         .route("/v1/{site}/notices/{hash}", get(public::notices::by_hash))
-        .route("/v1/{site}/decisions", post(public::decisions::decide))
+        .route("/v1/{site}/decisions", decisions)
         .route("/v1/{site}/receipts/{id}", get(public::receipts::receipt))
         .route("/v1/{site}/state", get(public::state::state))
         .route("/v1/{site}/choices", get(pages::choices::page).post(pages::choices::post))

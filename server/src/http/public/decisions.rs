@@ -44,18 +44,54 @@ pub(in crate::http) async fn decide(
     headers: HeaderMap,
     StrictJson(request): StrictJson<DecisionRequest>,
 ) -> Result<Response, Problem> {
-    let origin = declared_origin(&site, &headers)?;
-    let key = idempotency::key(&headers)?;
-    let token = subject_header(&headers)?;
+    let Heard { ask, token, decided, now } = heard(&site, &headers, request)?;
+    let appended = record(Arc::clone(&site), ask, now).await?;
+    let cookie = cookie(&site, &token, decided, &headers).await?;
+    Ok(recorded(&site, &appended, cookie))
+}
+
+/// A decision whose headers were checked.
+struct Heard {
+    ask: Ask,
+    token: SubjectToken,
+    /// When it was said, in Unix seconds.
+    decided: u64,
+    /// Unix milliseconds.
+    now: u64,
+}
+
+fn heard(site: &Site, headers: &HeaderMap, request: DecisionRequest) -> Result<Heard, Problem> {
+    let origin = declared_origin(site, headers)?;
+    let key = idempotency::key(headers)?;
+    let token = subject_header(headers)?;
     let now = app::now();
     // Evidence of when it was said; the cookie's age counts from it, so that a late record does not outlive its choice.
     let acted = request.acted.as_deref().and_then(|acted| acted.parse::<jiff::Timestamp>().ok());
     let acted = acted.and_then(|acted| u64::try_from(acted.as_second()).ok());
     let decided = acted.filter(|acted| *acted <= now / 1000).unwrap_or(now / 1000);
     let ask = Ask { subject: token.id(), origin: Some(origin), request, contacts: Vec::new(), key };
-    let appended = record(Arc::clone(&site), ask, now).await?;
-    let cookie = cookie(&site, &token, decided, &headers).await?;
-    Ok(recorded(&site, &appended, cookie))
+    Ok(Heard { ask, token, decided, now })
+}
+
+/// What a server without storage could do at best, for measuring: the first decision is recorded; every later one is read and
+/// checked the same way and answered with the first one's receipt. Left out are looking up what was said before, sealing,
+/// hashing, signing and storing.
+#[cfg(feature = "no-storage")]
+pub(in crate::http) async fn check_only(
+    State(_): State<Arc<App>>,
+    InSite(site): InSite,
+    headers: HeaderMap,
+    StrictJson(request): StrictJson<DecisionRequest>,
+) -> Result<Response, Problem> {
+    static READY: tokio::sync::OnceCell<(Appended, Option<HeaderValue>)> = tokio::sync::OnceCell::const_new();
+    let Heard { ask, token, decided, now } = heard(&site, &headers, request)?;
+    app::record::check(&site, &ask, now)?;
+    let first = async || -> Result<_, Problem> {
+        let appended = record(Arc::clone(&site), ask, now).await?;
+        Ok((appended, cookie(&site, &token, decided, &headers).await?))
+    };
+    let (appended, cookie) = READY.get_or_try_init(first).await?;
+    Ok(recorded(&site, appended, cookie.clone()))
 }
 
 /// The request's origin, which the site must have declared.
