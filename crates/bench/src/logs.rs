@@ -1,11 +1,11 @@
 //! What a log's size does to it: logs with a hundredth, a tenth and all of the receipts, and one without any, opened, asked, read,
-//! purged. The largest one is the last to go.
+//! purged.
 
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use assent_core::hash::sha256;
 
 use crate::load::{Load, Outcome, Pace};
@@ -41,8 +41,14 @@ pub(crate) fn measure(rig: &Rig, plan: &Plan, pace: f64, table: &mut Table) -> R
     if !plan.any(&[Append, Disk, Export, Memory, Proofs, Purge, Start, Verify]) {
         return Ok(Vec::new());
     }
-    let every = plan.any(&[Append]) || plan.only.is_empty();
-    let sizes = if every { vec![0, plan.size / 100, plan.size / 10, plan.size] } else { vec![plan.size] };
+    let any_log = plan.any(&[Append, Disk, Export, Memory, Proofs, Start, Verify]);
+    let sizes = if !any_log {
+        Vec::new()
+    } else if plan.has(Append) {
+        vec![0, plan.size / 100, plan.size / 10, plan.size]
+    } else {
+        vec![plan.size]
+    };
     let (mut logs, mut grown) = (Vec::new(), Vec::new());
     for size in sizes {
         let (log, about) = make(rig, size)?;
@@ -56,20 +62,27 @@ pub(crate) fn measure(rig: &Rig, plan: &Plan, pace: f64, table: &mut Table) -> R
         for (log, about) in logs.iter().zip(&mut grown) {
             about.start = Some(warm_start(rig, plan, log)?);
         }
+    }
+    if let Some(largest) = logs.last() {
+        if plan.has(Export) {
+            export(rig, plan, largest, table)?;
+        }
+        if plan.has(Verify) {
+            verify(rig, largest, table)?;
+        }
+    }
+    // What comes from here on adds to the logs.
+    if plan.has(Start) {
         starts(rig, plan, &logs, &grown, table)?;
     }
     if plan.any(&[Append, Memory, Proofs]) {
         serve(rig, plan, pace, &logs, &mut grown, table)?;
     }
-    let Some(largest) = logs.last() else { return Ok(grown) };
-    if plan.has(Export) {
-        export(rig, plan, largest, table)?;
-    }
-    if plan.has(Verify) {
-        verify(rig, largest, table)?;
+    for log in logs {
+        fs::remove_dir_all(&log.folder)?;
     }
     if plan.has(Purge) {
-        purge(rig, largest, table)?;
+        purge(rig, plan, table)?;
     }
     Ok(grown)
 }
@@ -285,7 +298,11 @@ fn export(rig: &Rig, plan: &Plan, log: &Log, table: &mut Table) -> Result<()> {
     let (mut rates, mut memory) = (Vec::new(), 0);
     for _ in 0..plan.rounds.min(3) {
         let ran = server::run(export_of(rig, log)?.args(["--output", "/dev/null"]), None)?;
-        rates.push(log.size as f64 / ran.took.as_secs_f64());
+        let records =
+            ran.printed.lines().find_map(|line| line.split_once(" records, ")?.0.parse::<u64>().ok());
+        let records = records.context("`assent export` did not say how many records it wrote")?;
+        ensure!(records == log.size, "{records} records were exported, not {}", log.size);
+        rates.push(records as f64 / ran.took.as_secs_f64());
         memory = memory.max(ran.peak_memory);
     }
     table.add(Row {
@@ -326,8 +343,10 @@ fn verify(rig: &Rig, log: &Log, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Purges what is due, which is the first half, in a running server, and lets it give space back.
-fn purge(rig: &Rig, log: &Log, table: &mut Table) -> Result<()> {
+/// Purges what is due, which is the first half of a log that was not asked for anything yet, in a running server, and lets it
+/// give space back.
+fn purge(rig: &Rig, plan: &Plan, table: &mut Table) -> Result<()> {
+    let (log, _) = &make(rig, plan.size)?;
     say("purging half, in a running server");
     let data = log.folder.join("data");
     let before = rig::disk(&data)?;
@@ -370,6 +389,6 @@ fn ensure_half(printed: &str, size: u64) -> Result<()> {
     let counts =
         printed.lines().filter_map(|line| line.split(": ").nth(1)?.split(' ').next()?.parse::<u64>().ok());
     let gone: u64 = counts.sum();
-    anyhow::ensure!(gone == size / 2, "{gone} records were purged, not half of {size}: {printed}");
+    ensure!(gone == size / 2, "{gone} records were purged, not half of {size}: {printed}");
     Ok(())
 }

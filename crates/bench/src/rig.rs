@@ -63,7 +63,7 @@ impl Rig {
     pub(crate) fn log(&self, name: &str, size: u64) -> Result<Log> {
         let folder = self.folder().join(name);
         let filled = fill::fill(&folder, &self.text, &self.site, size)?;
-        fs::write(folder.join("staff.token"), "the staff token of a bench\n")?;
+        fs::write(folder.join("staff.token"), "the-staff-token-of-a-bench\n")?;
         Ok(Log { folder, size, filled })
     }
 
