@@ -295,7 +295,7 @@ fn export_of(rig: &Rig, log: &Log) -> Result<Command> {
 
 fn export(rig: &Rig, plan: &Plan, log: &Log, table: &mut Table) -> Result<()> {
     say("exporting the whole log to nowhere");
-    let (mut rates, mut memory) = (Vec::new(), 0);
+    let (mut rates, mut processor, mut memory) = (Vec::new(), Vec::new(), 0);
     for _ in 0..plan.rounds.min(3) {
         let ran = server::run(export_of(rig, log)?.args(["--output", "/dev/null"]), None)?;
         let records =
@@ -303,6 +303,7 @@ fn export(rig: &Rig, plan: &Plan, log: &Log, table: &mut Table) -> Result<()> {
         let records = records.context("`assent export` did not say how many records it wrote")?;
         ensure!(records == log.size, "{records} records were exported, not {}", log.size);
         rates.push(records as f64 / ran.took.as_secs_f64());
+        processor.push(ran.processor.as_secs_f64() / records as f64);
         memory = memory.max(ran.peak_memory);
     }
     table.add(Row {
@@ -311,7 +312,12 @@ fn export(rig: &Rig, plan: &Plan, log: &Log, table: &mut Table) -> Result<()> {
         value: Ok(median(rates)),
         wanted: Wanted::AtLeast(100e3, 300e3),
         unit: Unit::Rate,
-        detail: format!("{} records, {} MiB resident", count(log.size), memory >> 20),
+        detail: format!(
+            "{} records, {:.1} µs of processor each, {} MiB resident",
+            count(log.size),
+            median(processor) * 1e6,
+            memory >> 20
+        ),
     });
     Ok(())
 }
