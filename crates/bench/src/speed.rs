@@ -17,7 +17,7 @@ use crate::{Figure, Plan, say};
 
 const WARM: Duration = Duration::from_secs(1);
 const COUNTED: Duration = Duration::from_secs(4);
-/// Between two lone decisions.
+/// Between an answer and the next lone decision.
 const IDLE: Duration = Duration::from_millis(20);
 
 /// Decisions by people who are new, each answered 201.
@@ -170,7 +170,7 @@ fn latency(rig: &Rig, plan: &Plan, servers: &Servers, pace: f64, table: &mut Tab
 
 fn lone(rig: &Rig, plan: &Plan, servers: &Servers, table: &mut Table) -> Result<()> {
     say("lone decisions on an idle server");
-    let slow = Pace::Open(1.0 / IDLE.as_secs_f64());
+    let slow = Pace::Alone(IDLE);
     let times = in_turns(plan.rounds, 3, |side| match side {
         0 => Ok(decide(rig, servers.ours.address, 1, slow)?.ms(0.5)),
         1 => Ok(raw::fdatasync(rig.folder(), 200, IDLE)? * 1e3),
