@@ -19,6 +19,14 @@ impl ReceiptId {
         Self(uuid::Builder::from_unix_timestamp_millis(time, random).into_uuid().into_bytes())
     }
 
+    /// The time it was made from: milliseconds since 1970 UTC, which is when its record was taken down.
+    #[must_use]
+    pub fn time(&self) -> u64 {
+        let mut time = [0; 8];
+        time[2..].copy_from_slice(&self.0[..6]);
+        u64::from_be_bytes(time)
+    }
+
     /// Reads the 36-character form. Only its one spelling is accepted.
     ///
     /// # Errors
@@ -57,6 +65,7 @@ mod tests {
         let id = ReceiptId::from_parts(1_700_000_000_000, &[7; 10]);
         assert_eq!(ReceiptId::parse(&id.to_string()), Ok(id));
         assert_eq!(id.to_string().as_bytes()[14], b'7');
+        assert_eq!(id.time(), 1_700_000_000_000);
         for bad in [
             id.to_string().to_uppercase(),
             id.to_string().replace('-', ""),

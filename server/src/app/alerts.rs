@@ -1,7 +1,7 @@
 //! Signing up for alerts: the wish is recorded with its sealed address, and stays unconfirmed.
 
 use super::contact::normalise;
-use super::record::{Ask, RecordError, record};
+use super::record::{Ask, RecordError, Recorded, record};
 use super::sites::Site;
 use assent_core::decision::{Act, Choice};
 use assent_core::ids::PurposeId;
@@ -9,7 +9,7 @@ use assent_core::notice::{Asked, Channel};
 use assent_core::record::{Signals, Surface};
 use assent_core::subject::SubjectId;
 use assent_core::wire::{DecisionRequest, SignUpRequest};
-use assent_ledger::{Appended, Contact};
+use assent_ledger::Contact;
 use std::sync::Arc;
 
 /// A sign-up as it arrived.
@@ -53,7 +53,7 @@ pub enum Wrong {
 }
 
 /// Records what is wanted, or nothing. An address for a channel that nothing wants is not kept.
-pub async fn sign_up(site: Arc<Site>, asked: SignUp, now: u64) -> Result<Appended, SignUpError> {
+pub async fn sign_up(site: Arc<Site>, asked: SignUp, now: u64) -> Result<Recorded, SignUpError> {
     let contacts = judge(&site, &asked.request).map_err(SignUpError::Form)?;
     let SignUp { subject, origin, request, signals, key } = asked;
     let request = DecisionRequest {

@@ -3,14 +3,14 @@
 //! Nothing is stored unless everything fits. The answer comes when the record is on disk under a signed checkpoint.
 
 use super::sites::Site;
-use super::state::fold;
+use super::state::{fold, fold_with};
 use assent_core::decision::{Act, Choice, ChoiceError, Decision, Standing, decide};
 use assent_core::hash::{Hash, sha256};
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Notice, Purpose};
 use assent_core::record::{Signals, Surface};
 use assent_core::retention::RetentionClass;
-use assent_core::standing::may_answer;
+use assent_core::standing::{Said, may_answer};
 use assent_core::subject::SubjectId;
 use assent_core::wire::DecisionRequest;
 use assent_ledger::{
@@ -76,8 +76,17 @@ pub enum RecordError {
     Stopped(#[source] anyhow::Error),
 }
 
+/// What was recorded.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The record and its receipt.
+    pub appended: Appended,
+    /// What holds after it, under today's notice. Nothing when an earlier answer was given again: more may have been said since.
+    pub standings: Option<BTreeMap<PurposeId, Standing>>,
+}
+
 /// Records the decision, or nothing.
-pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Appended, RecordError> {
+pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Recorded, RecordError> {
     let acted = ask.request.acted.as_deref().map(parse_time).transpose()?;
     // Today's notice is in memory; an older one has to be read.
     let (notice, draft) = if ask.request.notice == site.hash {
@@ -86,24 +95,45 @@ pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Appended, Rec
         let (site, ask) = (Arc::clone(&site), ask.clone());
         super::blocking(move || judge(&site, &ask, acted, now)).await.map_err(RecordError::Stopped)??
     };
+    let mut guess = as_new(&notice, &draft, &ask.request.choices, now);
     let mut tries = 0;
     loop {
-        let (reader, before, notice, choices) =
-            (Arc::clone(&site), draft.clone(), Arc::clone(&notice), ask.request.choices.clone());
-        let work = move || work_out(&reader, &notice, before, &choices, now);
-        let (draft, over) = super::blocking(work).await.map_err(RecordError::Stopped)??;
+        let (draft, history, over) = match guess.take() {
+            Some(draft) => (draft, Vec::new(), None),
+            None => {
+                let (reader, before, notice, choices) =
+                    (Arc::clone(&site), draft.clone(), Arc::clone(&notice), ask.request.choices.clone());
+                let work = move || work_out(&reader, &notice, before, &choices, now);
+                super::blocking(work).await.map_err(RecordError::Stopped)??
+            }
+        };
+        let decisions = draft.decisions.clone();
         match (site.ledger.append(draft).await, over) {
             (Err(AppendError::SubjectMoved { .. }), Some(Over::Refuse)) => return Err(RecordError::TooMany),
             (Err(AppendError::SubjectMoved { .. }), Some(Over::Holds(id))) => {
                 let (reader, subject) = (Arc::clone(&site), ask.subject);
                 let before = super::blocking(move || reader.ledger.receipt(&subject, id));
                 let before = before.await.map_err(RecordError::Stopped)??.ok_or(RecordError::TooMany)?;
-                return Ok(Appended { replayed: true, ..before });
+                return Ok(Recorded { appended: Appended { replayed: true, ..before }, standings: None });
             }
             (Err(AppendError::SubjectMoved { .. }), None) if tries < TRIES => tries += 1,
-            (other, _) => return Ok(other?),
+            (other, _) => {
+                let appended = other?;
+                let at = appended.id.time();
+                let said = Said { at, acted, decisions: &decisions };
+                let standings = || fold_with(&site.notice, &history, said, now.max(at));
+                let standings = (!appended.replayed).then(standings);
+                return Ok(Recorded { appended, standings });
+            }
         }
     }
+}
+
+/// The draft of someone who said nothing before, as most people did: nothing is read for it, and the ledger, which looks before
+/// it appends, refuses it if they did. Nothing when it would decide nothing: only the history can tell why.
+fn as_new(notice: &Notice, draft: &Draft, choices: &BTreeMap<PurposeId, Choice>, now: u64) -> Option<Draft> {
+    let decisions = decide(notice, draft.act, choices, &fold(notice, &[], now)).ok()?;
+    (!decisions.is_empty()).then(|| Draft { decisions, expect_previous: None, ..draft.clone() })
 }
 
 /// What [`record`] checks of a decision about today's notice by someone who said nothing before. For measuring.
@@ -187,15 +217,15 @@ enum Over {
     Holds(ReceiptId),
 }
 
-/// The draft with what the choices mean after everything this subject said before, and what becomes of it if there were too
-/// many. A request that was recorded before is answered even then: a draft after no record is found, or refused as moved.
+/// The draft with what the choices mean after everything this subject said before, that, and what becomes of it if there were
+/// too many. A request that was recorded before is answered even then: a draft after no record is found, or refused as moved.
 fn work_out(
     site: &Site,
     notice: &Notice,
     mut draft: Draft,
     choices: &BTreeMap<PurposeId, Choice>,
     now: u64,
-) -> Result<(Draft, Option<Over>), RecordError> {
+) -> Result<(Draft, Vec<Opened>, Option<Over>), RecordError> {
     // Read before the history: what comes in between is then noticed.
     draft.expect_previous = site.ledger.newest(&draft.subject)?;
     let history = match draft.expect_previous {
@@ -208,7 +238,7 @@ fn work_out(
     if over.is_some() {
         draft.expect_previous = None;
     }
-    Ok((draft, over))
+    Ok((draft, history, over))
 }
 
 /// Of a subject with as many records as it may have, only what ends something is still recorded: a no where there was none,

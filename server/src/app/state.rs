@@ -43,32 +43,47 @@ impl State {
             receipts: self.history.iter().map(|opened| opened.id.to_string()).collect(),
         }
     }
+}
 
-    /// The cookie that says the same to the site's pages, `decided` in Unix seconds.
-    #[must_use]
-    pub fn cookie(&self, site: &Site, token: &SubjectToken, decided: u64) -> ChoiceCookie {
-        let mut choices = BTreeMap::new();
-        for purpose in site.notice.asked_at(Asked::Banner) {
-            let said = match self.standings.get(&purpose.id) {
-                Some(Standing::Granted) => Some(Choice::Yes),
-                Some(Standing::Refused | Standing::Withdrawn | Standing::Objected) => Some(Choice::No),
-                _ => None,
-            };
-            choices.extend(said.map(|choice| (purpose.id.clone(), choice)));
-        }
-        ChoiceCookie { token: token.clone(), notice: site.hash.to_hex()[..16].to_string(), decided, choices }
+/// The cookie that tells the site's pages what holds, `decided` in Unix seconds.
+#[must_use]
+pub fn cookie(
+    standings: &BTreeMap<PurposeId, Standing>,
+    site: &Site,
+    token: &SubjectToken,
+    decided: u64,
+) -> ChoiceCookie {
+    let mut choices = BTreeMap::new();
+    for purpose in site.notice.asked_at(Asked::Banner) {
+        let said = match standings.get(&purpose.id) {
+            Some(Standing::Granted) => Some(Choice::Yes),
+            Some(Standing::Refused | Standing::Withdrawn | Standing::Objected) => Some(Choice::No),
+            _ => None,
+        };
+        choices.extend(said.map(|choice| (purpose.id.clone(), choice)));
     }
+    ChoiceCookie { token: token.clone(), notice: site.hash.to_hex()[..16].to_string(), decided, choices }
 }
 
 /// What holds after these records, under this notice.
 #[must_use]
 pub fn fold(notice: &Notice, history: &[Opened], now: u64) -> BTreeMap<PurposeId, Standing> {
-    let said = history.iter().map(|opened| Said {
-        at: opened.time,
-        acted: acted(opened),
-        decisions: &opened.record.decisions,
-    });
-    standings(notice, said, now)
+    standings(notice, history.iter().map(said), now)
+}
+
+/// What holds after these records and this newest one.
+#[must_use]
+pub fn fold_with(
+    notice: &Notice,
+    history: &[Opened],
+    newest: Said<'_>,
+    now: u64,
+) -> BTreeMap<PurposeId, Standing> {
+    standings(notice, history.iter().map(said).chain([newest]), now)
+}
+
+fn said(opened: &Opened) -> Said<'_> {
+    Said { at: opened.time, acted: acted(opened), decisions: &opened.record.decisions }
 }
 
 /// When the person pressed, by their own clock, in Unix milliseconds.

@@ -63,6 +63,24 @@ async fn decisions_follow_each_other() {
 }
 
 #[tokio::test]
+async fn a_cookie_says_what_holds_after_everything_that_was_said() {
+    let app = TestApp::new().await;
+    app.records(json!({ "surveys": "no" })).await;
+    let cookie = |answer: &crate::app::Answer| {
+        answer.header(header::SET_COOKIE).split('.').nth(4).unwrap().split(';').next().unwrap().to_string()
+    };
+    assert_eq!(cookie(&app.records(json!({ "analytics": "yes" })).await), "analytics:y~surveys:n");
+    assert_eq!(cookie(&app.records(json!({ "analytics": "no" })).await), "analytics:n~surveys:n");
+    // Pressed before that no, and heard after it; then heard once more.
+    let mut late = app.decision(json!({ "analytics": "yes" }));
+    late["acted"] = json!("2026-01-01T00:00:00.000Z");
+    let key = key();
+    for _ in 0..2 {
+        assert_eq!(cookie(&app.decides(&late, &key).await), "analytics:n~surveys:n");
+    }
+}
+
+#[tokio::test]
 async fn many_at_once_of_one_person_are_all_kept() {
     let app = TestApp::new().await;
     let body = app.decision(json!({ "analytics": "yes" }));

@@ -4,7 +4,7 @@ use super::choices::{read, with_code};
 use super::form::{self, FORM, Fields};
 use super::frame::{self, PageQuery};
 use crate::app::alerts::{SignUp, SignUpError, Wrong, sign_up};
-use crate::app::record::RecordError;
+use crate::app::record::{RecordError, Recorded};
 use crate::app::sites::Site;
 use crate::app::{self, App};
 use crate::http::error::{Code, Problem};
@@ -95,7 +95,7 @@ async fn by_program(
     let key = idempotency::key(headers)?;
     let token = subject_header(headers)?;
     let asked = SignUp { subject: token.id(), origin, request, signals: Signals::default(), key };
-    let appended = sign_up(Arc::clone(&site), asked, app::now()).await?;
+    let Recorded { appended, .. } = sign_up(Arc::clone(&site), asked, app::now()).await?;
     Ok(recorded(&site, &appended, None))
 }
 
@@ -122,8 +122,8 @@ async fn by_form(
     };
     let signals = form::signals(headers);
     let asked = SignUp { subject: token.id(), origin: Some(origin), request, signals, key };
-    let appended = match sign_up(Arc::clone(&site), asked, now).await {
-        Ok(appended) => appended,
+    let Recorded { appended, standings } = match sign_up(Arc::clone(&site), asked, now).await {
+        Ok(recorded) => recorded,
         Err(error) => {
             let errors = errors(&error);
             let problem = Problem::from(error);
@@ -131,7 +131,7 @@ async fn by_form(
             return typed.again(app, &site, headers, problem.code, errors);
         }
     };
-    let cookie = cookie(&site, &token, decided, headers).await?;
+    let cookie = cookie(&site, standings, &token, decided, headers).await?;
     let lang = &typed.language;
     form::see_other(&format!("{}/alerts?lang={lang}&done={}", site.api(), appended.id), cookie)
 }

@@ -2,7 +2,7 @@
 
 use super::form::{self, Fields};
 use super::frame::{self, PageQuery};
-use crate::app::record::{Ask, record};
+use crate::app::record::{Ask, Recorded, record};
 use crate::app::sites::Site;
 use crate::app::state::State as Standings;
 use crate::app::{self, App};
@@ -121,11 +121,11 @@ async fn take(
     };
     let now = app::now();
     let ask = Ask { subject: token.id(), origin: Some(origin), request, contacts: Vec::new(), key };
-    let appended = record(Arc::clone(site), ask, now).await?;
+    let Recorded { appended, standings } = record(Arc::clone(site), ask, now).await?;
     // What is pressed here is the newest, also within one second and when the browser's clock is ahead of ours, by
     // however much: a page that goes by that clock must find this press after the one it undoes.
     let decided = (now / 1000).max(before.saturating_add(1));
-    let cookie = cookie(site, &token, decided, headers).await?;
+    let cookie = cookie(site, standings, &token, decided, headers).await?;
     let lang = lang.as_deref().unwrap_or_default();
     let page = format!("{}/choices?lang={lang}&done={}", site.api(), appended.id);
     form::see_other(back.as_deref().unwrap_or(&page), cookie)

@@ -1,18 +1,21 @@
 //! Decisions from the site's own pages, through the widget's queue.
 
-use crate::app::record::{Ask, record};
+use crate::app::record::{Ask, Recorded, record};
 use crate::app::sites::Site;
 use crate::app::state::State as Standings;
 use crate::app::{self, App};
 use crate::http::error::{Code, Problem};
 use crate::http::extract::{InSite, StrictJson, only_header, subject_header};
 use crate::http::{cookies, idempotency};
+use assent_core::decision::Standing;
+use assent_core::ids::PurposeId;
 use assent_core::subject::SubjectToken;
 use assent_core::wire::DecisionRequest;
 use assent_ledger::{Appended, ReceiptId};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Record what a visitor pressed.
@@ -45,8 +48,8 @@ pub(in crate::http) async fn decide(
     StrictJson(request): StrictJson<DecisionRequest>,
 ) -> Result<Response, Problem> {
     let Heard { ask, token, decided, now } = heard(&site, &headers, request)?;
-    let appended = record(Arc::clone(&site), ask, now).await?;
-    let cookie = cookie(&site, &token, decided, &headers).await?;
+    let Recorded { appended, standings } = record(Arc::clone(&site), ask, now).await?;
+    let cookie = cookie(&site, standings, &token, decided, &headers).await?;
     Ok(recorded(&site, &appended, cookie))
 }
 
@@ -87,8 +90,8 @@ pub(in crate::http) async fn check_only(
     let Heard { ask, token, decided, now } = heard(&site, &headers, request)?;
     app::record::check(&site, &ask, now)?;
     let first = async || -> Result<_, Problem> {
-        let appended = record(Arc::clone(&site), ask, now).await?;
-        Ok((appended, cookie(&site, &token, decided, &headers).await?))
+        let Recorded { appended, standings } = record(Arc::clone(&site), ask, now).await?;
+        Ok((appended, cookie(&site, standings, &token, decided, &headers).await?))
     };
     let (appended, cookie) = READY.get_or_try_init(first).await?;
     Ok(recorded(&site, appended, cookie.clone()))
@@ -101,16 +104,23 @@ pub(in crate::http) fn declared_origin(site: &Site, headers: &HeaderMap) -> Resu
     if site.file.allows_origin(origin) { Ok(origin.to_string()) } else { Err(Code::OriginNotDeclared.into()) }
 }
 
-/// The cookie that says what holds now, unless the browser already holds something later.
+/// The cookie that says what holds now, unless the browser already holds something later. What holds is read when it is not
+/// known.
 pub(in crate::http) async fn cookie(
     site: &Arc<Site>,
+    known: Option<BTreeMap<PurposeId, Standing>>,
     token: &SubjectToken,
     decided: u64,
     headers: &HeaderMap,
 ) -> Result<Option<HeaderValue>, Problem> {
-    let (reader, subject) = (Arc::clone(site), token.id());
-    let state = app::blocking(move || Standings::read(&reader, &subject, app::now())).await??;
-    let cookie = state.cookie(site, token, decided);
+    let standings = match known {
+        Some(known) => known,
+        None => {
+            let (reader, subject) = (Arc::clone(site), token.id());
+            app::blocking(move || Standings::read(&reader, &subject, app::now())).await??.standings
+        }
+    };
+    let cookie = app::state::cookie(&standings, site, token, decided);
     Ok(if cookies::is_older(&cookie, headers) { None } else { cookies::set(site, &cookie) })
 }
 
