@@ -39,7 +39,7 @@ async fn verify_says_what_is_wrong_and_where() {
     for other in ["{}", "", "day,choice\n", "\u{feff}{}"] {
         let (code, said) = verify(other, &[]);
         assert!(
-            code == Some(2) && said.contains("file is neither a receipt nor an export"),
+            code == Some(2) && said.contains("file is neither a receipt, an export (NDJSON) nor a bundle"),
             "{other:?}: {said}"
         );
     }
