@@ -86,13 +86,12 @@ fn begun() -> [Begun; 2] {
         (PEOPLE / 2..PEOPLE).for_each(|number| drop(decide(&ledger, number)));
         erase(&ledger, 3);
         block_on(ledger.tell_erasures()).unwrap();
-        // The attendant is a little behind.
         let told = told(&ledger).unwrap();
         if closed {
             drop(ledger);
             return (home, told);
         }
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        life::settle(home.path(), &ledger);
         copy(home.path(), killed.path());
         (killed, told)
     })

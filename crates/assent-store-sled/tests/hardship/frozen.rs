@@ -142,7 +142,7 @@ fn freeze_the_second_format() {
     // The second half is in the journal only: the copy is made while the log is open.
     let ledger = open(dir).unwrap();
     decides(&ledger, PEOPLE / 2..PEOPLE);
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    life::settle(dir, &ledger);
     life::copy(dir, &frozen.path().join("data"));
     std::fs::write(frozen.path().join("said.json"), serde_json::to_string(&receipts).unwrap()).unwrap();
     let mut tar = Command::new("tar");

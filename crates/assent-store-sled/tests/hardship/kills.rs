@@ -60,6 +60,7 @@ fn what_was_answered_survives_a_kill_under_load_and_while_space_is_reclaimed() {
             assert!(child.try_wait().unwrap().is_none(), "the child goes on until it is killed");
             std::thread::sleep(Duration::from_millis(2));
         }
+        // Nothing is waited for: the kill comes at a moment of chance.
         std::thread::sleep(Duration::from_millis(dice.below(120) as u64));
         assert!(child.try_wait().unwrap().is_none(), "the child goes on until it is killed");
         child.kill().unwrap();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use assent_core::decision::{Act, Decision};
 use assent_core::hash::{Hash, sha256};
@@ -112,6 +113,20 @@ pub(crate) fn open_both(dir: &Path) -> Result<(Arc<dyn Store>, Ledger), Closed> 
 
 pub(crate) fn open(dir: &Path) -> Result<Ledger, Closed> {
     open_both(dir).map(|(_, ledger)| ledger)
+}
+
+/// Waits until the checkpoint's own file, which follows answers, has the newest one.
+pub(crate) fn settle(dir: &Path, ledger: &Ledger) {
+    let newest = ledger.checkpoint();
+    let began = Instant::now();
+    let has_it = || {
+        let file = std::fs::read(dir.join("checkpoints").join("clinic")).unwrap();
+        file.windows(newest.len()).any(|window| window == newest.as_bytes())
+    };
+    while !has_it() {
+        assert!(began.elapsed() < Duration::from_secs(60), "the checkpoint's own file follows");
+        std::thread::yield_now();
+    }
 }
 
 /// In memory where there is such a place.
