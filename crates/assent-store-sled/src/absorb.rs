@@ -1,164 +1,118 @@
-//! From the journal into sled: the oldest batches become keys and values, a step at a time, each durable before the batches are
+//! From the journal into sled and the files of rows: the oldest batches, a step at a time, each durable before the batches are
 //! forgotten.
 //!
-//! Runs behind the answers. A crash in a step leaves sled as it was, or with the step in it: sled applies a batch whole or
-//! not at all, and the step's sequence is part of it, so that the next start knows where to go on.
+//! Runs behind the answers. A step goes into the index first, then into the files of rows, and into the main tree last, in one sled
+//! batch with the step's sequence. After a crash before that, the next start finds the batches in the journal and the step is
+//! done again: it has the same result, because nothing in it depends on how far the first attempt came. What the index may
+//! then have too much is a record that is none any more, and the rows tell (`read.rs`).
 
 use std::collections::BTreeMap;
 
 use assent_ledger::store::{Batch, Mark, Row, RowBody, StoreError};
 
-use crate::keys::{self, Key, LEAVES, ROWS, SiteNumber};
-use crate::main_tree::MainTree;
-use crate::recent::{Pending, Recent};
+use crate::database::Databases;
+use crate::keys::{self, Key, SiteNumber};
+use crate::recent::Pending;
+use crate::rows::{Changes, Rows};
 
-/// Bytes of batches absorbed in one step (a single larger batch is a step of its own).
-pub(crate) const STEP: usize = 512 << 10;
+/// Bytes of batches absorbed in one step (a single larger batch is a step of its own). A quarter of it, or less, goes into sled.
+pub(crate) const STEP: usize = 2 << 20;
 
-/// One step, as it goes into sled.
+/// What keys become; nothing takes one away.
+pub(crate) type Writes = BTreeMap<Key, Option<Vec<u8>>>;
+
+/// One step.
 #[derive(Debug, Default)]
-pub(crate) struct Step {
-    /// What each key becomes; nothing takes it away.
-    pub(crate) writes: BTreeMap<Key, Option<Vec<u8>>>,
+pub(crate) struct Step<'a> {
+    /// In the index.
+    pub(crate) index: Writes,
+    rows: Changes<'a>,
+    main: Writes,
 }
 
-impl Step {
-    /// Lays out the oldest batches over what sled has.
-    pub(crate) fn of(pending: &[Pending], recent: &Recent, main: &MainTree) -> Result<Self, StoreError> {
-        let mut laying = Laying { step: Step::default(), rows: BTreeMap::new(), main };
-        for Pending { batch, .. } in pending {
-            let number = recent.site(&batch.site).map(|site| site.number);
-            let number = number.ok_or_else(|| StoreError::damaged("find the number of a site"))?;
-            laying.batch(batch, number)?;
+impl<'a> Step<'a> {
+    /// Lays out the oldest batches over what was absorbed before.
+    pub(crate) fn of(pending: &'a [(SiteNumber, Pending)], rows: &Rows) -> Self {
+        let mut step = Step::default();
+        for (number, Pending { sequence, batch, .. }) in pending {
+            step.batch(batch, *number, rows);
+            put(&mut step.main, keys::ABSORBED.to_vec(), sequence.to_be_bytes().to_vec());
         }
-        if let Some(last) = pending.last() {
-            laying.put(keys::ABSORBED.to_vec(), last.sequence.to_be_bytes().to_vec());
+        step
+    }
+
+    /// Writes it; durable when it returns.
+    pub(crate) fn write(&self, rows: &Rows, sled: &Databases) -> Result<(), StoreError> {
+        if !self.index.is_empty() {
+            sled.index()?.write(to_sled(&self.index))?;
         }
-        Ok(laying.finish())
+        rows.write(&self.rows)?;
+        sled.main.write(to_sled(&self.main))
     }
 
-    /// As sled takes it.
-    pub(crate) fn to_sled(&self) -> sled::Batch {
-        let mut batch = sled::Batch::default();
-        for (key, value) in &self.writes {
-            match value {
-                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
-                None => batch.remove(key.as_slice()),
-            }
-        }
-        batch
-    }
-}
-
-struct Laying<'a> {
-    step: Step,
-    /// Chunks of rows that change, by site and number.
-    rows: BTreeMap<(SiteNumber, u64), Vec<Vec<u8>>>,
-    main: &'a MainTree,
-}
-
-impl Laying<'_> {
-    fn put(&mut self, key: Key, value: Vec<u8>) {
-        self.step.writes.insert(key, Some(value));
-    }
-
-    fn remove(&mut self, key: Key) {
-        self.step.writes.insert(key, None);
-    }
-
-    fn batch(&mut self, batch: &Batch, number: SiteNumber) -> Result<(), StoreError> {
+    fn batch(&mut self, batch: &'a Batch, number: SiteNumber, rows: &Rows) {
         if batch.expected.is_none() {
-            self.put(keys::site(&batch.site), number.to_be_bytes().to_vec());
+            put(&mut self.main, keys::site(&batch.site), number.to_be_bytes().to_vec());
         }
         for (index, (leaf, row)) in (batch.first()..).zip(&batch.entries) {
-            self.leaf(number, index, leaf)?;
-            self.set_row(number, index, row)?;
+            self.rows.add(number, index, leaf, row);
             match &row.body {
                 RowBody::Record(record) => {
                     let key = keys::record(number, &record.subject, record.id);
-                    self.put(key, keys::record_value(index, record));
+                    put(&mut self.index, key, keys::record_value(index, record));
                     for contact in &record.contacts {
-                        self.put(keys::contact(number, contact, index), Vec::new());
+                        put(&mut self.index, keys::contact(number, contact, index), Vec::new());
                     }
                 }
                 RowBody::Document(kind, hash) => {
                     let value = keys::published_value(*kind, hash, row.time).to_vec();
-                    self.put(keys::publication(number, index), value);
+                    put(&mut self.main, keys::publication(number, index), value);
                 }
                 _ => {}
             }
         }
         for (index, row) in &batch.replaced {
-            let old = self.set_row(number, *index, row)?;
-            if row.record().is_none()
-                && let Some(RowBody::Record(old)) = old.map(|old| old.body)
-            {
-                self.remove(keys::record(number, &old.subject, old.id));
-                old.contacts.iter().for_each(|contact| self.remove(keys::contact(number, contact, *index)));
-            }
+            self.replace(number, *index, row, rows);
         }
         for (level, index, hash) in &batch.hashes {
-            self.put(keys::hash(number, *level, *index), hash.0.to_vec());
+            put(&mut self.main, keys::hash(number, *level, *index), hash.0.to_vec());
         }
         for (hash, document) in &batch.documents {
-            self.put(keys::document(number, hash), document.clone());
+            put(&mut self.main, keys::document(number, hash), document.clone());
         }
         for Mark { kind, key, value } in &batch.marks {
-            self.step.writes.insert(keys::mark(number, *kind, key), value.clone());
+            self.main.insert(keys::mark(number, *kind, key), value.clone());
         }
-        self.put(keys::head(number), keys::head_value(&batch.head).to_vec());
-        Ok(())
+        put(&mut self.main, keys::head(number), keys::head_value(&batch.head).to_vec());
     }
 
-    /// Appends a leaf to its chunk.
-    fn leaf(&mut self, number: SiteNumber, index: u64, leaf: &[u8]) -> Result<(), StoreError> {
-        let key = keys::leaves(number, index / LEAVES);
-        let place = (index % LEAVES) as usize * leaf.len();
-        if !self.step.writes.contains_key(&key) {
-            let before = self.main.get(&key, "leaves")?;
-            let before = before.map(|value| value.to_vec()).unwrap_or_default();
-            self.step.writes.insert(key.clone(), Some(before));
+    fn replace(&mut self, number: SiteNumber, index: u64, row: &'a Row, rows: &Rows) {
+        let in_step = self.rows.replace(number, index, row).cloned();
+        if row.record().is_some() {
+            return;
         }
-        if let Some(Some(chunk)) = self.step.writes.get_mut(&key) {
-            if chunk.len() < place {
-                return Err(StoreError::damaged(format!("find the leaf before leaf {index}")));
+        // What cannot be read any more, or was overwritten by a step that was cut short, leaves its keys until space is reclaimed.
+        let in_files = || rows.rows(number, index..index + 1).ok()?.into_iter().next().map(|(_, row)| row);
+        if let Some(RowBody::Record(old)) = in_step.or_else(in_files).map(|old| old.body) {
+            self.index.insert(keys::record(number, &old.subject, old.id), None);
+            for contact in &old.contacts {
+                self.index.insert(keys::contact(number, contact, index), None);
             }
-            chunk.truncate(place);
-            chunk.extend_from_slice(leaf);
         }
-        Ok(())
     }
+}
 
-    /// Puts a row in its place; answers what was there.
-    fn set_row(&mut self, number: SiteNumber, index: u64, row: &Row) -> Result<Option<Row>, StoreError> {
-        let chunk = index / ROWS;
-        if !self.rows.contains_key(&(number, chunk)) {
-            let before = match self.main.get(keys::rows(number, chunk), "rows")? {
-                Some(value) => {
-                    let rows = keys::parse_rows(&value);
-                    let rows = rows.ok_or_else(|| StoreError::damaged(format!("read row {index}")))?;
-                    rows.into_iter().map(<[u8]>::to_vec).collect()
-                }
-                None => Vec::new(),
-            };
-            self.rows.insert((number, chunk), before);
-        }
-        let rows = self.rows.entry((number, chunk)).or_default();
-        let place = (index % ROWS) as usize;
-        if rows.len() <= place {
-            rows.resize(place + 1, Vec::new());
-        }
-        let old = std::mem::replace(&mut rows[place], row.to_bytes());
-        if old.is_empty() {
-            return Ok(None);
-        }
-        Row::from_bytes(&old).map(Some).ok_or_else(|| StoreError::damaged(format!("read row {index}")))
-    }
+fn put(writes: &mut Writes, key: Key, value: Vec<u8>) {
+    writes.insert(key, Some(value));
+}
 
-    fn finish(mut self) -> Step {
-        for ((number, chunk), rows) in std::mem::take(&mut self.rows) {
-            self.put(keys::rows(number, chunk), keys::rows_value(&rows));
+fn to_sled(writes: &Writes) -> sled::Batch {
+    let mut batch = sled::Batch::default();
+    for (key, value) in writes {
+        match value {
+            Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+            None => batch.remove(key.as_slice()),
         }
-        self.step
     }
+    batch
 }

@@ -1,14 +1,13 @@
-//! The physical layout in sled: which key holds what, and the fixed forms of small values. Numbers are big endian, so
+//! The layout in sled: which key holds what, and the fixed forms of small values. Numbers are big endian, so
 //! that keys sort as they count.
 //!
 //! Nothing is read or written here. The table is in the README.
 
-use assent_core::commitment::LEAF_LEN;
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
 use assent_core::subject::SubjectId;
 use assent_ledger::ReceiptId;
-use assent_ledger::store::{DocumentKind, DocumentRef, Head, LeafBytes, MarkKind, RecordRow, RequestId};
+use assent_ledger::store::{DocumentKind, DocumentRef, Head, MarkKind, RecordRow, RequestId};
 
 /// A key's bytes.
 pub(crate) type Key = Vec<u8>;
@@ -22,15 +21,9 @@ pub(crate) const ABSORBED: &[u8] = b"\0j";
 /// Prefix of the list of sites.
 pub(crate) const SITES: &[u8] = b"\0s";
 
-/// Rows in one value. Every key costs sled far more than its bytes.
-pub(crate) const ROWS: u64 = 16;
-/// Leaves in one value.
-pub(crate) const LEAVES: u64 = 256;
-
+/// Begins every key of a log.
 pub(crate) const LOGS: u8 = 1;
-/// Kinds of keys, in the order they are copied when space is reclaimed: rows first, because they tell what else goes.
-pub(crate) const KINDS: [u8; 9] = *b"RHLTICNDM";
-
+/// Prefix of a kind of keys of a site.
 pub(crate) fn kind(number: SiteNumber, kind: u8) -> Key {
     key(number, kind, &[])
 }
@@ -75,42 +68,6 @@ pub(crate) fn parse_head(value: &[u8]) -> Option<Head> {
     let (time, secrets) = rest.split_first_chunk::<8>()?;
     let (size, time) = (u64::from_be_bytes(*size), u64::from_be_bytes(*time));
     Some(Head { size, root: Hash(*root), time, secrets: parse_u64(secrets)? })
-}
-
-/// Rows `chunk * ROWS ..` of a site.
-pub(crate) fn rows(number: SiteNumber, chunk: u64) -> Key {
-    key(number, b'R', &[&chunk.to_be_bytes()])
-}
-
-/// Rows in their places, each after its length (4 bytes); a place that is empty has length 0.
-pub(crate) fn rows_value(rows: &[Vec<u8>]) -> Vec<u8> {
-    let mut value = Vec::with_capacity(rows.iter().map(|row| row.len() + 4).sum());
-    for row in rows {
-        value.extend_from_slice(&(row.len() as u32).to_be_bytes());
-        value.extend_from_slice(row);
-    }
-    value
-}
-
-pub(crate) fn parse_rows(mut value: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut rows = Vec::with_capacity(ROWS as usize);
-    while !value.is_empty() {
-        let (length, rest) = value.split_first_chunk::<4>()?;
-        let (row, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
-        rows.push(row);
-        value = rest;
-    }
-    (rows.len() as u64 <= ROWS).then_some(rows)
-}
-
-/// Leaves `chunk * LEAVES ..` of a site.
-pub(crate) fn leaves(number: SiteNumber, chunk: u64) -> Key {
-    key(number, b'L', &[&chunk.to_be_bytes()])
-}
-
-pub(crate) fn parse_leaves(value: &[u8]) -> Option<&[LeafBytes]> {
-    let (leaves, rest) = value.as_chunks::<LEAF_LEN>();
-    (rest.is_empty() && leaves.len() as u64 <= LEAVES).then_some(leaves)
 }
 
 pub(crate) fn hash(number: SiteNumber, level: u8, index: u64) -> Key {
@@ -227,11 +184,6 @@ mod tests {
         for cut in 0..56 {
             assert_eq!(parse_head(&head_value(&head_in)[..cut]), None);
         }
-        let rows = [vec![1, 2, 3], Vec::new(), vec![4]];
-        assert_eq!(parse_rows(&rows_value(&rows)).unwrap(), [&[1, 2, 3][..], &[], &[4]]);
-        assert_eq!(parse_rows(&[0, 0, 0, 9, 1]), None);
-        assert_eq!(parse_leaves(&[0; 34 * 3]).unwrap().len(), 3);
-        assert_eq!(parse_leaves(&[0; 35]), None);
         let request = Some(RequestId { key: [1; 16], body: [2; 16] });
         let mut record_in = RecordRow {
             id: ReceiptId([3; 16]),
@@ -255,6 +207,6 @@ mod tests {
         }
         let name = SiteId::new("clinic").unwrap();
         assert_eq!(parse_site(&site(&name), &3u32.to_be_bytes()), Some((name, 3)));
-        assert_eq!(parse(&super::rows(7, 9)), Some((7, b'R', &9u64.to_be_bytes()[..])));
+        assert_eq!(parse(&publication(7, 9)), Some((7, b'N', &9u64.to_be_bytes()[..])));
     }
 }

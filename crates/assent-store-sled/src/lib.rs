@@ -1,20 +1,21 @@
 //! The embedded default store: sled 0.34 behind a small journal.
 //!
 //! [`SledStore`] keeps the ledger's store contract (`assent_ledger::store`). A commit is one record in the journal
-//! (`journal.rs`), durable with one fdatasync, and visible in memory (`recent.rs`); a thread behind it puts the oldest batches into
-//! sled (`absorb.rs`, `main_tree.rs`, laid out as `keys.rs` says). `reclaim.rs` rewrites sled without what is gone, and `migrate.rs` reads
-//! what earlier releases wrote. The README follows one decision through all of it and names the limits. No sled type
+//! (`journal.rs`), durable with one fdatasync, and visible in memory (`recent.rs`); a thread behind it puts the oldest batches where
+//! they stay (`absorb.rs`): leaves and rows in files (`rows.rs`), what they are found by, and everything else, in sled (`database.rs`, laid out as
+//! `keys.rs` says). `reclaim.rs` gives back the space of what is gone, and `migrate.rs` reads what earlier releases wrote. The README follows one decision through all of it and names the limits. No sled type
 //! leaves this package.
 
 mod absorb;
+mod database;
 mod durable;
 mod journal;
 mod keys;
-mod main_tree;
 mod migrate;
 mod read;
 mod recent;
 mod reclaim;
+mod rows;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,10 +26,11 @@ use std::time::Duration;
 use assent_core::ids::SiteId;
 use assent_ledger::store::{Batch, CommitError, Head, StoreError};
 
-use absorb::{STEP, Step};
+use absorb::{STEP, Step, Writes};
+use database::Databases;
 use journal::{Journal, JournalError};
-use main_tree::MainTree;
 use recent::Recent;
+use rows::Rows;
 
 pub use migrate::{MigrateError, Migrated, migrate};
 
@@ -36,10 +38,12 @@ pub use migrate::{MigrateError, Migrated, migrate};
 pub const DEFAULT_CACHE: u64 = 128 << 20;
 
 /// Written once, so that a later release knows what it opens.
-const FORMAT: &[u8] = b"assent-sled/2";
+const FORMAT: &[u8] = b"assent-sled/3";
+/// What the release before wrote.
+const FORMAT_BEFORE: &[u8] = b"assent-sled/2";
 
-/// Bytes of recent batches from which on they are absorbed.
-const ABSORB_AT: usize = 1 << 20;
+/// Bytes of recent batches from which on they are absorbed: many at once touch fewer of sled's pages.
+const ABSORB_AT: usize = 4 << 20;
 /// Bytes of recent batches from which on commits wait until some are absorbed.
 const RECENT_MAX: usize = 64 << 20;
 /// Bytes that must be free on the disk for a commit to be taken: what absorbing all that is recent may need.
@@ -66,8 +70,9 @@ struct Inner {
     /// Held from the comparison of the head until the batch is in `recent`.
     journal: Mutex<Journal>,
     recent: RwLock<Recent>,
+    rows: Rows,
     /// Nothing while sled is opened again after a failure.
-    main: RwLock<Option<Arc<MainTree>>>,
+    sled: RwLock<Option<Arc<Databases>>>,
     /// Whether the absorber is to end, and its bell.
     ends: Mutex<bool>,
     bell: Condvar,
@@ -125,13 +130,14 @@ impl SledStore {
     /// [`OpenError`].
     pub fn open_with_cache(dir: &Path, cache: u64) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Unusable { dir: dir.to_path_buf(), source };
-        if dir.join("conf").exists() || migrate::was_cut_short(dir) {
+        if migrate::is_earlier(dir) {
             return Err(OpenError::Earlier { dir: dir.to_path_buf() });
         }
         make_folder(&journal_folder(dir)).map_err(|error| unusable(error.into()))?;
         let current = reclaim::current(dir).map_err(|error| unusable(error.into()))?;
-        let main = MainTree::open(&dir.join(current), cache)?;
-        let (journal, recent) = begin(dir, &main).map_err(|error| unusable(error.into()))?;
+        let sled = Databases::open(&dir.join(current), cache)?;
+        let rows = Rows::open(dir.join("rows")).map_err(|error| unusable(error.into()))?;
+        let (journal, recent) = begin(dir, &sled).map_err(|error| unusable(error.into()))?;
         let inner = Arc::new(Inner {
             dir: dir.to_path_buf(),
             cache,
@@ -139,7 +145,8 @@ impl SledStore {
             absorbing: Mutex::new(()),
             journal: Mutex::new(journal),
             recent: RwLock::new(recent),
-            main: RwLock::new(Some(Arc::new(main))),
+            rows,
+            sled: RwLock::new(Some(Arc::new(sled))),
             ends: Mutex::new(false),
             bell: Condvar::new(),
             absorbed: Condvar::new(),
@@ -153,10 +160,22 @@ impl SledStore {
         Ok(SledStore { inner, absorber: Some(absorber) })
     }
 
-    /// Bytes on disk: sled's files and the journal.
+    /// Opens the index of subjects and contacts now, which else the first who needs it waits for: a start for people, not for
+    /// a look at the log.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is damaged, or gone.
+    pub fn open_index(&self) -> Result<(), StoreError> {
+        self.inner.sled()?.index().map(|_| ())
+    }
+
+    /// Bytes on disk: sled's files, the rows and the journal.
     #[must_use]
     pub fn disk_len(&self) -> u64 {
-        self.inner.main().map_or(0, |main| main.disk_len()) + lock(&self.inner.journal).disk_len()
+        let inner = &self.inner;
+        inner.sled().map_or(0, |sled| sled.disk_len())
+            + inner.rows.disk_len()
+            + lock(&inner.journal).disk_len()
     }
 }
 
@@ -188,8 +207,9 @@ fn make_folder(path: &Path) -> std::io::Result<()> {
     std::fs::File::open(parent)?.sync_all()
 }
 
-/// What sled has, and after it what the journal has.
-fn begin(dir: &Path, main: &MainTree) -> Result<(Journal, Recent), StoreError> {
+/// What was absorbed, and after it what the journal has.
+fn begin(dir: &Path, sled: &Databases) -> Result<(Journal, Recent), StoreError> {
+    let main = &sled.main;
     let absorbed = main.get(keys::ABSORBED, "the last sequence")?;
     let absorbed = absorbed.map_or(Some(0), |value| keys::parse_u64(&value));
     let absorbed = absorbed.ok_or_else(|| StoreError::damaged("read the last sequence"))?;
@@ -224,9 +244,9 @@ impl Inner {
         self.recent.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn main(&self) -> Result<Arc<MainTree>, StoreError> {
-        let main = self.main.read().unwrap_or_else(PoisonError::into_inner).clone();
-        main.ok_or_else(|| StoreError::new("be read", "it is being opened again after a failure"))
+    fn sled(&self) -> Result<Arc<Databases>, StoreError> {
+        let sled = self.sled.read().unwrap_or_else(PoisonError::into_inner).clone();
+        sled.ok_or_else(|| StoreError::new("be read", "it is being opened again after a failure"))
     }
 
     fn head(&self, site: &SiteId) -> Result<Option<Head>, StoreError> {
@@ -305,7 +325,7 @@ impl Inner {
             if done.is_err() && !ends {
                 // A full disk, or a worse one. Reads go on; so do commits, until too much waits.
                 let _absorbing = lock(&self.absorbing);
-                self.open_main_again();
+                self.open_sled_again();
             }
             self.absorbed.notify_all();
             if ends {
@@ -331,30 +351,27 @@ impl Inner {
         self.tidy_journal()
     }
 
-    /// Absorbs the oldest batches; false when there were none. The lock on `absorbing` is held. `touched` hears which keys
-    /// changed.
-    fn absorb_step(&self, touched: Option<&mut dyn FnMut(&keys::Key)>) -> Result<bool, StoreError> {
-        let main = self.main()?;
-        let (count, step) = {
-            let recent = self.recent();
-            let oldest = recent.oldest(STEP);
-            (oldest.len(), Step::of(&oldest, &recent, &main)?)
-        };
-        if count == 0 {
+    /// Absorbs the oldest batches; false when there were none. The lock on `absorbing` is held. `touched` hears what changed
+    /// in the index.
+    fn absorb_step(&self, touched: Option<&mut dyn FnMut(&Writes)>) -> Result<bool, StoreError> {
+        let sled = self.sled()?;
+        let oldest = self.recent().oldest(STEP);
+        if oldest.is_empty() {
             return Ok(false);
         }
-        main.write(step.to_sled())?;
+        let step = Step::of(&oldest, &self.rows);
+        step.write(&self.rows, &sled)?;
         if let Some(touched) = touched {
-            step.writes.keys().for_each(touched);
+            touched(&step.index);
         }
-        self.recent_mut().forget(count);
+        self.recent_mut().forget(oldest.len());
         Ok(true)
     }
 
     /// Scrubs journal files that were absorbed, and prepares the next one.
     fn tidy_journal(&self) -> Result<(), StoreError> {
         let failed = |error| StoreError::new("prepare a journal file", error);
-        let absorbed = self.main()?.get(keys::ABSORBED, "the last sequence")?;
+        let absorbed = self.sled()?.main.get(keys::ABSORBED, "the last sequence")?;
         let absorbed = absorbed.and_then(|value| keys::parse_u64(&value)).unwrap_or(0);
         loop {
             let spent = lock(&self.journal).take_absorbed(absorbed);
@@ -372,11 +389,11 @@ impl Inner {
     }
 
     /// Opens sled again. The lock on `absorbing` is held.
-    fn open_main_again(&self) {
-        let mut main = self.main.write().unwrap_or_else(PoisonError::into_inner);
-        let folder = main.take().map(|old| old.folder().to_path_buf());
+    fn open_sled_again(&self) {
+        let mut sled = self.sled.write().unwrap_or_else(PoisonError::into_inner);
+        let folder = sled.take().map(|old| old.folder().to_path_buf());
         let folder = folder.or_else(|| Some(self.dir.join(reclaim::current(&self.dir).ok()?)));
-        *main = folder.and_then(|folder| MainTree::open(&folder, self.cache).ok()).map(Arc::new);
+        *sled = folder.and_then(|folder| Databases::open(&folder, self.cache).ok()).map(Arc::new);
     }
 
     /// After a failed write: reads the journal again, and puts what is in it into sled at once, so that nothing hangs on pages
@@ -387,10 +404,10 @@ impl Inner {
         if !self.failed.load(Ordering::Acquire) {
             return Ok(());
         }
-        if self.main.read().unwrap_or_else(PoisonError::into_inner).is_none() {
-            self.open_main_again();
+        if self.sled.read().unwrap_or_else(PoisonError::into_inner).is_none() {
+            self.open_sled_again();
         }
-        let (_, recent) = begin(&self.dir, &*self.main()?)?;
+        let (_, recent) = begin(&self.dir, &*self.sled()?)?;
         *self.recent_mut() = recent;
         while self.absorb_step(None)? {}
         let failed = |error| StoreError::new("begin a new journal", error);
@@ -398,7 +415,7 @@ impl Inner {
         for entry in std::fs::read_dir(&folder).map_err(failed)? {
             std::fs::remove_file(entry.map_err(failed)?.path()).map_err(failed)?;
         }
-        let (fresh, _) = begin(&self.dir, &*self.main()?)?;
+        let (fresh, _) = begin(&self.dir, &*self.sled()?)?;
         *journal = fresh;
         self.failed.store(false, Ordering::Release);
         Ok(())

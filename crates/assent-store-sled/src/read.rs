@@ -1,6 +1,7 @@
-//! Reading: what is recent first, then sled, so that nothing is missed while it moves from one to the other.
+//! Reading: what is recent first, then what was absorbed, so that nothing is missed while it moves from one to the other.
 //!
-//! What is found in both is the same and is taken once. No lock is held while sled is read.
+//! What is found in both is the same and is taken once. No lock is held while sled is read. The index may name records that are none any
+//! more (`absorb.rs`): the rows tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -14,7 +15,7 @@ use assent_ledger::store::{
     Row, Store, StoreError,
 };
 
-use crate::keys::{self, LEAVES, ROWS, SiteNumber};
+use crate::keys::{self, SiteNumber};
 use crate::recent::SiteRecent;
 use crate::{Inner, SledStore};
 
@@ -33,10 +34,8 @@ impl Store for SledStore {
             (before, recent.leaves(range.clone()))
         };
         let Some((number, (before, recent))) = self.inner.with(site, take) else { return Ok(Vec::new()) };
-        let mut leaves = self.inner.leaves_in_sled(number, before.clone())?;
-        if before.is_empty() || leaves.len() as u64 == before.end - before.start {
-            leaves.extend(recent);
-        }
+        let mut leaves = self.inner.rows.leaves(number, before)?;
+        leaves.extend(recent);
         Ok(leaves)
     }
 
@@ -51,9 +50,9 @@ impl Store for SledStore {
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        let main = self.inner.main()?;
+        let sled = self.inner.sled()?;
         let (from, to) = (keys::hash(number, level, range.start), keys::hash(number, level, range.end));
-        for entry in main.between(&from, &to) {
+        for entry in sled.main.between(&from, &to) {
             let (key, value) = entry?;
             let index = keys::parse(&key).and_then(|(_, _, rest)| keys::parse_u64(rest.get(1..)?));
             let found = index.zip(value.as_ref().try_into().ok().map(Hash));
@@ -64,14 +63,8 @@ impl Store for SledStore {
     }
 
     fn row(&self, site: &SiteId, index: u64) -> Result<Option<Row>, StoreError> {
-        match self.inner.with(site, |recent| recent.row(index).cloned()) {
-            None => Ok(None),
-            Some((_, Some(row))) => Ok(Some(row)),
-            Some((number, None)) => {
-                let found = self.inner.rows_in_sled(number, index..index.saturating_add(1))?;
-                Ok(found.into_iter().next().map(|(_, row)| row))
-            }
-        }
+        let found = self.rows(site, index..index.saturating_add(1))?;
+        Ok(found.into_iter().next().map(|(_, row)| row))
     }
 
     fn rows(&self, site: &SiteId, range: Range<u64>) -> Result<Vec<(u64, Row)>, StoreError> {
@@ -82,7 +75,7 @@ impl Store for SledStore {
             (before, known.collect::<BTreeMap<_, _>>())
         };
         let Some((number, (before, known))) = self.inner.with(site, take) else { return Ok(Vec::new()) };
-        let mut rows: BTreeMap<u64, Row> = self.inner.rows_in_sled(number, before)?.into_iter().collect();
+        let mut rows: BTreeMap<u64, Row> = self.inner.rows.rows(number, before)?.into_iter().collect();
         rows.extend(known);
         Ok(rows.into_iter().collect())
     }
@@ -94,7 +87,7 @@ impl Store for SledStore {
         let mut found = BTreeMap::new();
         for entry in self.inner.records_in_sled(number, subject)? {
             let (id, index, _) = entry?;
-            if !recent.gone.contains(&index) {
+            if self.inner.is_record(number, index, &recent.known)? {
                 found.insert(index, id);
             }
         }
@@ -111,7 +104,7 @@ impl Store for SledStore {
         }
         for entry in self.inner.records_in_sled(number, subject)?.rev() {
             let (id, index, _) = entry?;
-            if !recent.gone.contains(&index) {
+            if self.inner.is_record(number, index, &recent.known)? {
                 return Ok(Some(RecordRef { index, id }));
             }
         }
@@ -125,10 +118,10 @@ impl Store for SledStore {
         if let Some((index, _)) = recent.records.iter().find(|(_, found)| *found == id) {
             return Ok(Some(*index));
         }
-        let value = self.inner.main()?.get(keys::record(number, subject, id), "a receipt id")?;
+        let value = self.inner.sled()?.index()?.get(keys::record(number, subject, id), "a receipt id")?;
         let Some(value) = value else { return Ok(None) };
         let index = keys::parse_index(&value).ok_or_else(|| StoreError::damaged("read a receipt id"))?;
-        Ok(Some(index).filter(|index| !recent.gone.contains(index)))
+        Ok(if self.inner.is_record(number, index, &recent.known)? { Some(index) } else { None })
     }
 
     fn request(
@@ -151,7 +144,7 @@ impl Store for SledStore {
         for entry in self.inner.records_in_sled(number, subject)? {
             let (_, index, request) = entry?;
             if let Some(request) = request.filter(|request| request.key == *key)
-                && !recent.gone.contains(&index)
+                && self.inner.is_record(number, index, &recent.known)?
             {
                 return Ok(Some((index, request.body)));
             }
@@ -162,15 +155,15 @@ impl Store for SledStore {
     fn contact(&self, site: &SiteId, contact: &Hash) -> Result<Vec<u64>, StoreError> {
         let take = |recent: &SiteRecent| {
             let here = recent.contact(contact).iter().copied().filter(|index| !recent.is_gone(*index));
-            (here.collect::<BTreeSet<_>>(), gone(recent))
+            (here.collect::<BTreeSet<_>>(), Known::of(recent))
         };
-        let Some((number, (mut found, gone))) = self.inner.with(site, take) else { return Ok(Vec::new()) };
+        let Some((number, (mut found, known))) = self.inner.with(site, take) else { return Ok(Vec::new()) };
         let prefix = keys::contacts(number, contact);
-        for entry in self.inner.main()?.under(&prefix) {
+        for entry in self.inner.sled()?.index()?.under(&prefix) {
             let (key, _) = entry?;
             let index = keys::parse_u64(&key[prefix.len()..]);
             let index = index.ok_or_else(|| StoreError::damaged("read a contact's records"))?;
-            if !gone.contains(&index) {
+            if self.inner.is_record(number, index, &known)? {
                 found.insert(index);
             }
         }
@@ -182,7 +175,7 @@ impl Store for SledStore {
             None => Ok(None),
             Some((_, Some(document))) => Ok(Some(document)),
             Some((number, None)) => {
-                let value = self.inner.main()?.get(keys::document(number, hash), "a document")?;
+                let value = self.inner.sled()?.main.get(keys::document(number, hash), "a document")?;
                 Ok(value.map(|document| document.to_vec()))
             }
         }
@@ -194,7 +187,7 @@ impl Store for SledStore {
         };
         let prefix = keys::published(number);
         let mut found = BTreeMap::new();
-        for entry in self.inner.main()?.under(&prefix) {
+        for entry in self.inner.sled()?.main.under(&prefix) {
             let (key, value) = entry?;
             let document = keys::parse_published(&key[prefix.len()..], &value);
             let document = document.ok_or_else(|| StoreError::damaged("read the list of documents"))?;
@@ -210,7 +203,7 @@ impl Store for SledStore {
             None => Ok(None),
             Some((_, Some(value))) => Ok(value),
             Some((number, None)) => {
-                let value = self.inner.main()?.get(keys::mark(number, kind, key), "a mark")?;
+                let value = self.inner.sled()?.main.get(keys::mark(number, kind, key), "a mark")?;
                 Ok(value.map(|value| value.to_vec()))
             }
         }
@@ -224,7 +217,7 @@ impl Store for SledStore {
         let Some((number, recent)) = self.inner.with(site, take) else { return Ok(Vec::new()) };
         let prefix = keys::marks(number, kind);
         let mut found = BTreeMap::new();
-        for entry in self.inner.main()?.under(&prefix) {
+        for entry in self.inner.sled()?.main.under(&prefix) {
             let (key, value) = entry?;
             found.insert(key[prefix.len()..].to_vec(), value.to_vec());
         }
@@ -242,23 +235,32 @@ impl Store for SledStore {
     }
 }
 
+/// What is known of rows without reading them.
+struct Known {
+    /// Rows from here on are recent.
+    first: u64,
+    /// Records that were absorbed and are gone.
+    gone: BTreeSet<u64>,
+}
+
+impl Known {
+    fn of(recent: &SiteRecent) -> Self {
+        Known { first: recent.first(), gone: recent.gone().collect() }
+    }
+}
+
 /// What is recent about one subject.
 struct Subject {
     records: Vec<(u64, ReceiptId)>,
-    /// Records that sled may still have and that are gone.
-    gone: BTreeSet<u64>,
+    known: Known,
 }
 
 impl Subject {
     fn of(recent: &SiteRecent, subject: &SubjectId) -> Self {
         let records = recent.records(subject);
         let records = records.filter_map(|(index, row)| Some((index, row.record()?.id))).collect();
-        Subject { records, gone: gone(recent) }
+        Subject { records, known: Known::of(recent) }
     }
-}
-
-fn gone(recent: &SiteRecent) -> BTreeSet<u64> {
-    recent.gone().collect()
 }
 
 /// A record as sled's index has it: receipt id, index, request.
@@ -272,45 +274,9 @@ impl Inner {
         Some((site.number, take(site)))
     }
 
-    fn leaves_in_sled(&self, number: SiteNumber, range: Range<u64>) -> Result<Vec<LeafBytes>, StoreError> {
-        let mut found = Vec::new();
-        if range.is_empty() {
-            return Ok(found);
-        }
-        let main = self.main()?;
-        for chunk in range.start / LEAVES..=(range.end - 1) / LEAVES {
-            let Some(value) = main.get(keys::leaves(number, chunk), "leaves")? else { break };
-            let leaves = keys::parse_leaves(&value).ok_or_else(|| StoreError::damaged("read leaves"))?;
-            let first = chunk * LEAVES;
-            let (from, to) = (range.start.max(first) - first, range.end.min(first + LEAVES) - first);
-            let part = leaves.get(from as usize..leaves.len().min(to as usize)).unwrap_or_default();
-            found.extend_from_slice(part);
-            if (leaves.len() as u64) < to {
-                break;
-            }
-        }
-        Ok(found)
-    }
-
-    fn rows_in_sled(&self, number: SiteNumber, range: Range<u64>) -> Result<Vec<(u64, Row)>, StoreError> {
-        let mut found = Vec::new();
-        if range.is_empty() {
-            return Ok(found);
-        }
-        let main = self.main()?;
-        for chunk in range.start / ROWS..=(range.end - 1) / ROWS {
-            let Some(value) = main.get(keys::rows(number, chunk), "rows")? else { break };
-            let rows = keys::parse_rows(&value);
-            let rows = rows.ok_or_else(|| StoreError::damaged(format!("read row {}", chunk * ROWS)))?;
-            for (index, bytes) in (chunk * ROWS..).zip(rows) {
-                if range.contains(&index) && !bytes.is_empty() {
-                    let row = Row::from_bytes(bytes);
-                    let row = row.ok_or_else(|| StoreError::damaged(format!("read row {index}")))?;
-                    found.push((index, row));
-                }
-            }
-        }
-        Ok(found)
+    /// Whether what the index names still is a record.
+    fn is_record(&self, number: SiteNumber, index: u64, known: &Known) -> Result<bool, StoreError> {
+        Ok(!known.gone.contains(&index) && (index >= known.first || self.rows.is_record(number, index)?))
     }
 
     /// A subject's records in sled, oldest first: receipt ids grow with time.
@@ -321,7 +287,7 @@ impl Inner {
     ) -> Result<impl DoubleEndedIterator<Item = InSled> + use<>, StoreError> {
         let prefix = keys::records(number, subject);
         let length = prefix.len();
-        let entries = self.main()?.under(&prefix);
+        let entries = self.sled()?.index()?.under(&prefix);
         Ok(entries.map(move |entry| {
             let (key, value) = entry?;
             let record = keys::parse_record(&key[length..], &value);

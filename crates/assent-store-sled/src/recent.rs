@@ -77,15 +77,18 @@ impl Recent {
         self.bytes += bytes;
     }
 
-    /// The oldest batches, up to `bytes` of them and at least one, if there are any.
-    pub(crate) fn oldest(&self, bytes: usize) -> Vec<Pending> {
+    /// The oldest batches, up to `bytes` of them and at least one, if there are any; each with its site's number.
+    pub(crate) fn oldest(&self, bytes: usize) -> Vec<(SiteNumber, Pending)> {
         let mut sum = 0;
         let fits = |pending: &&Pending| {
             let first = sum == 0;
             sum += pending.bytes.max(1);
             first || sum <= bytes
         };
-        self.pending.iter().take_while(fits).cloned().collect()
+        let oldest = self.pending.iter().take_while(fits);
+        oldest
+            .filter_map(|pending| Some((self.sites.get(&pending.batch.site)?.number, pending.clone())))
+            .collect()
     }
 
     /// The oldest `count` batches are in sled for good.

@@ -1,8 +1,11 @@
-//! Giving space back: a new sled beside the old one gets everything that is live, and then takes its place.
+//! Giving space back: files of rows are written anew one after another, without what is gone; then sled is copied without the keys of
+//! what is gone, and the copy takes its place.
 //!
-//! sled's deletes cost memory and give nothing back, so rows that are gone are left out of a copy instead. The copy runs beside
-//! commits and absorbing: what changes meanwhile is noted and copied again, in ever shorter rounds; only the last one, and the swap,
-//! hold absorbing up. A crash before the swap leaves the old one; whatever else lies about is removed at the next start.
+//! sled's deletes cost memory and give nothing back, so keys are left out of a copy instead. The copy runs beside commits
+//! and absorbing: what changes in the index meanwhile is noted and copied again, in ever shorter rounds; only the last one, with
+//! the small main tree, and the swap hold absorbing up; a file of rows does while it is written. A crash leaves each file as it was or as
+//! it is to be, and the old sled or the new one, which need not know of each other: the index may name rows that are gone, because
+//! the rows tell. Whatever else lies about is removed at the next start.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
@@ -11,31 +14,36 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use assent_core::ids::SiteId;
-use assent_ledger::store::{Reclaimed, Replaces, Row, StoreError};
+use assent_ledger::store::{Reclaimed, Replaces, StoreError};
 
-use crate::absorb::STEP;
-use crate::keys::{self, KINDS, Key, ROWS, SiteNumber};
-use crate::main_tree::MainTree;
+use crate::absorb::Writes;
+use crate::database::{Database, Databases};
+use crate::keys::{self, Key, SiteNumber};
+use crate::rows::Rows;
 use crate::{Inner, lock};
 
-/// Names the folder that is in force.
+/// Names the folder with the databases in force.
 const CURRENT: &str = "current";
+/// The first one.
+const FIRST: &str = "sled-0";
+/// Bytes that are copied into sled at once.
+const AT_ONCE: usize = 512 << 10;
 /// Keys that may be left for the last round, which holds absorbing up.
 const FEW: usize = 2000;
 /// Rounds before the last one is made whatever is left.
 const ROUNDS: usize = 20;
 
-/// The name of the folder with the sled in force; other ones, left by a copy that was cut short, are removed.
+/// The name of the folder with the databases in force; other ones, left by a copy that was cut short, are removed.
 pub(crate) fn current(dir: &Path) -> io::Result<String> {
     let current = match fs::read_to_string(dir.join(CURRENT)) {
         Ok(name) => name.trim().to_owned(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => "main-0".to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => FIRST.to_owned(),
         Err(error) => return Err(error),
     };
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        let other = name.to_str().is_some_and(|name| name.starts_with("main-") && name != current);
+        let other = name.to_str().is_some_and(|name| name.starts_with("sled-") && name != current);
         if other {
             fs::remove_dir_all(entry.path())?;
         }
@@ -58,200 +66,188 @@ impl Inner {
         let failed = |error| StoreError::new("be copied", error);
         // What is recent is not copied, so it is put where it is.
         self.absorb_down_to(0)?;
-        let old = self.main()?;
+        let old = self.sled()?;
+        let before = old.disk_len() + self.rows.disk_len();
+        let gone = self.rewrite_rows(&old, replaces)?;
         let name = next_name(old.folder());
         let folder = self.dir.join(&name);
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(failed)?;
         }
-        let new = MainTree::open(&folder, self.cache).map_err(|error| StoreError::new("be copied", error))?;
-        let done = self.copy(&old, Arc::new(new), replaces, &name);
+        let new =
+            Databases::open(&folder, self.cache).map_err(|error| StoreError::new("be copied", error))?;
+        let done = self.copy(&old, Arc::new(new), &gone, &name);
         // Whichever is not in force goes. Readers that are still in it read on.
         let goes = if done.is_ok() { old.folder().to_path_buf() } else { folder };
         drop(old);
         drop(fs::remove_dir_all(goes));
-        done
+        let after = done?.disk_len() + self.rows.disk_len();
+        Ok(Reclaimed { rows: gone.replaced, before, after })
+    }
+
+    /// Writes every file of rows anew. Answers what is no record any more.
+    fn rewrite_rows(&self, sled: &Databases, replaces: &Replaces<'_>) -> Result<Gone, StoreError> {
+        let mut gone = Gone::default();
+        for (site, number) in sites(&sled.main)? {
+            for part in self.rows.parts_of(number)? {
+                let _absorbing = lock(&self.absorbing);
+                self.rewrite_part(&site, number, part, replaces, &mut gone)?;
+                // The absorber waits for us, so we do what it would.
+                self.absorb_due(&mut |_| {})?;
+            }
+        }
+        Ok(gone)
+    }
+
+    fn rewrite_part(
+        &self,
+        site: &SiteId,
+        number: SiteNumber,
+        part: u64,
+        replaces: &Replaces<'_>,
+        gone: &mut Gone,
+    ) -> Result<(), StoreError> {
+        let rows: &Rows = &self.rows;
+        rows.rewrite(number, part, &mut |index, row| {
+            let replaced = replaces(site, index, row);
+            if replaced.as_ref().unwrap_or(row).record().is_none() {
+                gone.add(number, index);
+            }
+            gone.replaced += u64::from(replaced.is_some());
+            replaced
+        })
     }
 
     fn copy(
         &self,
-        old: &MainTree,
-        new: Arc<MainTree>,
-        replaces: &Replaces<'_>,
+        old: &Databases,
+        new: Arc<Databases>,
+        gone: &Gone,
         name: &str,
-    ) -> Result<Reclaimed, StoreError> {
-        let before = old.disk_len();
-        let mut copy = Copy::new(old, &new, replaces);
-        // What changes in the old one while it is copied, and must be copied again.
+    ) -> Result<Arc<Databases>, StoreError> {
+        // What changes in the old index while it is copied, and must be copied again.
         let mut touched: BTreeSet<Key> = BTreeSet::new();
-        copy.everything(&mut || self.absorb_meanwhile(&mut touched))?;
+        let (from, to) = (old.index()?, new.index()?);
+        let mut copy = Copy::new(to);
+        for entry in from.under(&[]) {
+            let (key, value) = entry?;
+            if !gone.names(&key, &value) && copy.put(&key, Some(&value))? {
+                let _absorbing = lock(&self.absorbing);
+                self.absorb_due(&mut |writes| touched.extend(writes.keys().cloned()))?;
+            }
+        }
         for _ in 0..ROUNDS {
             if touched.len() <= FEW {
                 break;
             }
-            copy.again(std::mem::take(&mut touched))?;
-            self.absorb_meanwhile(&mut touched)?;
+            copy.again(from, std::mem::take(&mut touched), gone)?;
+            let _absorbing = lock(&self.absorbing);
+            self.absorb_due(&mut |writes| touched.extend(writes.keys().cloned()))?;
         }
         // The last round: absorbing stands still until the new one is in force.
         let absorbing = lock(&self.absorbing);
-        touched.insert(keys::ABSORBED.to_vec());
-        copy.again(touched)?;
-        let rows = copy.finish()?;
+        copy.again(from, touched, gone)?;
+        copy.flush()?;
+        let mut copy = Copy::new(&new.main);
+        for entry in old.main.under(&[]) {
+            let (key, value) = entry?;
+            copy.put(&key, Some(&value))?;
+        }
+        copy.flush()?;
         set_current(&self.dir, name).map_err(|error| StoreError::new("be swapped", error))?;
-        let after = new.disk_len();
-        *self.main.write().unwrap_or_else(PoisonError::into_inner) = Some(new);
+        *self.sled.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&new));
         drop(absorbing);
-        Ok(Reclaimed { rows, before, after })
+        Ok(new)
     }
 
-    /// Absorbs what is due while the copy runs, because the absorber waits for it.
-    fn absorb_meanwhile(&self, touched: &mut BTreeSet<Key>) -> Result<(), StoreError> {
-        let _absorbing = lock(&self.absorbing);
-        while self.recent().bytes() >= crate::ABSORB_AT
-            && self.absorb_step(Some(&mut |key: &Key| touched.extend([key.clone()])))?
-        {
+    /// Absorbs what is due, because the absorber waits for the lock on `absorbing`, which is held.
+    fn absorb_due(&self, touched: &mut dyn FnMut(&Writes)) -> Result<(), StoreError> {
+        while self.recent().bytes() >= crate::ABSORB_AT && self.absorb_step(Some(touched))? {
             self.absorbed.notify_all();
         }
         Ok(())
     }
 }
 
-/// `main-7` after `main-6`.
-fn next_name(folder: &Path) -> String {
-    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let number: u64 = name.strip_prefix("main-").and_then(|number| number.parse().ok()).unwrap_or(0);
-    format!("main-{}", number + 1)
+fn sites(main: &Database) -> Result<Vec<(SiteId, SiteNumber)>, StoreError> {
+    let sites = main.under(keys::SITES).map(|entry| {
+        let (key, value) = entry?;
+        keys::parse_site(&key, &value).ok_or_else(|| StoreError::damaged("read the list of sites"))
+    });
+    sites.collect()
 }
 
-struct Copy<'a> {
-    old: &'a MainTree,
-    new: &'a MainTree,
-    replaces: &'a Replaces<'a>,
-    sites: HashMap<SiteNumber, SiteId>,
-    /// A bit for each row that is no record any more, by site.
-    gone: HashMap<SiteNumber, Vec<u64>>,
-    /// Rows that were replaced on the way.
+/// `sled-7` after `sled-6`.
+fn next_name(folder: &Path) -> String {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let number: u64 = name.strip_prefix("sled-").and_then(|number| number.parse().ok()).unwrap_or(0);
+    format!("sled-{}", number + 1)
+}
+
+/// Rows that are no records: a bit for each, by site.
+#[derive(Default)]
+struct Gone {
+    bits: HashMap<SiteNumber, Vec<u64>>,
+    /// How many of all rows were replaced now.
     replaced: u64,
+}
+
+impl Gone {
+    fn add(&mut self, number: SiteNumber, index: u64) {
+        let bits = self.bits.entry(number).or_default();
+        let place = (index / 64) as usize;
+        if bits.len() <= place {
+            bits.resize(place + 1, 0);
+        }
+        bits[place] |= 1 << (index % 64);
+    }
+
+    /// Whether a key of the index names such a row.
+    fn names(&self, key: &[u8], value: &[u8]) -> bool {
+        let index = match keys::parse(key) {
+            Some((number, b'I', _)) => keys::parse_index(value).map(|index| (number, index)),
+            Some((number, b'C', rest)) => {
+                rest.get(32..).and_then(keys::parse_u64).map(|index| (number, index))
+            }
+            _ => None,
+        };
+        index.is_some_and(|(number, index)| {
+            let bits = self.bits.get(&number).and_then(|bits| bits.get((index / 64) as usize));
+            bits.is_some_and(|bits| bits & (1 << (index % 64)) != 0)
+        })
+    }
+}
+
+/// Puts keys into a new database, many at a time.
+struct Copy<'a> {
+    to: &'a Database,
     batch: sled::Batch,
     bytes: usize,
 }
 
 impl<'a> Copy<'a> {
-    fn new(old: &'a MainTree, new: &'a MainTree, replaces: &'a Replaces<'a>) -> Self {
-        let (sites, gone) = (HashMap::new(), HashMap::new());
-        Copy { old, new, replaces, sites, gone, replaced: 0, batch: sled::Batch::default(), bytes: 0 }
+    fn new(to: &'a Database) -> Self {
+        Copy { to, batch: sled::Batch::default(), bytes: 0 }
     }
 
-    fn know_sites(&mut self) -> Result<(), StoreError> {
-        for entry in self.old.under(keys::SITES) {
-            let (key, value) = entry?;
-            let site = keys::parse_site(&key, &value);
-            let (site, number) = site.ok_or_else(|| StoreError::damaged("read the list of sites"))?;
-            self.sites.insert(number, site);
-            self.put(&key, Some(value.to_vec()))?;
+    /// Copies keys as they are now, or takes them away.
+    fn again(&mut self, from: &Database, keys: BTreeSet<Key>, gone: &Gone) -> Result<(), StoreError> {
+        for key in keys {
+            let value = from.get(&key, "what changed")?;
+            let value = value.filter(|value| !gone.names(&key, value));
+            self.put(&key, value.as_deref())?;
         }
         Ok(())
-    }
-
-    /// Copies every key, rows first. `between` is called after each part.
-    fn everything(&mut self, between: &mut dyn FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
-        self.know_sites()?;
-        let mut numbers: Vec<SiteNumber> = self.sites.keys().copied().collect();
-        numbers.sort_unstable();
-        for number in numbers {
-            for kind in KINDS {
-                for entry in self.old.under(&keys::kind(number, kind)) {
-                    let (key, value) = entry?;
-                    if self.entry(&key, &value)? {
-                        between()?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes everything durable. Answers how many rows were replaced.
-    fn finish(mut self) -> Result<u64, StoreError> {
-        self.flush()?;
-        Ok(self.replaced)
-    }
-
-    /// Copies keys as they are now, or takes them away. Rows first, as always.
-    fn again(&mut self, keys: BTreeSet<Key>) -> Result<(), StoreError> {
-        let is_rows = |key: &Key| keys::parse(key).is_some_and(|(_, kind, _)| kind == b'R');
-        let (rows, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(is_rows);
-        self.know_sites()?;
-        for key in rows.into_iter().chain(others) {
-            match self.old.get(&key, "what changed")? {
-                Some(value) => drop(self.entry(&key, &value)?),
-                None => drop(self.put(&key, None)?),
-            }
-        }
-        Ok(())
-    }
-
-    /// Copies one key, unless what it leads to is gone. Answers whether a part was finished.
-    fn entry(&mut self, key: &[u8], value: &[u8]) -> Result<bool, StoreError> {
-        match keys::parse(key) {
-            Some((number, b'R', chunk)) => {
-                let chunk = keys::parse_u64(chunk).ok_or_else(|| StoreError::damaged("read rows"))?;
-                let rows = self.rows(number, chunk, value)?;
-                self.put(key, Some(rows))
-            }
-            Some((number, b'I', _)) => match keys::parse_index(value) {
-                Some(index) if self.is_gone(number, index) => self.put(key, None),
-                _ => self.put(key, Some(value.to_vec())),
-            },
-            Some((number, b'C', rest)) => match rest.get(32..).and_then(keys::parse_u64) {
-                Some(index) if self.is_gone(number, index) => self.put(key, None),
-                _ => self.put(key, Some(value.to_vec())),
-            },
-            _ => self.put(key, Some(value.to_vec())),
-        }
-    }
-
-    /// A chunk of rows with those replaced that are to be.
-    fn rows(&mut self, number: SiteNumber, chunk: u64, value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let damaged = |index: u64| StoreError::damaged(format!("read row {index}"));
-        let rows = keys::parse_rows(value).ok_or_else(|| damaged(chunk * ROWS))?;
-        let site = self.sites.get(&number).ok_or_else(|| StoreError::damaged("find a row's site"))?;
-        let mut copied = Vec::with_capacity(rows.len());
-        for (index, bytes) in (chunk * ROWS..).zip(rows) {
-            if bytes.is_empty() {
-                copied.push(Vec::new());
-                continue;
-            }
-            let row = Row::from_bytes(bytes).ok_or_else(|| damaged(index))?;
-            let replaced = (self.replaces)(site, index, &row);
-            if replaced.as_ref().unwrap_or(&row).record().is_none() {
-                let bits = self.gone.entry(number).or_default();
-                let (place, bit) = ((index / 64) as usize, 1 << (index % 64));
-                if bits.len() <= place {
-                    bits.resize(place + 1, 0);
-                }
-                // A chunk may be copied more than once.
-                self.replaced += u64::from(replaced.is_some() && bits[place] & bit == 0);
-                bits[place] |= bit;
-            }
-            copied.push(replaced.map_or_else(|| bytes.to_vec(), |row| row.to_bytes()));
-        }
-        Ok(keys::rows_value(&copied))
-    }
-
-    fn is_gone(&self, number: SiteNumber, index: u64) -> bool {
-        let bits = self.gone.get(&number).and_then(|bits| bits.get((index / 64) as usize));
-        bits.is_some_and(|bits| bits & (1 << (index % 64)) != 0)
     }
 
     /// Puts a key into the new database, or takes it away. Answers whether a part was finished.
-    fn put(&mut self, key: &[u8], value: Option<Vec<u8>>) -> Result<bool, StoreError> {
-        self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+    fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<bool, StoreError> {
+        self.bytes += key.len() + value.map_or(0, <[u8]>::len);
         match value {
             Some(value) => self.batch.insert(key, value),
             None => self.batch.remove(key),
         }
-        if self.bytes < STEP {
+        if self.bytes < AT_ONCE {
             return Ok(false);
         }
         self.flush()?;
@@ -260,6 +256,6 @@ impl<'a> Copy<'a> {
 
     fn flush(&mut self) -> Result<(), StoreError> {
         self.bytes = 0;
-        self.new.write(std::mem::take(&mut self.batch))
+        self.to.write(std::mem::take(&mut self.batch))
     }
 }

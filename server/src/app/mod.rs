@@ -55,6 +55,7 @@ impl App {
         let assets = Arc::new(Assets::load(&config.server.web_dir.relative())?);
         let staff = StaffToken::from_config(&config.staff)?;
         let sites = Sites::open(data, &config, Arc::clone(&assets))?;
+        sites.open_index()?;
         let metrics = Metrics::default();
         let (checks, backed_up) = (LastChecks::default(), LastBackup::default());
         let stopping = AtomicBool::new(false);

@@ -60,7 +60,7 @@ impl Site {
 #[derive(Debug)]
 pub struct Sites {
     data: DataDir,
-    store: Arc<dyn Store>,
+    store: Arc<SledStore>,
     queue: usize,
     most_decisions: usize,
     accept_clock: bool,
@@ -200,8 +200,7 @@ pub fn check(text: &str) -> Result<(SiteFile, Notice), ApplyError> {
 impl Sites {
     /// Opens the store and every site that was published.
     pub fn open(data: DataDir, config: &Config, assets: Arc<Assets>) -> anyhow::Result<Self> {
-        let store: Arc<dyn Store> =
-            Arc::new(SledStore::open_with_cache(&data.store(), config.ledger.cache_mib << 20)?);
+        let store = Arc::new(SledStore::open_with_cache(&data.store(), config.ledger.cache_mib << 20)?);
         let (served, publishing) = (RwLock::default(), tokio::sync::Mutex::new(()));
         let (queue, accept_clock) = (config.limits.queue, config.ledger.accept_clock);
         let most_decisions = config.limits.decisions_per_person;
@@ -217,6 +216,18 @@ impl Sites {
             }
         }
         Ok(sites)
+    }
+
+    /// Gets ready for people, who ask for what is theirs: whoever only reads logs needs no index of subjects.
+    ///
+    /// # Errors
+    /// The index is damaged, or gone.
+    pub fn open_index(&self) -> Result<(), StoreError> {
+        self.store.open_index()
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store) as _
     }
 
     /// The site of this name.
@@ -262,7 +273,7 @@ impl Sites {
         let ledger = match before {
             Some(site) => Arc::clone(&site.ledger),
             None => {
-                let (config, store, key) = (self.log(&file), Arc::clone(&self.store), self.key());
+                let (config, store, key) = (self.log(&file), self.store(), self.key());
                 let begin =
                     move || match Ledger::create(config.clone(), Arc::clone(&store), &key, Outside::system())
                     {
@@ -329,8 +340,7 @@ impl Sites {
             checkpoints: &mut bundle::checkpoints(&mut receipts)?,
         };
         replace_file(&self.path(&file.id, "next.toml"), text.as_bytes())?;
-        let store = Arc::clone(&self.store);
-        let ledger = match Ledger::import(self.log(&file), store, &self.key(), Outside::system(), from) {
+        let ledger = match Ledger::import(self.log(&file), self.store(), &self.key(), Outside::system(), from) {
             Ok(ledger) => ledger,
             Err(error) => {
                 // Nothing is served yet: a half log must not stand in the next start's way.
@@ -350,7 +360,7 @@ impl Sites {
         let Some(text) = kept.as_ref().or(next.as_ref()) else { return Ok(None) };
         let mut file: SiteFile = toml::from_str(text)?;
         let ledger =
-            match Ledger::open(self.log(&file), Arc::clone(&self.store), &self.key(), Outside::system()) {
+            match Ledger::open(self.log(&file), self.store(), &self.key(), Outside::system()) {
                 Err(OpenError::NoLog { .. }) if kept.is_none() => return Ok(None),
                 other => Arc::new(other?),
             };

@@ -189,36 +189,45 @@ fn a_file_cut_short_garbled_or_gone_is_named_or_does_no_harm() {
     println!("{met:#?}");
 }
 
-/// What sled does with damage in the middle of its file, and in files that are worth a snapshot.
+/// Damage in the middle of what is large: sled's files, also when they are worth a snapshot, and rows.
 #[test]
 fn damage_in_a_large_store_is_named_or_does_no_harm() {
-    let (mut dice, mut met, (home, expected)) = (Dice(3), BTreeMap::<Met, usize>::new(), large());
+    let (mut dice, mut met, (home, expected)) = (Dice(3), BTreeMap::<(String, Met), usize>::new(), large());
     let files = files_below(&home.path().join("store"));
-    let file = files.iter().find(|file| file.ends_with("db")).unwrap();
-    let name = file.strip_prefix(home.path()).unwrap();
-    let whole = std::fs::read(file).unwrap();
-    let used: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
-    assert!(whole.len() > 16 << 20, "{}: it has some segments", whole.len());
-    for round in 0..10 * times() {
-        let at = used[dice.below(used.len())];
-        let harm = match round % 5 {
-            0 => Harm::Cut(at),
-            1 => Harm::Garbled(at / 4096 * 4096),
-            2 => Harm::Lost(at / 4096 * 4096),
-            _ => Harm::Flipped(at),
-        };
-        // Without the snapshot sled reads its whole file again.
-        for snapshot in [true, false] {
-            let damaged = life::folder();
-            copy(home.path(), damaged.path());
-            harm.befalls(&damaged.path().join(name), &whole, &mut dice);
-            for snap in
-                files.iter().filter(|_| !snapshot).filter(|file| file.to_string_lossy().contains("snap."))
-            {
-                std::fs::remove_file(damaged.path().join(snap.strip_prefix(home.path()).unwrap())).unwrap();
+    let is_large = |file: &&std::path::PathBuf| std::fs::metadata(file).unwrap().len() > 1 << 20;
+    let large: Vec<_> = files
+        .iter()
+        .filter(|file| file.extension().is_none_or(|end| end != "journal"))
+        .filter(is_large)
+        .collect();
+    assert!(large.iter().any(|file| file.ends_with("index/db")), "{large:?}");
+    assert!(large.iter().any(|file| file.ends_with("rows/0/0000000.rows")), "{large:?}");
+    for file in large {
+        let name = file.strip_prefix(home.path()).unwrap();
+        let whole = std::fs::read(file).unwrap();
+        let used: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
+        for round in 0..5 * times() {
+            let at = used[dice.below(used.len())];
+            let harm = match round % 5 {
+                0 => Harm::Cut(at),
+                1 => Harm::Garbled(at / 4096 * 4096),
+                2 => Harm::Lost(at / 4096 * 4096),
+                _ => Harm::Flipped(at),
+            };
+            // Without the snapshot sled reads its whole file again.
+            for snapshot in [true, false] {
+                let damaged = life::folder();
+                copy(home.path(), damaged.path());
+                harm.befalls(&damaged.path().join(name), &whole, &mut dice);
+                for snap in
+                    files.iter().filter(|_| !snapshot).filter(|file| file.to_string_lossy().contains("snap."))
+                {
+                    std::fs::remove_file(damaged.path().join(snap.strip_prefix(home.path()).unwrap()))
+                        .unwrap();
+                }
+                let context = format!("{}: {harm:?}, with the snapshot: {snapshot}", name.display());
+                *met.entry((kind(name), meet(damaged.path(), &expected, &context))).or_default() += 1;
             }
-            let context = format!("{harm:?}, with the snapshot: {snapshot}");
-            *met.entry(meet(damaged.path(), &expected, &context)).or_default() += 1;
         }
     }
     println!("{met:?}");

@@ -173,14 +173,15 @@ fn traced(test: &str, begun: &Path, inject: Option<&str>) -> Option<Trace> {
 fn places(dir: &Path) -> Vec<String> {
     let mut paths = life::files_below(dir);
     paths.retain(|path| !path.starts_with(dir.join("said")));
-    let folders = ["store", "store/journal", "keys/clinic", "checkpoints"];
+    let folders = ["store", "store/journal", "store/rows", "store/rows/0", "keys/clinic", "checkpoints"];
     paths.extend(folders.map(|folder| dir.join(folder)));
-    for made in ["db", "conf", "blobs"] {
-        paths.push(dir.join("store/main-1").join(made));
+    for database in ["store/sled-1", "store/sled-1/main", "store/sled-1/index"] {
+        paths.extend(["", "db", "conf", "blobs"].map(|made| dir.join(database).join(made)));
     }
-    for made in ["store/current.new", "store/current", "store/main-1", "keys/clinic/log.keys.new"] {
-        paths.push(dir.join(made));
-    }
+    let made =
+        ["store/current.new", "store/current", "store/rows/0/0000000.rows", "store/rows/0/0000000.new"];
+    paths.extend(made.map(|made| dir.join(made)));
+    paths.push(dir.join("keys/clinic/log.keys.new"));
     for number in 0..4 {
         paths.push(dir.join(format!("store/journal/{number:016x}.journal")));
     }

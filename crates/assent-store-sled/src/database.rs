@@ -1,12 +1,17 @@
-//! The sled database itself: opened in a directory of its own inside the store, written in steps small enough that sled
+//! The two sled databases: opened in folders of their own inside the store, written in steps small enough that sled
 //! never uses a segment again before what replaced it is on the disk.
+//!
+//! `main` has what a log cannot do without: heads, tree hashes, documents, marks. `index` finds records by subject and by contact;
+//! it has by far the most keys, and whoever only reads the log from front to back does not open it.
 //!
 //! sled calls a segment free as soon as its live contents were written elsewhere, which it knows by `sync_file_range`: that is
 //! not durable. It takes a free segment when it begins a new one. So between two calls of fdatasync less than half a segment
 //! may be written; [`SEGMENT`] and the steps of `absorb.rs` see to it.
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use assent_ledger::store::StoreError;
@@ -14,11 +19,17 @@ use sled::IVec;
 
 use crate::durable::Durable;
 use crate::keys::{self, Key};
-use crate::{FORMAT, OpenError};
+use crate::{FORMAT, FORMAT_BEFORE, OpenError, lock};
 
-/// Bytes of one segment: sixteen times what is written between two calls of fdatasync ([`STEP`](crate::absorb::STEP)), because
-/// sled writes most things more than once.
+/// Bytes of one segment: sixteen times and more what goes into sled between two calls of fdatasync ([`STEP`](crate::absorb::STEP)),
+/// because sled writes most things more than once.
 pub(crate) const SEGMENT: usize = 8 << 20;
+
+/// Folders of the two, in the folder of a store's databases.
+const MAIN: &str = "main";
+const INDEX: &str = "index";
+/// Bytes of page cache that the main one needs at most: it has a key for 256 entries.
+const MAIN_CACHE: u64 = 16 << 20;
 
 /// How often, and how far apart, a held lock is tried again: two seconds in all.
 const LOCK_TRIES: u32 = 100;
@@ -70,15 +81,14 @@ impl DoubleEndedIterator for Guarded {
 
 /// One sled database, and how it is made durable.
 #[derive(Debug)]
-pub(crate) struct MainTree {
+pub(crate) struct Database {
     db: sled::Db,
     durable: Durable,
-    folder: PathBuf,
 }
 
-impl MainTree {
-    /// Opens the database in a folder, making it when it is not there.
-    pub(crate) fn open(folder: &Path, cache: u64) -> Result<Self, OpenError> {
+impl Database {
+    /// Opens the database in a folder, making it when it is not there. Nothing says yet that it is one of ours.
+    fn open(folder: &Path, cache: u64) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Unusable { dir: folder.to_path_buf(), source };
         let sled = sled::Config::new()
             .path(folder)
@@ -102,17 +112,25 @@ impl MainTree {
             }
         };
         let durable = Durable::new(folder).map_err(|error| unusable(error.into()))?;
-        let main = MainTree { db, durable, folder: folder.to_path_buf() };
-        match main.get(keys::FORMAT, "the format").map_err(|error| unusable(error.into()))? {
-            Some(format) if format == FORMAT => {}
-            Some(_) => return Err(OpenError::OtherFormat { dir: folder.to_path_buf() }),
-            None => {
-                let mut first = sled::Batch::default();
-                first.insert(keys::FORMAT, FORMAT);
-                main.write(first).map_err(|error| unusable(error.into()))?;
-            }
+        Ok(Database { db, durable })
+    }
+
+    fn format(&self, folder: &Path) -> Result<bool, OpenError> {
+        let dir = folder.to_path_buf();
+        match self.get(keys::FORMAT, "the format") {
+            Ok(Some(format)) if format == FORMAT => Ok(true),
+            Ok(Some(format)) if format == FORMAT_BEFORE => Err(OpenError::Earlier { dir }),
+            Ok(Some(_)) => Err(OpenError::OtherFormat { dir }),
+            Ok(None) => Ok(false),
+            Err(error) => Err(OpenError::Unusable { dir, source: error.into() }),
         }
-        Ok(main)
+    }
+
+    fn begin(&self, folder: &Path) -> Result<(), OpenError> {
+        let mut first = sled::Batch::default();
+        first.insert(keys::FORMAT, FORMAT);
+        self.write(first)
+            .map_err(|error| OpenError::Unusable { dir: folder.to_path_buf(), source: error.into() })
     }
 
     /// Writes a batch: whole or not at all, durable when it returns.
@@ -148,13 +166,68 @@ impl MainTree {
         Guarded(Some(self.db.range(from.clone()..to.clone())))
     }
 
-    /// Its folder.
+    /// Bytes on disk.
+    pub(crate) fn disk_len(&self) -> u64 {
+        self.db.size_on_disk().unwrap_or(0)
+    }
+}
+
+/// The databases of one store, in one folder.
+#[derive(Debug)]
+pub(crate) struct Databases {
+    folder: PathBuf,
+    pub(crate) main: Database,
+    index: OnceLock<Database>,
+    opening: Mutex<()>,
+    cache: u64,
+}
+
+impl Databases {
+    /// Opens them in a folder, making them when they are not there. The index is opened when it is needed.
+    pub(crate) fn open(folder: &Path, cache: u64) -> Result<Self, OpenError> {
+        let folder = folder.to_path_buf();
+        let (at, main_at) = (folder.join(INDEX), folder.join(MAIN));
+        let main = Database::open(&main_at, cache.min(MAIN_CACHE))?;
+        let index = OnceLock::new();
+        if !main.format(&main_at)? {
+            // Once the main one says what it is, both are there.
+            let fresh = Database::open(&at, cache)?;
+            fresh.begin(&at)?;
+            main.begin(&main_at)?;
+            drop(index.set(fresh));
+        }
+        Ok(Databases { folder, main, index, opening: Mutex::default(), cache })
+    }
+
+    /// The index; opened now, when nobody needed it before.
+    pub(crate) fn index(&self) -> Result<&Database, StoreError> {
+        if let Some(index) = self.index.get() {
+            return Ok(index);
+        }
+        let _one_at_a_time = lock(&self.opening);
+        if let Some(index) = self.index.get() {
+            return Ok(index);
+        }
+        let failed = |error| StoreError::new("open its index", error);
+        let folder = self.folder.join(INDEX);
+        // sled would make an empty one.
+        fs::metadata(folder.join("db")).map_err(failed)?;
+        let opened =
+            Database::open(&folder, self.cache).and_then(|index| Ok((index.format(&folder)?, index)));
+        match opened.map_err(|error| StoreError::new("open its index", error))? {
+            (true, index) => Ok(self.index.get_or_init(|| index)),
+            (false, _) => Err(StoreError::damaged("open its index")),
+        }
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Bytes on disk.
     pub(crate) fn disk_len(&self) -> u64 {
-        self.db.size_on_disk().unwrap_or(0)
+        let index = self.index.get().map(Database::disk_len);
+        let closed = || fs::metadata(self.folder.join(INDEX).join("db")).map_or(0, |db| db.len());
+        self.main.disk_len() + index.unwrap_or_else(closed)
     }
 }
