@@ -24,3 +24,7 @@ pub mod operator_key;
 pub mod deliver;
 pub mod monitor;
 pub mod witness;
+
+/// Sealing and sending many small answers on several threads is what an allocator can make slow.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
