@@ -7,6 +7,7 @@
 //! then have too much is a record that is none any more, and the rows tell (`read.rs`).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use assent_ledger::store::{Batch, Mark, Row, RowBody, StoreError};
 
@@ -41,10 +42,15 @@ impl<'a> Step<'a> {
         step
     }
 
-    /// Writes it; durable when it returns.
-    pub(crate) fn write(&self, rows: &Rows, sled: &Databases) -> Result<(), StoreError> {
+    /// Writes it; durable when it returns. Rests as `pause` likes ([`Database::write_each`](crate::database::Database::write_each)).
+    pub(crate) fn write(
+        &self,
+        rows: &Rows,
+        sled: &Databases,
+        pause: &mut dyn FnMut(Duration),
+    ) -> Result<(), StoreError> {
         if !self.index.is_empty() {
-            sled.index()?.write(to_sled(&self.index))?;
+            sled.index()?.write_each(&self.index, pause)?;
         }
         rows.write(&self.rows)?;
         sled.main.write(to_sled(&self.main))

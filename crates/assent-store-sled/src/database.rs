@@ -12,11 +12,12 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assent_ledger::store::StoreError;
 use sled::IVec;
 
+use crate::absorb::Writes;
 use crate::durable::Durable;
 use crate::keys::{self, Key};
 use crate::{FORMAT, FORMAT_BEFORE, OpenError, lock};
@@ -30,6 +31,9 @@ const MAIN: &str = "main";
 const INDEX: &str = "index";
 /// Bytes of page cache that the main one needs at most: it has a key for 256 entries.
 const MAIN_CACHE: u64 = 16 << 20;
+
+/// Keys between two pauses: a few tenths of a millisecond.
+const FEW: usize = 32;
 
 /// How often, and how far apart, a held lock is tried again: two seconds in all.
 const LOCK_TRIES: u32 = 100;
@@ -136,6 +140,29 @@ impl Database {
     /// Writes a batch: whole or not at all, durable when it returns.
     pub(crate) fn write(&self, batch: sled::Batch) -> Result<(), StoreError> {
         guarded(|| self.db.apply_batch(batch))?.map_err(|error| StoreError::new("write a batch", error))?;
+        self.sync()
+    }
+
+    /// Writes keys one by one, durable when it returns; a crash before leaves some of them. While sled applies a batch nobody
+    /// can read, so this is for many keys that need not come together. After every few `pause` is told how long they took: a
+    /// burst would hold up whoever decides.
+    pub(crate) fn write_each(
+        &self,
+        writes: &Writes,
+        pause: &mut dyn FnMut(Duration),
+    ) -> Result<(), StoreError> {
+        let mut began = Instant::now();
+        for (number, (key, value)) in writes.iter().enumerate() {
+            let write = || match value {
+                Some(value) => self.db.insert(key, value.as_slice()),
+                None => self.db.remove(key),
+            };
+            guarded(write)?.map_err(|error| StoreError::new("write a key", error))?;
+            if number % FEW == FEW - 1 {
+                pause(began.elapsed());
+                began = Instant::now();
+            }
+        }
         self.sync()
     }
 

@@ -48,6 +48,8 @@ const ABSORB_AT: usize = 4 << 20;
 const RECENT_MAX: usize = 64 << 20;
 /// Bytes that must be free on the disk for a commit to be taken: what absorbing all that is recent may need.
 const RESERVE: u64 = 96 << 20;
+/// How much longer absorbing rests than it works.
+const SHARE: u32 = 3;
 /// How long absorbing rests after it failed.
 const REST: Duration = Duration::from_secs(1);
 
@@ -360,12 +362,19 @@ impl Inner {
             return Ok(false);
         }
         let step = Step::of(&oldest, &self.rows);
-        step.write(&self.rows, &sled)?;
+        step.write(&self.rows, &sled, &mut |took| self.rest(took))?;
         if let Some(touched) = touched {
             touched(&step.index);
         }
         self.recent_mut().forget(oldest.len());
         Ok(true)
+    }
+
+    /// Leaves the processor to whoever decides: absorbing has time, unless much waits or the store is being closed.
+    fn rest(&self, took: Duration) {
+        if self.recent().bytes() < RECENT_MAX / 4 && !*lock(&self.ends) {
+            std::thread::sleep(SHARE * took);
+        }
     }
 
     /// Scrubs journal files that were absorbed, and prepares the next one.

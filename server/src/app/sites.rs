@@ -340,7 +340,8 @@ impl Sites {
             checkpoints: &mut bundle::checkpoints(&mut receipts)?,
         };
         replace_file(&self.path(&file.id, "next.toml"), text.as_bytes())?;
-        let ledger = match Ledger::import(self.log(&file), self.store(), &self.key(), Outside::system(), from) {
+        let ledger = match Ledger::import(self.log(&file), self.store(), &self.key(), Outside::system(), from)
+        {
             Ok(ledger) => ledger,
             Err(error) => {
                 // Nothing is served yet: a half log must not stand in the next start's way.
@@ -359,11 +360,10 @@ impl Sites {
         let (kept, next) = (read(&self.path(id, "site.toml"))?, read(&self.path(id, "next.toml"))?);
         let Some(text) = kept.as_ref().or(next.as_ref()) else { return Ok(None) };
         let mut file: SiteFile = toml::from_str(text)?;
-        let ledger =
-            match Ledger::open(self.log(&file), self.store(), &self.key(), Outside::system()) {
-                Err(OpenError::NoLog { .. }) if kept.is_none() => return Ok(None),
-                other => Arc::new(other?),
-            };
+        let ledger = match Ledger::open(self.log(&file), self.store(), &self.key(), Outside::system()) {
+            Err(OpenError::NoLog { .. }) if kept.is_none() => return Ok(None),
+            other => Arc::new(other?),
+        };
         let Some((version, document)) = ledger.current_notice()? else { return Ok(None) };
         if let Some(next) = next {
             let next: SiteFile = toml::from_str(&next)?;
