@@ -75,7 +75,7 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
             known(&site, purpose.as_ref())?;
             let subjects = match &whose {
                 Some(whose) => {
-                    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+                    let runtime = super::runtime()?;
                     Some(runtime.block_on(people::subjects(&site, whose))?.into_iter().collect())
                 }
                 None => None,

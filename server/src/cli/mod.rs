@@ -24,6 +24,9 @@ use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// Threads for work that waits for files, at most.
+const BLOCKING: usize = 64;
+
 /// Cookie consent that people can check: banner, choices, alerts and a verifiable log.
 #[derive(Debug, Parser)]
 #[command(name = "assent", version, arg_required_else_help = true)]
@@ -134,4 +137,10 @@ fn data(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// What runs everything that waits. Threads for reading and writing files are bounded well below tokio's 512: each costs two
+/// megabytes of the allocator's, and disks do no more for more of them.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().max_blocking_threads(BLOCKING).enable_all().build()
 }

@@ -32,7 +32,7 @@ impl Opened {
         match DataDir::open(&config) {
             Ok(data) => {
                 let app = Arc::new(App::open(config, data)?);
-                let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+                let runtime = super::runtime()?;
                 Ok(Self::Here(Here { app, runtime }))
             }
             Err(DataDirError::InUse(_)) => Ok(Self::There(Server::of(&config)?)),

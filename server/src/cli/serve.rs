@@ -25,7 +25,7 @@ pub(super) fn run_with(loaded: Loaded, service: Service) -> anyhow::Result<ExitC
     let config = loaded.config;
     start_log(&config);
     let data_dir = DataDir::open(&config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = super::runtime()?;
     runtime.block_on(serve(config, data_dir, service))?;
     Ok(ExitCode::SUCCESS)
 }

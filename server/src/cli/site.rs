@@ -99,7 +99,7 @@ pub(super) fn publish(path: &Path, loaded: Loaded, log: LogIs) -> anyhow::Result
         Ok(data) => {
             let assets = Arc::new(Assets::load(&config.server.web_dir.relative())?);
             let sites = Sites::open(data, &config, assets)?;
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let runtime = super::runtime()?;
             let applied = runtime.block_on(sites.apply(&text, None, log))?;
             SiteFileApplied::new(&file.id, &applied)
         }

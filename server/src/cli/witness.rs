@@ -111,7 +111,7 @@ pub(super) fn run(loaded: Loaded, arguments: Arguments) -> anyhow::Result<ExitCo
             let server = &loaded.config.server;
             let idle = Duration::from_secs(server.idle_timeout_seconds);
             let grace = Duration::from_secs(server.shutdown_grace_seconds);
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let runtime = super::runtime()?;
             let listen = listen.unwrap_or(config.listen);
             runtime.block_on(serve(listen, &config.prefix, (idle, grace), witness))?;
             Ok(ExitCode::SUCCESS)
