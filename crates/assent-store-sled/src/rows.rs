@@ -247,7 +247,7 @@ impl Rows {
         };
         let first =
             changes.added.range(all.clone()).next().map_or((part + 1) * PART, |((_, index), _)| *index);
-        if first % PART != 0 && first < (part + 1) * PART && place(first - 1).is_none() {
+        if !first.is_multiple_of(PART) && first < (part + 1) * PART && place(first - 1).is_none() {
             return Err(StoreError::damaged(format!("find the row before row {first}")).into());
         }
         // What a step that was cut short had added is written over.

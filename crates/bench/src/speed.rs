@@ -157,7 +157,7 @@ fn latency(rig: &Rig, plan: &Plan, servers: &Servers, pace: f64, table: &mut Tab
         middles[side].push(outcome.ms(0.5));
         Ok(outcome.ms(0.99))
     })?;
-    let [ours, theirs] = middles.map(|middles| median(middles.into_iter()));
+    let [ours, theirs] = middles.map(median);
     table.add(Row {
         place: 5,
         figure: "p99 of a decision at 64 connections, over no storage".into(),
