@@ -98,5 +98,6 @@ fn is_necessary(address: &str, site: &Site) -> bool {
     let embed = format!("{}/embed.js", site.api);
     address.starts_with(&format!("{}/", site.origin))
         || address.split('?').next() == Some(&embed)
+        || address.starts_with(&format!("{}/layers/", site.api))
         || address.starts_with(&format!("{}/v1/assets/", site.assent()))
 }

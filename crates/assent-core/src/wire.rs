@@ -6,7 +6,7 @@
 use crate::decision::{Act, Choice, Standing};
 use crate::hash::Hash;
 use crate::ids::{PurposeId, SiteId};
-use crate::notice::{Channel, Memory, Notice, Purpose, Text};
+use crate::notice::{Channel, GoogleKey, Memory, Notice, Purpose, Route, StorageKind, Text};
 use crate::record::{Signals, Surface};
 use crate::subject::SubjectId;
 use alloc::collections::BTreeMap;
@@ -134,12 +134,10 @@ pub struct Problem {
     pub code: String,
 }
 
-/// What the embed carries for the widget: one language of the current notice.
+/// What the embed carries: enough to ask, to obey an answer and to send it. What else people may read is in [`LayerData`].
 ///
-/// The loader reads `site`, `api`, `notice`, `language`, `memory`, `purposes` (`id`, `route`, `asked`, `storage`,
-/// `google`); the rest is for the widget.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One language of the current notice. It travels to every visitor, so nothing stands here that the loader does not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EmbedData {
     /// The site.
     pub site: SiteId,
@@ -150,16 +148,70 @@ pub struct EmbedData {
     /// Language of the texts below.
     pub language: String,
     /// Domain for the choice cookie.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cookie_domain: Option<String>,
+    /// How long choices are remembered.
+    pub memory: Memory,
+    /// The banner's purposes, in order.
+    pub purposes: Vec<EmbedPurpose>,
+    /// Interface words, by their names in [`crate::words::Words`].
+    pub words: EmbedWords,
+}
+
+/// What the loader has to know of a purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EmbedPurpose {
+    /// Its name in tags, records and cookies.
+    pub id: PurposeId,
+    /// Its legal route.
+    pub route: Route,
+    /// What it is called, for what stands in a frame's place.
+    pub name: String,
+    /// What has to be removed when it is not allowed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub storage: Vec<EmbedItem>,
+    /// Google Consent Mode keys that follow it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub google: Vec<GoogleKey>,
+}
+
+/// Something on the device that a script can remove.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EmbedItem {
+    /// Its name; a trailing `*` stands for any ending.
+    pub name: String,
+    /// A cookie, `localStorage` or `sessionStorage`.
+    pub kind: StorageKind,
+}
+
+/// The words the loader itself puts on the page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "each is documented in crate::words")]
+pub struct EmbedWords {
+    pub accepted: String,
+    pub declined: String,
+    pub change_any_time: String,
+    pub hide: String,
+    pub your_choices: String,
+    pub frame_blocked: String,
+}
+
+/// What the widget draws and checks with: one language of the current notice, loaded when a question is due or asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerData {
+    /// The site.
+    pub site: SiteId,
+    /// Hash of the notice.
+    pub notice: Hash,
+    /// Language of the texts below.
+    pub language: String,
     /// Verifier key of the log.
     pub log_key: String,
     /// Name of the controller.
     pub controller: String,
     /// Its full privacy statement.
     pub privacy_url: String,
-    /// How long choices are remembered.
-    pub memory: Memory,
     /// The banner's purposes, in order.
     pub purposes: Vec<Purpose>,
     /// Names and statements of the recipients those purposes name: id → (name, privacy statement).
@@ -169,15 +221,46 @@ pub struct EmbedData {
 }
 
 impl EmbedData {
-    /// What the embed of `notice` carries for a visitor who reads `language`.
+    /// What the embed carries of these layers. `cookie_domain` as the site file has it.
     #[must_use]
-    pub fn new(
-        notice: &Notice,
-        language: &str,
-        public_url: &str,
-        cookie_domain: Option<&str>,
-        log_key: &str,
-    ) -> Self {
+    pub fn new(layers: &LayerData, memory: Memory, public_url: &str, cookie_domain: Option<&str>) -> Self {
+        let purposes = layers.purposes.iter().map(|purpose| EmbedPurpose {
+            id: purpose.id.clone(),
+            route: purpose.route,
+            name: layers.text.purposes.get(&purpose.id).map(|text| text.name.clone()).unwrap_or_default(),
+            storage: purpose
+                .storage
+                .iter()
+                .filter(|item| !matches!(item.kind, StorageKind::Pixel | StorageKind::Frame))
+                .map(|item| EmbedItem { name: item.name.clone(), kind: item.kind })
+                .collect(),
+            google: purpose.google.clone(),
+        });
+        let words = &layers.text.words;
+        Self {
+            site: layers.site.clone(),
+            api: alloc::format!("{public_url}/v1/{}", layers.site),
+            notice: layers.notice,
+            language: layers.language.clone(),
+            cookie_domain: cookie_domain.map(Into::into),
+            memory,
+            purposes: purposes.collect(),
+            words: EmbedWords {
+                accepted: words.accepted.clone(),
+                declined: words.declined.clone(),
+                change_any_time: words.change_any_time.clone(),
+                hide: words.hide.clone(),
+                your_choices: words.your_choices.clone(),
+                frame_blocked: words.frame_blocked.clone(),
+            },
+        }
+    }
+}
+
+impl LayerData {
+    /// What the layers of `notice` are drawn from for a visitor who reads `language`.
+    #[must_use]
+    pub fn new(notice: &Notice, language: &str, log_key: &str) -> Self {
         let (language, text) = notice.text([language]);
         let mut purposes: Vec<Purpose> = notice.asked_at(crate::notice::Asked::Banner).cloned().collect();
         // For exports only; a browser has no use for it.
@@ -199,20 +282,18 @@ impl EmbedData {
             .collect();
         Self {
             site: notice.site.clone(),
-            api: alloc::format!("{public_url}/v1/{}", notice.site),
             notice: notice.hash(),
             language: language.into(),
-            cookie_domain: cookie_domain.map(Into::into),
             log_key: log_key.into(),
             controller: notice.controller.name.clone(),
             privacy_url: notice.controller.privacy_url.clone(),
-            memory: notice.memory,
             purposes,
             recipients,
             text,
         }
     }
 }
+
 /// Whose records staff mean: one subject, or everybody who named an address. Exactly one of the two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -4,15 +4,15 @@
 //! of them in the site file. Rules for them: plain, no blame, accept and decline worded alike.
 //! The operator's own texts (title, purposes) are in [`crate::notice::Text`].
 //!
-//! Two groups: words needed everywhere, and words that only the pages on Assent's own address need. The second may
-//! grow without making any embed larger.
+//! Two groups: words that the banner's layers need, and words that only the pages on Assent's own address need. The embed
+//! carries only the few of the first group that [`crate::wire::EmbedWords`] names.
 
 use alloc::string::{String, ToString};
 use serde::{Deserialize, Serialize};
 
 macro_rules! words {
     (
-        everywhere { $($(#[$doc:meta])* $field:ident: $en:literal, $cy:literal;)* }
+        layers { $($(#[$doc:meta])* $field:ident: $en:literal, $cy:literal;)* }
         pages { $($(#[$page_doc:meta])* $page:ident: $page_en:literal, $page_cy:literal;)* }
     ) => {
         /// Every word and sentence of the interface. `{}` in a sentence stands for what its comment says.
@@ -82,7 +82,7 @@ macro_rules! words {
                 ]
                 .into_iter()
             }
-            /// These words without the ones that only Assent's own pages use: what an embed has to carry.
+            /// These words without the ones that only Assent's own pages use.
             #[must_use]
             pub fn without_pages(mut self) -> Self {
                 $(self.$page.clear();)*
@@ -93,7 +93,7 @@ macro_rules! words {
 }
 
 words! {
-    everywhere {
+    layers {
         /// Button: yes to all.
         accept: "Accept", "Derbyn";
         /// Button: no to all.
@@ -134,6 +134,8 @@ words! {
         checked_signature: "The log’s signature is genuine", "Mae llofnod y log yn ddilys";
         /// Receipt view: what was checked.
         checked_wording: "The wording is what you were shown", "Y geiriad yw’r hyn a ddangoswyd i chi";
+        /// Receipt view: a check that failed. `{}` is what was checked.
+        check_failed: "Did not pass: {}", "Ni phasiodd: {}";
         /// Receipt view: what it does not prove.
         receipt_limits: "A receipt proves what was recorded at that time. It does not say what you chose later.", "Mae derbynneb yn profi’r hyn a gofnodwyd bryd hynny. Nid yw’n dweud beth a ddewisoch wedyn.";
         /// Label: on.

@@ -30,11 +30,17 @@ pub(crate) fn run() -> Result<()> {
     build::programs(&place, &["server"], false)?;
 
     let mut rows = Vec::new();
+    // Of the largest: raw and sent.
+    let mut texts = (0, 0);
     for name in EXAMPLES {
         for language in LANGUAGES {
-            let embed = embed(&place, name, language)?;
+            let embed = rendered(&place, name, language, &[])?;
             let sent = brotli(&embed)?.len();
             rows.push(Row::new(format!("embed, {name}, {language}"), &embed, sent, Some(EMBED_BUDGET)));
+            let layers = rendered(&place, name, language, &["--layers"])?;
+            let layers_sent = brotli(&layers)?.len();
+            rows.push(Row::new("  later layers' texts", &layers, layers_sent, None));
+            texts = texts.max((embed.len() + layers.len(), sent + layers_sent));
         }
     }
     let (widget, glue) = (read(&made.widget)?, read(&made.glue)?);
@@ -49,7 +55,14 @@ pub(crate) fn run() -> Result<()> {
         sent: widget_sent + glue_sent,
         budget: Some(WIDGET_BUDGET),
     };
+    let first_visit = Row {
+        what: "first visit, largest example".into(),
+        raw: texts.0 + together.raw,
+        sent: texts.1 + together.sent,
+        budget: None,
+    };
     rows.push(together);
+    rows.push(first_visit);
 
     println!("{:<34} {:>9} {:>9} {:>9}", "bytes", "raw", "brotli", "budget");
     for row in &rows {
@@ -70,14 +83,15 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The embed of an example site as the server would send it.
-fn embed(place: &Place, example: &str, language: &str) -> Result<Vec<u8>> {
+/// The embed of an example site as the server would send it, or what else `options` ask for.
+fn rendered(place: &Place, example: &str, language: &str, options: &[&str]) -> Result<Vec<u8>> {
     let site = place.root.join("examples").join(example).join("site.toml");
     let mut command = Command::new(place.binaries(false).join("assent"));
     command
         .args(["site", "embed"])
         .arg(&site)
         .args(["--lang", language])
+        .args(options)
         .env("ASSENT_SERVER_WEB_DIR", place.web());
     let text = run::output(&mut command).context("the server cannot render the embed of an example site")?;
     Ok(text.into_bytes())

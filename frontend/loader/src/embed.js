@@ -11,8 +11,7 @@ import { isSafe, policy, sheets } from './page.js';
 import { enqueue, flush } from './queue.js';
 import { clear } from './storage.js';
 
-const { api, language, memory, purposes, text } = DATA;
-const { words } = text;
+const { api, language, memory, purposes, words } = DATA;
 const asked = purposes.filter(isChoice);
 const choicesPage = `${api}/choices?lang=${language}`;
 const seconds = () => Math.floor(Date.now() / 1000);
@@ -258,14 +257,16 @@ const load = () =>
   (loading ||= (async () => {
     try {
       const bytes = fetch(ASSETS.wasm, { integrity: ASSETS.integrity });
+      const layers = fetch(ASSETS.layers, { integrity: ASSETS.layers_integrity }).then((answer) => answer.text());
       bytes.catch(() => {});
+      layers.catch(() => {});
       const module = await import(ASSETS.glue);
       await module.default({ module_or_path: bytes });
       if (!root.firstChild) {
         root.hidden = true;
         fillRoot();
       }
-      module.start(root, JSON.stringify(DATA), bridge);
+      module.start(root, await layers, bridge);
       widget = module;
       const first = kept ? kept.act : wanted;
       if (first) show(first);

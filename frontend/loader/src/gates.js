@@ -80,13 +80,13 @@ const holdFrame = (frame) => {
   box.className = 'frame';
   box.lang = DATA.language;
   const said = document.createElement('p');
-  const names = frame.dataset.purpose.split(/\s+/).map((id) => DATA.text.purposes[id]?.name || id);
-  said.textContent = fill(DATA.text.words.frame_blocked, names.join(', '));
+  const names = frame.dataset.purpose.split(/\s+/).map((id) => known.get(id)?.name || id);
+  said.textContent = fill(DATA.words.frame_blocked, names.join(', '));
   const open = document.createElement('button');
   open.type = 'button';
   open.className = 'act';
   open.dataset.assent = 'open';
-  open.textContent = DATA.text.words.your_choices;
+  open.textContent = DATA.words.your_choices;
   box.append(said, open);
   shadow.append(box);
   // The same room, so that the page does not move.

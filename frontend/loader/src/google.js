@@ -10,7 +10,7 @@ const KEYS = [
   'personalization_storage',
   'security_storage',
 ];
-const used = DATA.purposes.some((purpose) => purpose.google.length);
+const used = DATA.purposes.some((purpose) => purpose.google);
 
 // Google reads real `arguments` objects and nothing else.
 function command() {
@@ -32,7 +32,7 @@ export const update = (allowed) => {
   if (!used) return;
   const state = {};
   for (const { id, google } of DATA.purposes) {
-    for (const key of google) {
+    for (const key of google || []) {
       state[key] = allowed[id] && state[key] != 'denied' ? 'granted' : 'denied';
     }
   }

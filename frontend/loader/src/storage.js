@@ -21,7 +21,7 @@ const clearCookie = (name) => {
 
 export const clear = (allowed) => {
   const all = (wanted, kind) =>
-    DATA.purposes.flatMap(({ id, storage }) => storage.filter((item) => !allowed[id] != wanted && item.kind == kind));
+    DATA.purposes.flatMap(({ id, storage = [] }) => storage.filter((item) => !allowed[id] != wanted && item.kind == kind));
   const clearKind = (kind, names, remove) => {
     try {
       const kept = all(true, kind);

@@ -6,20 +6,18 @@ use crate::{BannerData, Progress, State, View, banner_css, first_layer_html, lay
 use assent_core::decision::{Act, Choice};
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
-use assent_core::wire::EmbedData;
+use assent_core::wire::LayerData;
 use assent_core::words::Words;
 
-fn data() -> EmbedData {
+fn data() -> LayerData {
     let said = |name: &str| serde_json::json!({ "name": name, "description": "Why.", "data": ["Pages"], "retention": "A year." });
     serde_json::from_value(serde_json::json!({
         "site": "clinic",
-        "api": "https://privacy.example.org/v1/clinic",
         "notice": Hash([5; 32]),
         "language": "en",
         "log_key": "",
         "controller": "Example <Health>",
         "privacy_url": "https://www.example.org/privacy",
-        "memory": { "refusal_days": 182, "grant_days": 365 },
         "purposes": [
             { "id": "choices", "route": "necessary", "asked": "banner" },
             { "id": "analytics", "route": "consent", "asked": "banner", "recipients": ["counter"],

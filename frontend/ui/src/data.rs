@@ -1,14 +1,14 @@
 //! What the layers draw from: one language of the notice, and no word that only pages use.
 //!
-//! The server makes it from the embed's data, the widget reads it from the same data as JSON (`frontend/widget`); both
+//! The server makes it from the layers' data, the widget reads it from the same data as JSON (`frontend/widget`); both
 //! must give the same, for what the server rendered is what the widget takes over.
 
 use assent_core::ids::PurposeId;
 use assent_core::notice::{PurposeText, Route, StorageKind};
-use assent_core::wire::EmbedData;
+use assent_core::wire::LayerData;
 use assent_core::words::Words;
 
-/// The part of the embed's data that is drawn or checked in the page.
+/// The part of the layers' data that is drawn or checked in the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BannerData {
     /// The site's id.
@@ -78,9 +78,9 @@ impl BannerData {
     }
 }
 
-impl From<&EmbedData> for BannerData {
+impl From<&LayerData> for BannerData {
     /// A purpose that has no texts in this language is left out; a notice with such a purpose is refused long before.
-    fn from(data: &EmbedData) -> Self {
+    fn from(data: &LayerData) -> Self {
         let purposes = data.purposes.iter().filter_map(|purpose| {
             let stored = purpose.storage.iter().map(|item| Stored {
                 name: item.name.clone(),
@@ -158,7 +158,7 @@ impl BannerWords {
 
 banner_words! {
     accept decline choose save close hide your_choices accepted declined saved change_any_time recording recorded
-    record_waiting record_doubtful receipt download checked_record checked_signature checked_wording receipt_limits
+    record_waiting record_doubtful receipt download checked_record checked_signature checked_wording check_failed receipt_limits
     on off always_on route_consent route_statistics route_necessary data recipients only_us storage storage_none
     retention day days session read_by privacy_of details asked_by
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// The question.
 #[component]
 pub fn FirstLayer(
-    /// What the embed carries.
+    /// What it is drawn from.
     data: Arc<BannerData>,
 ) -> impl IntoView {
     let words = &data.words;
@@ -53,7 +53,7 @@ fn button(class: &'static str, act: &'static str, word: &str) -> impl IntoView +
 /// The first layer as HTML, for the embed: exactly what the widget hydrates.
 #[cfg(feature = "ssr")]
 #[must_use]
-pub fn first_layer_html(data: &assent_core::wire::EmbedData) -> String {
+pub fn first_layer_html(data: &assent_core::wire::LayerData) -> String {
     let owner = Owner::new();
     owner.with(|| {
         let data = Arc::new(BannerData::from(data));

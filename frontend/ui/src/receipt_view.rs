@@ -3,7 +3,7 @@
 use crate::app::Check;
 use crate::html::Html;
 use crate::parts::{button, entry};
-use crate::{BannerData, State};
+use crate::{BannerData, State, fill};
 
 /// The receipt of the last decision.
 pub(crate) fn receipt_view(data: &BannerData, now: &State) -> String {
@@ -21,11 +21,11 @@ pub(crate) fn receipt_view(data: &BannerData, now: &State) -> String {
             (receipt.signature, words.checked_signature()),
             (receipt.wording, words.checked_wording()),
         ] {
-            let (class, mark) = match check {
-                Check::Passed => ("yes", "✓"),
-                Check::Failed => ("no", "✗"),
-            };
-            entry(&mut html, class, mark, said);
+            match check {
+                Check::Passed => entry(&mut html, "yes", "✓", said),
+                // The sentence is what was hoped for; that it is not so must be read and heard, not only seen.
+                Check::Failed => entry(&mut html, "no", "✗", &fill(words.check_failed(), said)),
+            }
         }
         html.put(
             "</ul><p><code>{}</code> <time>{}</time></p><p>{}</p>\

@@ -1,4 +1,4 @@
-//! The embed's data, from the JSON that the loader hands over to the type that the components draw.
+//! The layers' data, from the JSON that the loader hands over to the type that the components draw.
 //!
 //! Written out by hand because derived readers are large (see [`crate::json`]); a test compares the outcome with the
 //! derived reader's.
@@ -8,7 +8,7 @@ use assent_core::ids::PurposeId;
 use assent_core::notice::{PurposeText, Route};
 use ui::{BannerData, BannerPurpose, BannerWords, Stored};
 
-/// Reads the embed's data; nothing when it is not as the server writes it.
+/// Reads the layers' data; nothing when it is not as the server writes it.
 #[must_use]
 pub fn banner_data(text: &str) -> Option<BannerData> {
     let json = Json::parse(text)?;
@@ -120,8 +120,7 @@ mod tests {
 
     #[test]
     fn reads_what_the_derived_reader_reads() {
-        let mut data = crate::tests::embed_data();
-        data.cookie_domain = Some("example.org".into());
+        let mut data = crate::tests::layer_data();
         let search = &mut data.purposes[2];
         search.recipients = vec!["counter".into()];
         search.storage.push(StorageItem {
@@ -146,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_unheard_of_is_refused() {
-        let text = serde_json::to_string(&crate::tests::embed_data()).unwrap();
+        let text = serde_json::to_string(&crate::tests::layer_data()).unwrap();
         for (from, to) in [
             ("\"accept\"", "\"axcept\""),
             ("\"statistics\"", "\"unheard-of\""),

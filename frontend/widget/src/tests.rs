@@ -11,7 +11,7 @@ use assent_core::proof::TlogProof;
 use assent_core::receipt::Receipt;
 use assent_core::record::{After, RECORD_FORMAT, Record, Signals, Surface};
 use assent_core::subject::SubjectToken;
-use assent_core::wire::EmbedData;
+use assent_core::wire::LayerData;
 use assent_core::words::Words;
 use serde_json::json;
 use ui::BannerData;
@@ -27,21 +27,19 @@ pub(crate) fn key() -> SignerKey {
 }
 
 pub(crate) fn data() -> BannerData {
-    BannerData::from(&embed_data())
+    BannerData::from(&layer_data())
 }
 
 /// A purpose of each kind that matters here: consent, statistics, necessary.
-pub(crate) fn embed_data() -> EmbedData {
+pub(crate) fn layer_data() -> LayerData {
     let said = |name: &str| json!({ "name": name, "description": "Why.", "data": ["Pages"], "retention": "A year." });
     serde_json::from_value(json!({
         "site": "clinic",
-        "api": "https://privacy.example.org/v1/clinic",
         "notice": Hash([5; 32]),
         "language": "en",
         "log_key": key().verifier().to_string(),
         "controller": "Example Health",
         "privacy_url": "https://www.example.org/privacy",
-        "memory": { "refusal_days": 182, "grant_days": 365 },
         "purposes": [
             { "id": "choices", "route": "necessary", "asked": "banner" },
             { "id": "analytics", "route": "consent", "asked": "banner" },
@@ -63,11 +61,11 @@ pub(crate) fn receipt(key: &SignerKey, change: impl FnOnce(&mut Record)) -> Stri
     let mut record = Record {
         format: RECORD_FORMAT.into(),
         id: "0190".into(),
-        site: embed_data().site,
+        site: layer_data().site,
         subject: SubjectToken::parse(TOKEN).unwrap().id(),
         time: "2026-07-01T10:00:00.000Z".into(),
         acted: None,
-        notice: embed_data().notice,
+        notice: layer_data().notice,
         language: "en".into(),
         act: Act::RejectAll,
         surface: Surface::FirstLayer,

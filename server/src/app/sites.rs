@@ -270,7 +270,7 @@ impl Sites {
         }
         replace_file(&self.path(&file.id, "next.toml"), text.as_bytes())?;
         let begun = before.is_none();
-        let ledger = match before {
+        let ledger = match &before {
             Some(site) => Arc::clone(&site.ledger),
             None => {
                 let (config, store, key) = (self.log(&file), self.store(), self.key());
@@ -300,8 +300,10 @@ impl Sites {
         tracing::info!(site = %file.id, notice = %published.hash, changed = published.changed, "site file applied");
         let assets = Arc::clone(&self.assets);
         let (kept, most) = (self.data.published(&file.id), self.most_decisions);
-        let site =
-            super::blocking(move || Site::new((file, notice, published.hash), ledger, kept, &assets, most));
+        let site = super::blocking(move || {
+            let embeds = before.as_ref().and_then(|site| site.embeds.as_ref());
+            Site::new((file, notice, published.hash), ledger, kept, &assets, embeds, most)
+        });
         self.serve(site.await.and_then(|site| site).map_err(ApplyError::Stopped)?);
         Ok(Applied { notice: published, begun })
     }
@@ -378,7 +380,8 @@ impl Sites {
             tracing::warn!(site = %id, "the site file makes another notice than the published one: apply it again");
         }
         let kept = self.data.published(id);
-        Site::new((file, notice, version.hash), ledger, kept, &self.assets, self.most_decisions).map(Some)
+        Site::new((file, notice, version.hash), ledger, kept, &self.assets, None, self.most_decisions)
+            .map(Some)
     }
 
     /// Gives space back: lets go of the bytes of everything that was erased or purged. Blocks.
@@ -431,11 +434,13 @@ impl Site {
         ledger: Arc<Ledger>,
         published: PathBuf,
         assets: &Assets,
+        before: Option<&Embeds>,
         most_decisions: usize,
     ) -> anyhow::Result<Self> {
         // Nobody is asked for a log that takes no answers.
         let asks = !ledger.is_imported();
-        let embeds = asks.then(|| Embeds::render(&file, &notice, hash, &ledger.vkey().to_string(), assets));
+        let key = ledger.vkey().to_string();
+        let embeds = asks.then(|| Embeds::render(&file, &notice, hash, &key, assets, before));
         let embeds = embeds.flatten();
         let publication = Publication::new(&file, &ledger, published)?;
         Ok(Self { file, notice: Arc::new(notice), hash, ledger, publication, embeds, most_decisions })

@@ -1,7 +1,7 @@
 //! `assent site`: check a site file, publish it, or print the embed it makes.
 
 use super::client::Server;
-use crate::app::embed::script;
+use crate::app::embed::texts;
 use crate::app::sites::{ApplyError, LogIs, Sites, check};
 use crate::assets::Assets;
 use crate::config::Loaded;
@@ -38,6 +38,9 @@ enum Command {
         /// Language, as in `cy`.
         #[arg(long)]
         lang: Option<String>,
+        /// Print the texts of the later layers instead, which the embed loads when they are needed.
+        #[arg(long)]
+        layers: bool,
     },
 }
 
@@ -48,7 +51,7 @@ pub(super) fn run(
     match arguments.command {
         Command::Check { file } => says(&file),
         Command::Apply { file } => publish(&file, load()?, LogIs::There),
-        Command::Embed { file, lang } => embed(&file, lang.as_deref(), load()?),
+        Command::Embed { file, lang, layers } => embed(&file, lang.as_deref(), layers, load()?),
     }
 }
 
@@ -119,15 +122,15 @@ pub(super) fn publish(path: &Path, loaded: Loaded, log: LogIs) -> anyhow::Result
     Ok(ExitCode::SUCCESS)
 }
 
-fn embed(path: &Path, lang: Option<&str>, loaded: Loaded) -> anyhow::Result<ExitCode> {
+fn embed(path: &Path, lang: Option<&str>, layers: bool, loaded: Loaded) -> anyhow::Result<ExitCode> {
     let (file, notice) = check(&read(path)?)?;
     let web_dir = loaded.config.server.web_dir.relative();
     let assets = Assets::load(&web_dir)?;
     let (language, _) = notice.text(lang);
-    let made = script(&file, &notice, notice.hash(), language, &sample_key(&file.log_origin())?, &assets);
-    let text = made
+    let made = texts(&file, &notice, notice.hash(), language, &sample_key(&file.log_origin())?, &assets);
+    let made = made
         .with_context(|| format!("no built loader and widget in {} (server.web_dir)", web_dir.display()))?;
-    super::data(&text)?;
+    super::data(if layers { &made.layers } else { &made.script })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -36,6 +36,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         public::notices::current,
         public::notices::by_hash,
         public::embed::embed,
+        public::embed::layers,
         public::assets::asset,
         public::log::key,
         public::log::checkpoint,

@@ -1,8 +1,9 @@
 //! The embed and its files: cached, compressed, whole.
 
-use crate::app::{TestApp, to};
+use crate::app::{SITE, TestApp, to};
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
+use server::app::sites::LogIs;
 
 #[tokio::test]
 async fn the_embed_carries_everything_and_is_not_sent_twice() {
@@ -28,4 +29,35 @@ async fn the_embed_carries_everything_and_is_not_sent_twice() {
     assert!(wasm.header(header::ETAG).starts_with("W/"), "one tag for two encodings is a weak one");
     assert_eq!(wasm.header(header::CACHE_CONTROL), "public, max-age=31536000, immutable");
     assert_eq!(wasm.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*");
+}
+
+#[tokio::test]
+async fn later_layers_are_texts_of_their_own_and_outlive_one_notice() {
+    let app = TestApp::new().await;
+    let first = layers_address(&app).await;
+    let answer = app.get(&first).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header(header::CONTENT_TYPE), "application/json");
+    assert_eq!(answer.header(header::CACHE_CONTROL), "public, max-age=31536000, immutable");
+    assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*");
+    let texts: assent_core::wire::LayerData = serde_json::from_slice(&answer.body).unwrap();
+    let embed = app.get("/v1/clinic/embed.js").await.text();
+    for purpose in texts.text.purposes.values() {
+        assert!(!embed.contains(&purpose.retention), "what only a later layer says is not in the embed");
+    }
+    // An embed that a browser keeps for its five minutes still finds its texts; the one before that does not.
+    for (round, status) in [(1, StatusCode::OK), (2, StatusCode::NOT_FOUND)] {
+        let changed = SITE.replacen("title = \"", &format!("title = \"{round} "), 1);
+        app.app.sites.apply(&changed, None, LogIs::There).await.unwrap();
+        assert_eq!(app.get(&first).await.status, status, "after {round} more");
+        assert_ne!(layers_address(&app).await, first);
+    }
+    let strange = app.get("/v1/clinic/layers/0123456789abcdef.json").await;
+    assert_eq!(strange.status, StatusCode::NOT_FOUND);
+}
+
+async fn layers_address(app: &TestApp) -> String {
+    let text = app.get("/v1/clinic/embed.js").await.text();
+    let rest = text.split("\"layers\":\"https://privacy.example.org").nth(1).unwrap();
+    rest.split('"').next().unwrap().to_string()
 }
