@@ -25,8 +25,11 @@ mod s11_server_stopped;
 
 mod axe;
 mod bundle;
+mod controls;
 mod copied_log;
 mod fair_asking;
+mod gates;
+mod layouts;
 mod monitor;
 mod screenshots;
 mod vectors;

@@ -122,6 +122,7 @@ async fn a_withdrawal_reaches_a_browser_whose_clock_is_ahead() {
         notice: notice.to_hex()[..16].into(),
         decided: in_an_hour,
         choices: [(PurposeId::new("analytics").unwrap(), Choice::Yes)].into(),
+        older: [].into(),
     };
     let form = [
         ("notice", notice.to_hex()),

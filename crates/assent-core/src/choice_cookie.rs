@@ -2,7 +2,8 @@
 //!
 //! Form, one line: `v1.{token}.{notice}.{decided}.{choices}` with the subject token (22 characters), the first 16
 //! hex digits of the notice's hash, the time of the decision in Unix seconds, and `purpose:y` or `purpose:n` for
-//! each decided purpose of the banner, joined by `~`. Strictly necessary (it keeps "a record of selections"), used
+//! each decided purpose of the banner, joined by `~`. What was said earlier than the rest has `-` and the whole days that it
+//! is older than `decided`, rounded up (`purpose:y-30`), so that one decision does not prolong another. Strictly necessary (it keeps "a record of selections"), used
 //! for nothing else. The loader (`frontend/loader`) reads and writes the same form; the server sets it again, so
 //! that browsers which forget script-set cookies keep it. Anything malformed counts as no cookie: everything off.
 
@@ -15,6 +16,9 @@ use alloc::string::{String, ToString};
 /// The cookie's name; one site's choice, for the site's whole cookie domain.
 pub const COOKIE_NAME: &str = "assent";
 
+/// The most days that a choice can be older than the newest one. Older ones are said to be so old.
+pub const OLDEST: u16 = 999;
+
 /// What the cookie says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChoiceCookie {
@@ -26,6 +30,8 @@ pub struct ChoiceCookie {
     pub decided: u64,
     /// The choice per purpose. Only a yes lets a consent purpose run.
     pub choices: BTreeMap<PurposeId, Choice>,
+    /// Days by which a choice is older than `decided`, 1 to [`OLDEST`]; of the same time where nothing stands.
+    pub older: BTreeMap<PurposeId, u16>,
 }
 
 impl ChoiceCookie {
@@ -45,21 +51,31 @@ impl ChoiceCookie {
         if decided.is_empty() || decided.len() > 12 || !decided.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
-        let mut choices = BTreeMap::new();
+        let (mut choices, mut older) = (BTreeMap::new(), BTreeMap::new());
         let list = parts.next()?;
         for item in list.split('~').filter(|_| !list.is_empty()) {
-            let (purpose, choice) = item.split_once(':')?;
+            let (purpose, said) = item.split_once(':')?;
+            let (choice, days) =
+                said.split_once('-').map_or((said, None), |(choice, days)| (choice, Some(days)));
+            let purpose = PurposeId::new(purpose).ok()?;
+            if let Some(days) = days {
+                let number = days.parse::<u16>().ok()?;
+                if !(1..=OLDEST).contains(&number) || number.to_string() != days {
+                    return None;
+                }
+                older.insert(purpose.clone(), number);
+            }
             let choice = match choice {
                 "y" => Choice::Yes,
                 "n" => Choice::No,
                 _ => return None,
             };
-            choices.insert(PurposeId::new(purpose).ok()?, choice);
+            choices.insert(purpose, choice);
         }
         if parts.next().is_some() {
             return None;
         }
-        Some(Self { token, notice: notice.to_string(), decided: decided.parse().ok()?, choices })
+        Some(Self { token, notice: notice.to_string(), decided: decided.parse().ok()?, choices, older })
     }
 
     /// The cookie value. Only characters that RFC 6265 allows unquoted.
@@ -75,6 +91,9 @@ impl ChoiceCookie {
                 Choice::Yes => ":y",
                 Choice::No => ":n",
             });
+            if let Some(days) = self.older.get(purpose) {
+                value.push_str(&alloc::format!("-{days}"));
+            }
         }
         value
     }
@@ -91,13 +110,20 @@ mod tests {
         let cookie = ChoiceCookie::parse(value).unwrap();
         assert_eq!(cookie.to_value(), value);
         assert_eq!(cookie.choices.len(), 2);
+        let older = "v1.BwcHBwcHBwcHBwcHBwcHBw.0123456789abcdef.1790000000.analytics:y-30~surveys:n";
+        let cookie = ChoiceCookie::parse(older).unwrap();
+        assert_eq!(cookie.to_value(), older);
+        assert_eq!(cookie.older[&PurposeId::new("analytics").unwrap()], 30);
+        for bad in ["y-", "y-0", "y-030", "y-1000", "y--1", "y-1-1", "y-+1", "x-1"] {
+            assert_eq!(ChoiceCookie::parse(&older.replace("y-30", bad)), None, "{bad}");
+        }
         let none = "v1.BwcHBwcHBwcHBwcHBwcHBw.0123456789abcdef.1790000000.";
         assert_eq!(ChoiceCookie::parse(none).unwrap().to_value(), none);
     }
 
     proptest! {
         #[test]
-        fn never_panics_and_never_guesses(text in "\\PC{0,80}", cut in 0usize..80, with in "[.:~yn0-9a-z]") {
+        fn never_panics_and_never_guesses(text in "\\PC{0,80}", cut in 0usize..80, with in "[.:~yn0-9a-z-]") {
             let _ = ChoiceCookie::parse(&text);
             let value = "v1.BwcHBwcHBwcHBwcHBwcHBw.0123456789abcdef.1790000000.analytics:y~surveys:n";
             let mut changed = value.to_string();

@@ -106,7 +106,7 @@ pub(crate) fn record() -> Record {
             (PurposeId::new("surveys").unwrap(), Decision::Refused),
         ]
         .into(),
-        signals: Signals { gpc: true },
+        signals: Signals { gpc: true, dnt: false },
         contacts: Vec::new(),
         previous: None,
         after: After { size: 3, root: Hash([2; 32]) },

@@ -123,7 +123,7 @@ fn purpose(source: &Source<'_>, decided: Decided<'_>) -> Value {
 
 /// Unix seconds of the one form a record's times have: `2026-11-22T10:00:00.000Z`. The days are counted as in Howard
 /// Hinnant's `days_from_civil`; one number is no reason to bring a calendar library to the browser.
-fn unix_seconds(time: &str) -> Option<u64> {
+pub(crate) fn unix_seconds(time: &str) -> Option<u64> {
     let form = |(at, byte): (usize, u8)| match at {
         4 | 7 => byte == b'-',
         10 => byte == b'T',

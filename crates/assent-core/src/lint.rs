@@ -4,7 +4,7 @@
 //! refuse on any finding. What the software itself guarantees (nothing pre-ticked, equal buttons, a permanent way
 //! back) has no rule here, because a site file has no key that could break it. Not legal advice.
 
-use crate::notice::{Asked, Notice, Route, StorageKind};
+use crate::notice::{Asked, GoogleKey, Notice, Purpose, RecipientRole, Route, StorageKind};
 use crate::words::Words;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -58,7 +58,15 @@ pub const RULES: &[(&str, &str)] = &[
     ("too-many", "At most seven choices on one screen (EDPB 03/2022, overloading)."),
     (
         "statistics-undeclared",
-        "The statistics route needs declared conditions; this version cannot hold them.",
+        "The statistics route has evidence for each condition of the exception (PECR Schedule A1 para 5).",
+    ),
+    (
+        "statistics-shared",
+        "The statistics route shares nothing: processors only, no advertising, no pixels or frames of others.",
+    ),
+    (
+        "google-unasked",
+        "Google's advertising keys follow a purpose that people agree to, and that says that it shares.",
     ),
     ("route-not-here", "Soft opt-in and service routes are for alerts, not for the banner."),
 ];
@@ -131,8 +139,14 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
             }
         }
         if purpose.route == Route::Statistics {
-            let message = "Choose the consent route, or wait for a version that records the five conditions.";
-            say("statistics-undeclared", place.clone(), message);
+            statistics(notice, purpose, &place, &mut say);
+        }
+        let advertises = |key: &GoogleKey| {
+            matches!(key, GoogleKey::AdStorage | GoogleKey::AdUserData | GoogleKey::AdPersonalization)
+        };
+        if purpose.google.iter().any(advertises) && !(purpose.route == Route::Consent && purpose.sharing) {
+            let message = "Put advertising keys on a purpose with the consent route and `sharing = true`.";
+            say("google-unasked", format!("{place}.google"), message);
         }
         if purpose.asked == Asked::Banner && matches!(purpose.route, Route::SoftOptIn | Route::Service) {
             say("route-not-here", place.clone(), "On the banner, choose consent, statistics or necessary.");
@@ -247,6 +261,33 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
     findings
 }
 
+/// The conditions of the statistical exception, as far as a file can show them.
+fn statistics(
+    notice: &Notice,
+    purpose: &Purpose,
+    place: &str,
+    say: &mut dyn FnMut(&'static str, String, &str),
+) {
+    let conditions = purpose.statistics.clone().unwrap_or_default();
+    for (key, evidence) in conditions.each() {
+        if !evidence.chars().any(char::is_alphanumeric) {
+            let message = "Say why this condition holds, or choose the consent route.";
+            say("statistics-undeclared", format!("{place}.statistics.{key}"), message);
+        }
+    }
+    let readers = purpose.storage.iter().map(|item| &item.read_by);
+    let mut parties = purpose.recipients.iter().chain(readers).filter_map(|id| notice.recipients.get(id));
+    let fetched = |kind| matches!(kind, StorageKind::Pixel | StorageKind::Frame);
+    if purpose.sharing
+        || parties.any(|party| party.role != RecipientRole::Processor)
+        || purpose.storage.iter().any(|item| fetched(item.kind) && item.read_by != "controller")
+    {
+        let message =
+            "Take out everyone who is not a processor, and pixels and frames of others, or choose consent.";
+        say("statistics-shared", place.to_string(), message);
+    }
+}
+
 /// Shows `see` every text of the notice with its place in the site file.
 fn each_text(notice: &Notice, see: &mut dyn FnMut(&str, &str)) {
     let Ok(mut document) = serde_json::to_value(notice) else { return };
@@ -306,7 +347,7 @@ fn contains(text: &str, words: &[&str]) -> bool {
 mod tests {
     use super::*;
     use crate::fixture;
-    use crate::notice::StorageItem;
+    use crate::notice::{StatisticsConditions, StorageItem};
     use crate::site::SiteFile;
     use std::collections::BTreeSet;
     use std::println;
@@ -328,6 +369,38 @@ mod tests {
         let found: BTreeSet<_> = findings.iter().map(|finding| finding.rule).collect();
         assert_eq!(found, BTreeSet::from([rule]));
         rule
+    }
+
+    fn declared() -> StatisticsConditions {
+        serde_json::from_value(serde_json::json!({
+            "own_service": "Our own website.", "only_statistics": "Counts pages, nothing else.",
+            "not_shared": "Wayfinder is our processor.", "information": "The banner says so first.",
+            "objection": "A switch on the banner's second layer.",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn statistics_need_every_condition() {
+        let statistics = |change: fn(&mut StatisticsConditions)| {
+            let mut conditions = declared();
+            change(&mut conditions);
+            let mut file = fixture::site_file();
+            file.purposes.last_mut().unwrap().statistics = Some(conditions);
+            check(&file.notice().unwrap()).into_iter().map(|finding| finding.place).collect::<Vec<_>>()
+        };
+        assert_eq!(statistics(|_| ()), Vec::<String>::new());
+        assert_eq!(statistics(|it| it.objection = " ".into()), ["purposes.counting.statistics.objection"]);
+        assert_eq!(statistics(|it| *it = StatisticsConditions::default()).len(), 5);
+        breaks("statistics-shared", |file| {
+            file.purposes[2].route = Route::Statistics;
+            file.purposes[2].statistics = Some(declared());
+            file.purposes[2].sharing = true;
+        });
+        breaks("google-unasked", |file| {
+            file.purposes[1].google = Vec::from([GoogleKey::AdUserData]);
+            file.purposes[1].sharing = false;
+        });
     }
 
     fn first_text(file: &mut SiteFile) -> &mut crate::site::TextFile {
@@ -386,6 +459,12 @@ mod tests {
                 }
             }),
             breaks("statistics-undeclared", |file| file.purposes[2].route = Route::Statistics),
+            breaks("statistics-shared", |file| {
+                file.purposes[1].route = Route::Statistics;
+                file.purposes[1].statistics = Some(declared());
+                file.recipients.get_mut("wayfinder").unwrap().role = RecipientRole::Independent;
+            }),
+            breaks("google-unasked", |file| file.purposes[1].google = Vec::from([GoogleKey::AdStorage])),
             breaks("route-not-here", |file| file.purposes[2].route = Route::SoftOptIn),
         ]);
         let all: BTreeSet<_> = RULES.iter().map(|(id, _)| *id).collect();

@@ -35,6 +35,9 @@ pub struct Notice {
     pub purposes: Vec<Purpose>,
     /// How long a choice is remembered.
     pub memory: Memory,
+    /// Where on the page it is asked, and in which looks.
+    #[serde(default, skip_serializing_if = "Look::is_usual")]
+    pub look: Look,
     /// The language used when none of the visitor's is there (BCP 47).
     pub default_language: String,
     /// The words, by language (BCP 47). Each language is complete.
@@ -194,6 +197,17 @@ pub struct Purpose {
     /// Google Consent Mode keys that follow this purpose.
     #[serde(default)]
     pub google: Vec<GoogleKey>,
+    /// Whether it shares data with others for their own ends, or serves advertising: a browser that sends Global Privacy
+    /// Control says no to it before anybody asks.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub sharing: bool,
+    /// When it last changed in a way that people must be asked about again, as `2026-11-01T09:00:00Z`: a yes from before
+    /// holds no longer. A no is not asked again for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<String>,
+    /// On the statistics route: why the exception may be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<StatisticsConditions>,
     /// Special categories of data among it (UK GDPR Art 9), as `health`. An empty list says that there are none;
     /// without one the notice does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -207,6 +221,13 @@ impl Purpose {
         !matches!(self.route, Route::Necessary | Route::Service)
     }
 
+    /// When it last changed significantly, in Unix seconds; nothing for a time that cannot be read.
+    #[must_use]
+    pub fn changed_at(&self) -> Option<u64> {
+        let start = self.changed.as_deref()?.strip_suffix('Z')?;
+        crate::kantara::unix_seconds(&alloc::format!("{start}.000Z"))
+    }
+
     /// Whether `standing` lets this purpose be acted on, under its route.
     #[must_use]
     pub fn allows(&self, standing: Standing) -> bool {
@@ -216,6 +237,80 @@ impl Purpose {
             Route::Consent | Route::SoftOptIn => standing.allows(),
         }
     }
+}
+
+/// The conditions of the statistical exception (PECR Schedule A1 para 5), each with the controller's own evidence for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StatisticsConditions {
+    /// It is an online service that the controller provides.
+    pub own_service: String,
+    /// The only purpose is statistics about how the service is used, in order to improve it.
+    pub only_statistics: String,
+    /// Nobody else gets the data, except to help improve the service.
+    pub not_shared: String,
+    /// People are told clearly and comprehensively.
+    pub information: String,
+    /// People can object simply and free of charge.
+    pub objection: String,
+}
+
+impl StatisticsConditions {
+    /// Every condition by its key.
+    #[must_use]
+    pub fn each(&self) -> [(&'static str, &str); 5] {
+        [
+            ("own_service", &self.own_service),
+            ("only_statistics", &self.only_statistics),
+            ("not_shared", &self.not_shared),
+            ("information", &self.information),
+            ("objection", &self.objection),
+        ]
+    }
+}
+
+/// Where on the page the question stands, and in which looks. Part of the notice: a record shows what people had before them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Look {
+    /// Where it stands.
+    pub layout: Layout,
+    /// Its looks.
+    pub theme: Theme,
+}
+
+impl Look {
+    /// Whether it is the bar in the plain theme.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where the question stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// A bar at the bottom of the window, in front of the page.
+    #[default]
+    Bar,
+    /// In the page, in the element that the page holds ready for it (the GOV.UK pattern).
+    Inline,
+    /// A dialog before the page, which can be used only after an answer.
+    Dialog,
+}
+
+/// Ready looks. Every colour and measure can still be set by the page (`--assent-…`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Theme {
+    /// Quiet, with round corners.
+    #[default]
+    Plain,
+    /// Square and black on white, with green buttons: for pages like GOV.UK's.
+    Government,
+    /// Blue, with buttons that have an edge: for pages like the NHS's.
+    Health,
 }
 
 /// Something stored on or read from the device.

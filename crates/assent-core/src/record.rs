@@ -74,6 +74,10 @@ pub enum Surface {
     ChoicesPage,
     /// The alert sign-up form.
     AlertForm,
+    /// What stands in the place of held-back content, such as a film.
+    Content,
+    /// A control of the site's own page, through `window.assent`.
+    Page,
 }
 
 impl Surface {
@@ -85,6 +89,8 @@ impl Surface {
             Self::Preferences => "preferences",
             Self::ChoicesPage => "choices-page",
             Self::AlertForm => "alert-form",
+            Self::Content => "content",
+            Self::Page => "page",
         }
     }
 }
@@ -96,6 +102,9 @@ pub struct Signals {
     /// Global Privacy Control was on.
     #[serde(skip_serializing_if = "is_off")]
     pub gpc: bool,
+    /// Do Not Track was on, on a site that honours it.
+    #[serde(skip_serializing_if = "is_off")]
+    pub dnt: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]

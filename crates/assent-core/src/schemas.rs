@@ -144,7 +144,13 @@ pub(crate) mod tests {
 
     /// A notice with every field it can have.
     fn full_notice() -> Notice {
-        fixture::full_site_file().notice().unwrap()
+        let mut notice = fixture::full_site_file().notice().unwrap();
+        notice.look.layout = crate::notice::Layout::Inline;
+        let analytics = &mut notice.purposes[1];
+        analytics.sharing = true;
+        analytics.changed = Some("2026-11-01T09:00:00Z".into());
+        analytics.statistics = Some(crate::notice::StatisticsConditions::default());
+        notice
     }
 
     fn keys(object: &Value) -> BTreeSet<String> {
@@ -193,8 +199,10 @@ pub(crate) mod tests {
         assert_eq!(words(&schema["properties"]["act"]), acts.into());
         let surfaces = {
             use Surface::*;
-            [FirstLayer, Preferences, ChoicesPage, AlertForm].map(|surface| match surface {
-                FirstLayer | Preferences | ChoicesPage | AlertForm => surface.as_str().to_string(),
+            [FirstLayer, Preferences, ChoicesPage, AlertForm, Content, Page].map(|surface| match surface {
+                FirstLayer | Preferences | ChoicesPage | AlertForm | Content | Page => {
+                    surface.as_str().to_string()
+                }
             })
         };
         assert_eq!(words(&schema["properties"]["surface"]), surfaces.into());
@@ -226,6 +234,8 @@ pub(crate) mod tests {
         all.extend(["channel".to_string(), "topic".to_string()]);
         assert_eq!(keys(&purpose["properties"]), all);
         same(&schema["$defs"]["text"], &notice["languages"]["en"]);
+        same(&schema["properties"]["look"], &notice["look"]);
+        same(&purpose["properties"]["statistics"], &notice["purposes"][1]["statistics"]);
 
         let mut small = notice;
         // One language and one of each kind of purpose say everything, in a tenth of the broken documents.
@@ -242,6 +252,7 @@ pub(crate) mod tests {
             "text-news",
         ];
         let optional = ["phone", "jurisdiction", "location", "special_categories", "channel", "topic"];
+        let optional = [&optional[..], &["look", "sharing", "changed", "statistics"]].concat();
         let addresses = ["address"]; // the controller's own is needed; see below
         let optional = [&maps[..], &optional, &addresses].concat();
         sweep("notice.schema.json", &small, &optional, &["words"]);

@@ -6,8 +6,8 @@
 use crate::ids::{NameError, PurposeId, SiteId};
 use crate::note::{KeyKind, VerifierKey};
 use crate::notice::{
-    Asked, Channel, Controller, GoogleKey, Memory, NOTICE_FORMAT, Notice, Purpose, PurposeText, Recipient,
-    Route, StorageItem, Text,
+    Asked, Channel, Controller, GoogleKey, Look, Memory, NOTICE_FORMAT, Notice, Purpose, PurposeText,
+    Recipient, Route, StatisticsConditions, StorageItem, Text,
 };
 use crate::policy::{Policy, PolicyError};
 use crate::retention::{RetentionFile, RetentionRules};
@@ -45,6 +45,13 @@ pub struct SiteFile {
     /// How long choices are remembered.
     #[serde(default)]
     pub memory: MemoryFile,
+    /// Where on the page the question stands (`layout`: `bar`, `inline` or `dialog`) and its looks (`theme`: `plain`,
+    /// `government` or `health`).
+    #[serde(default)]
+    pub look: Look,
+    /// Whether a browser's Do Not Track, too, is taken as a no to what shares data. Global Privacy Control always is.
+    #[serde(default)]
+    pub honour_dnt: bool,
     /// How long records are kept.
     #[serde(default)]
     pub retention: RetentionFile,
@@ -127,6 +134,16 @@ pub struct PurposeFile {
     /// Google Consent Mode keys that follow this purpose.
     #[serde(default)]
     pub google: Vec<GoogleKey>,
+    /// Whether it shares data with others for their own ends, or serves advertising: Global Privacy Control says no to it.
+    #[serde(default)]
+    pub sharing: bool,
+    /// When it last changed significantly, as `2026-11-01T09:00:00Z`: whoever agreed before is asked again. Without a change
+    /// here, new words ask nobody again.
+    #[serde(default)]
+    pub changed: Option<String>,
+    /// On the statistics route: the conditions of the exception, each with the evidence for it.
+    #[serde(default)]
+    pub statistics: Option<StatisticsConditions>,
     /// Special categories of data among it (UK GDPR Art 9), as `health`; an empty list says that there are none.
     #[serde(default)]
     pub special_categories: Option<Vec<String>>,
@@ -224,6 +241,9 @@ pub enum SiteFileError {
     /// A jurisdiction is not written as a code.
     #[error("`jurisdiction` has `{0}`: write ISO 3166-1 codes of two capital letters, as GB, or EU")]
     Jurisdiction(String),
+    /// The time of a significant change cannot be read.
+    #[error("`changed` is `{0}`: write a time in UTC, as in 2026-11-01T09:00:00Z")]
+    Changed(String),
     /// A topic's name is too long to make a purpose id of.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -293,6 +313,9 @@ impl SiteFile {
             if purposes[..index].iter().any(|other| other.id == purpose.id) {
                 return Err(SiteFileError::PurposeTwice(purpose.id.clone()));
             }
+            if let Some(changed) = purpose.changed.as_ref().filter(|_| purpose.changed_at().is_none()) {
+                return Err(SiteFileError::Changed(changed.clone()));
+            }
             let readers = purpose.storage.iter().map(|item| &item.read_by).filter(|by| *by != "controller");
             for recipient in purpose.recipients.iter().chain(readers) {
                 if !self.recipients.contains_key(recipient) {
@@ -315,6 +338,7 @@ impl SiteFile {
             recipients: self.recipients.clone(),
             purposes,
             memory: Memory { refusal_days: self.memory.refusal_days, grant_days: self.memory.grant_days },
+            look: self.look,
             default_language: self.default_language.clone(),
             languages,
         })
@@ -333,6 +357,9 @@ impl SiteFile {
                 recipients: purpose.recipients.clone(),
                 storage: purpose.storage.clone(),
                 google: purpose.google.clone(),
+                sharing: purpose.sharing,
+                changed: purpose.changed.clone(),
+                statistics: purpose.statistics.clone(),
                 special_categories: purpose.special_categories.clone(),
             })
             .collect();
@@ -347,6 +374,9 @@ impl SiteFile {
                     recipients: alert.recipients.clone(),
                     storage: Vec::new(),
                     google: Vec::new(),
+                    sharing: false,
+                    changed: None,
+                    statistics: None,
                     special_categories: alert.special_categories.clone(),
                 });
             }

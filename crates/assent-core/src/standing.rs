@@ -24,6 +24,15 @@ pub struct Said<'a> {
     pub decisions: &'a BTreeMap<PurposeId, Decision>,
 }
 
+/// What holds for one purpose, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// What holds.
+    pub standing: Standing,
+    /// When it was said, Unix milliseconds; 0 when nothing was.
+    pub since: u64,
+}
+
 /// What holds at `now` for every purpose of `notice` that is a choice, after everything in `said`, oldest first.
 #[must_use]
 pub fn standings<'a>(
@@ -31,9 +40,20 @@ pub fn standings<'a>(
     said: impl IntoIterator<Item = Said<'a>>,
     now: u64,
 ) -> BTreeMap<PurposeId, Standing> {
+    held(notice, said, now).into_iter().map(|(id, held)| (id, held.standing)).collect()
+}
+
+/// The same as [`standings`], with the time of each.
+#[must_use]
+pub fn held<'a>(
+    notice: &Notice,
+    said: impl IntoIterator<Item = Said<'a>>,
+    now: u64,
+) -> BTreeMap<PurposeId, Held> {
     let choices = notice.purposes.iter().filter(|purpose| purpose.is_choice());
-    let mut standings: BTreeMap<PurposeId, Standing> =
-        choices.map(|purpose| (purpose.id.clone(), Standing::NotAsked)).collect();
+    let mut standings: BTreeMap<PurposeId, Held> = choices
+        .map(|purpose| (purpose.id.clone(), Held { standing: Standing::NotAsked, since: 0 }))
+        .collect();
     let grant_ms = u64::from(notice.memory.grant_days) * DAY_MS;
     let mut last_no: BTreeMap<&PurposeId, u64> = BTreeMap::new();
     for Said { at, acted, decisions } in said {
@@ -43,7 +63,10 @@ pub fn standings<'a>(
             };
             // A yes counts from the press, if that was earlier; a clock that is ahead gains nothing.
             let since = acted.map_or(at, |acted| acted.min(at));
-            let over = purpose.asked == Asked::Banner && now.saturating_sub(since) >= grant_ms;
+            // A change that is still to come ends nothing yet.
+            let changed = purpose.changed_at().map(|at| at.saturating_mul(1000)).filter(|at| *at <= now);
+            let over = (purpose.asked == Asked::Banner && now.saturating_sub(since) >= grant_ms)
+                || changed.is_some_and(|changed| since < changed);
             let after = Standing::after(*decision, purpose.asked);
             let is_yes = matches!(after, Standing::Granted | Standing::Unconfirmed);
             // Pressed before that no, and only taken down after it. A browser's clock that is behind errs towards no.
@@ -54,7 +77,8 @@ pub fn standings<'a>(
             if !is_yes {
                 last_no.insert(id, at);
             }
-            *standing = if after == Standing::Granted && over { Standing::Expired } else { after };
+            let after = if after == Standing::Granted && over { Standing::Expired } else { after };
+            *standing = Held { standing: after, since };
         }
     }
     standings
@@ -106,6 +130,26 @@ mod tests {
             assert_eq!(after(said, now, "analytics"), holds, "{said:?} at {now}");
         }
         assert_eq!(after(&[(0, "email-news", Given)], year, "email-news"), Standing::Unconfirmed);
+    }
+
+    #[test]
+    fn a_significant_change_ends_a_yes_from_before_and_no_no() {
+        use Decision::{Given, Refused};
+        let changed = 1_793_523_600_000;
+        let mut notice = fixture::site_file().notice().unwrap();
+        notice.purposes[1].changed = Some("2026-11-01T09:00:00Z".into());
+        assert_eq!(notice.purposes[1].changed_at(), Some(changed / 1000));
+        for (at, decision, now, holds) in [
+            (changed - 1, Given, changed + 1, Standing::Expired),
+            (changed - 1, Given, changed - 1, Standing::Granted),
+            (changed, Given, changed + 1, Standing::Granted),
+            (changed - 1, Refused, changed + 1, Standing::Refused),
+        ] {
+            let decisions = BTreeMap::from([(PurposeId::new("analytics").unwrap(), decision)]);
+            let said = Said { at, acted: None, decisions: &decisions };
+            let held = held(&notice, [said], now)["analytics"];
+            assert_eq!(held, Held { standing: holds, since: at }, "{decision:?} at {at}, now {now}");
+        }
     }
 
     #[test]

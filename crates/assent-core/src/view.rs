@@ -158,7 +158,11 @@ impl<'a> Source<'a> {
 
     /// How it was said, in one line.
     pub(crate) fn method(&self) -> String {
-        let signal = if self.record.signals.gpc { ", with Global Privacy Control on" } else { "" };
+        let signal = match (self.record.signals.gpc, self.record.signals.dnt) {
+            (true, _) => ", with Global Privacy Control on",
+            (false, true) => ", with Do Not Track on",
+            (false, false) => "",
+        };
         format!("{} on {}{signal}", self.record.act.as_str(), self.record.surface.as_str())
     }
 

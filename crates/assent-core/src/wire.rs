@@ -6,8 +6,9 @@
 use crate::decision::{Act, Choice, Standing};
 use crate::hash::Hash;
 use crate::ids::{PurposeId, SiteId};
-use crate::notice::{Channel, GoogleKey, Memory, Notice, Purpose, Route, StorageKind, Text};
+use crate::notice::{Channel, GoogleKey, Layout, Memory, Notice, Purpose, Route, StorageKind, Text};
 use crate::record::{Signals, Surface};
+use crate::site::SiteFile;
 use crate::subject::SubjectId;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -152,6 +153,12 @@ pub struct EmbedData {
     pub cookie_domain: Option<String>,
     /// How long choices are remembered.
     pub memory: Memory,
+    /// Where the question stands.
+    #[serde(skip_serializing_if = "is_bar")]
+    pub layout: Layout,
+    /// Whether Do Not Track is taken as a no to what shares data.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub dnt: bool,
     /// The banner's purposes, in order.
     pub purposes: Vec<EmbedPurpose>,
     /// Interface words, by their names in [`crate::words::Words`].
@@ -173,6 +180,20 @@ pub struct EmbedPurpose {
     /// Google Consent Mode keys that follow it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub google: Vec<GoogleKey>,
+    /// When it last changed significantly, in Unix seconds: an older yes holds no longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<u64>,
+    /// Whether Global Privacy Control says no to it.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub sharing: bool,
+    /// Name and privacy statement of those who receive its data, where it has frames: people agree to it in their place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parties: Vec<(String, String)>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_bar(layout: &Layout) -> bool {
+    *layout == Layout::Bar
 }
 
 /// Something on the device that a script can remove.
@@ -194,6 +215,7 @@ pub struct EmbedWords {
     pub hide: String,
     pub your_choices: String,
     pub frame_blocked: String,
+    pub agree: String,
 }
 
 /// What the widget draws and checks with: one language of the current notice, loaded when a question is due or asked for.
@@ -218,12 +240,14 @@ pub struct LayerData {
     pub recipients: BTreeMap<String, (String, String)>,
     /// The words.
     pub text: Text,
+    /// The later layers' stylesheet.
+    pub css: String,
 }
 
 impl EmbedData {
-    /// What the embed carries of these layers. `cookie_domain` as the site file has it.
+    /// What the embed carries of `notice`, whose layers are these, on the site that `file` describes.
     #[must_use]
-    pub fn new(layers: &LayerData, memory: Memory, public_url: &str, cookie_domain: Option<&str>) -> Self {
+    pub fn new(layers: &LayerData, notice: &Notice, file: &SiteFile) -> Self {
         let purposes = layers.purposes.iter().map(|purpose| EmbedPurpose {
             id: purpose.id.clone(),
             route: purpose.route,
@@ -235,15 +259,24 @@ impl EmbedData {
                 .map(|item| EmbedItem { name: item.name.clone(), kind: item.kind })
                 .collect(),
             google: purpose.google.clone(),
+            changed: purpose.changed_at(),
+            sharing: purpose.sharing,
+            parties: if purpose.storage.iter().any(|item| item.kind == StorageKind::Frame) {
+                purpose.recipients.iter().filter_map(|id| layers.recipients.get(id).cloned()).collect()
+            } else {
+                Vec::new()
+            },
         });
         let words = &layers.text.words;
         Self {
             site: layers.site.clone(),
-            api: alloc::format!("{public_url}/v1/{}", layers.site),
+            api: alloc::format!("{}/v1/{}", file.public_url, layers.site),
             notice: layers.notice,
             language: layers.language.clone(),
-            cookie_domain: cookie_domain.map(Into::into),
-            memory,
+            cookie_domain: file.cookie_domain.clone(),
+            memory: notice.memory,
+            layout: notice.look.layout,
+            dnt: file.honour_dnt,
             purposes: purposes.collect(),
             words: EmbedWords {
                 accepted: words.accepted.clone(),
@@ -252,6 +285,7 @@ impl EmbedData {
                 hide: words.hide.clone(),
                 your_choices: words.your_choices.clone(),
                 frame_blocked: words.frame_blocked.clone(),
+                agree: words.agree.clone(),
             },
         }
     }
@@ -260,11 +294,15 @@ impl EmbedData {
 impl LayerData {
     /// What the layers of `notice` are drawn from for a visitor who reads `language`.
     #[must_use]
-    pub fn new(notice: &Notice, language: &str, log_key: &str) -> Self {
+    pub fn new(notice: &Notice, language: &str, log_key: &str, css: String) -> Self {
         let (language, text) = notice.text([language]);
         let mut purposes: Vec<Purpose> = notice.asked_at(crate::notice::Asked::Banner).cloned().collect();
-        // For exports only; a browser has no use for it.
-        purposes.iter_mut().for_each(|purpose| purpose.special_categories = None);
+        // For exports and for the controller's own duty; a browser has no use for them.
+        for purpose in &mut purposes {
+            purpose.special_categories = None;
+            purpose.statistics = None;
+            purpose.changed = None;
+        }
         let mut text = text.clone();
         text.purposes.retain(|id, _| purposes.iter().any(|purpose| purpose.id == *id));
         text.alerts_title.clear();
@@ -290,6 +328,7 @@ impl LayerData {
             purposes,
             recipients,
             text,
+            css,
         }
     }
 }

@@ -312,6 +312,10 @@ words! {
         on_choices_page: "on this page", "ar y dudalen hon";
         /// History: where it was said.
         on_alert_form: "on the sign-up form", "ar y ffurflen gofrestru";
+        /// History: where it was said.
+        on_content: "at the content itself", "wrth y cynnwys ei hun";
+        /// History: where it was said.
+        on_page: "on a page of the site", "ar un o dudalennau’r wefan";
         /// History: link to a receipt. `{}` is a date and time.
         receipt_of: "Download the receipt of {}", "Lawrlwytho derbynneb {}";
         /// History: link to the notice that was on screen.

@@ -2,7 +2,7 @@
 // comment says what each part is. Pure: nothing here reads a clock, a cookie or the page.
 
 const DAY = 86400;
-const ITEM = '[a-z][a-z0-9-]{0,47}:[yn]';
+const ITEM = '[a-z][a-z0-9-]{0,47}:[yn](?:-[1-9]\\d{0,2})?';
 // The token's last character stands for two bits only, so that one token has one spelling.
 const FORM = new RegExp(`^v1\\.([\\w-]{21}[AQgw])\\.([0-9a-f]{16})\\.(\\d{1,12})\\.((?:${ITEM}(?:~${ITEM})*)?)$`);
 
@@ -12,19 +12,23 @@ export const parse = (value) => {
   if (!found) return;
   // No prototype: a purpose may be called `constructor`.
   const choices = { __proto__: null };
+  const older = { __proto__: null };
   for (const item of found[4].split('~')) {
     const [purpose, said] = item.split(':');
-    if (said) choices[purpose] = said;
+    if (said) {
+      choices[purpose] = said[0];
+      if (said[1]) older[purpose] = +said.slice(2);
+    }
   }
-  return { token: found[1], notice: found[2], decided: +found[3], choices };
+  return { token: found[1], notice: found[2], decided: +found[3], choices, older };
 };
 
 // The cookie value for a choice: purposes sorted, as core writes them.
-export const print = ({ token, notice, decided, choices }) =>
+export const print = ({ token, notice, decided, choices, older }) =>
   `v1.${token}.${notice}.${decided}.` +
   Object.keys(choices)
     .sort()
-    .map((purpose) => `${purpose}:${choices[purpose]}`)
+    .map((purpose) => `${purpose}:${choices[purpose]}${older[purpose] ? '-' + older[purpose] : ''}`)
     .join('~');
 
 // The newest well-formed choice among all cookies of that name. There can be two: for the host and for its domain.
@@ -40,12 +44,21 @@ export const newest = (cookies) => {
 // Whether there is something for the person to choose.
 export const isChoice = (purpose) => purpose.route != 'necessary' && purpose.route != 'service';
 
-// Whether what was said about `purpose` still holds at `now` (Unix seconds): said, within the notice's memory, and not
-// in a future that a wrong clock made up.
+// What becomes of `before` when something new is said at `at`: what is not said anew stays, and as old as it was.
+export const older = (before, id, at) => {
+  const days = Math.ceil((at - before.decided) / DAY + (before.older[id] || 0));
+  return days > 0 ? Math.min(days, 999) : 0;
+};
+
+// Whether what was said about `purpose` still holds at `now` (Unix seconds): said, within the notice's memory, not in a
+// future that a wrong clock made up, and no yes to what has changed since.
 export const isFresh = (purpose, choice, memory, now) => {
   const said = choice && choice.choices[purpose.id];
-  const age = said && now - choice.decided;
-  return !!said && age > -DAY && age < (said == 'y' ? memory.grant_days : memory.refusal_days) * DAY;
+  if (!said) return false;
+  const at = choice.decided - (choice.older[purpose.id] || 0) * DAY;
+  const days = said == 'y' ? memory.grant_days : memory.refusal_days;
+  const { changed } = purpose;
+  return now - choice.decided > -DAY && now - at < days * DAY && !(said == 'y' && changed <= now && at < changed);
 };
 
 // Whether `purpose` may be acted on. `told`: the person has been shown the banner, or showed by deciding that they were.

@@ -4,14 +4,14 @@
 // It runs inside a function of four arguments, DATA, HTML, CSS and ASSETS (README.md says what they are). It decides
 // nothing for the person: whatever fails, fails to "no".
 
-import { allows, isChoice, isFresh, newest, print, unsaid } from './cookie.js';
-import { scan, setAllowed } from './gates.js';
+import { allows, isChoice, isFresh, newest, older, print, unsaid } from './cookie.js';
+import { onAgree, scan, setAllowed } from './gates.js';
 import { deny, update } from './google.js';
 import { isSafe, policy, sheets } from './page.js';
 import { enqueue, flush } from './queue.js';
 import { clear } from './storage.js';
 
-const { api, language, memory, purposes, words } = DATA;
+const { api, language, layout, memory, purposes, words } = DATA;
 const asked = purposes.filter(isChoice);
 const choicesPage = `${api}/choices?lang=${language}`;
 const seconds = () => Math.floor(Date.now() / 1000);
@@ -26,7 +26,31 @@ let host, root, note, back, pad, opener;
 // The widget's module once it has taken over; whether it cannot; what it is to do first.
 let widget, broken, loading, wanted, kept;
 
-const isDue = () => asked.some((purpose) => !isFresh(purpose, choice, memory, seconds()));
+// The browser says no to whatever shares data, until the person says something about it here.
+const gpc = navigator.globalPrivacyControl === true;
+const dnt = !!DATA.dnt && navigator.doNotTrack == '1';
+const denied = (purpose) => purpose.sharing && (gpc || dnt);
+
+const isSaid = (purpose) => isFresh(purpose, choice, memory, seconds());
+const isDue = () => asked.some((purpose) => !isSaid(purpose) && !denied(purpose));
+
+// Whether each purpose may be acted on.
+const allowed = () => {
+  const may = { __proto__: null };
+  for (const purpose of purposes) may[purpose.id] = !!allows(purpose, choice, memory, seconds(), told);
+  return may;
+};
+
+const state = () => ({
+  decided: !isDue(),
+  allowed: { ...allowed() },
+  choices: JSON.parse(bridge.choices()),
+  notice: DATA.notice,
+  language,
+  signals: { gpc, dnt },
+});
+
+const tell = (what, detail) => document.dispatchEvent(new CustomEvent(`assent:${what}`, { detail }));
 
 const readChoice = () => {
   try {
@@ -44,9 +68,19 @@ const again = () => {
   if (choice != before && choice?.decided != before?.decided) {
     told ||= !isDue();
     apply();
-    if (host && !isDue()) widget ? widget.press('hide') : (root.hidden = true);
+    settle();
   }
 };
+
+// The question goes when nothing is left of it.
+const settle = () => {
+  if (!host || isDue()) return;
+  release();
+  widget ? widget.press('hide') : (root.hidden = true);
+};
+
+// The page can be used again.
+const release = () => root?.open && root.close();
 
 const writeChoice = () => {
   const age = Math.max(memory.refusal_days, memory.grant_days) * 86400;
@@ -66,11 +100,11 @@ const newToken = () =>
     .replace(/\//g, '_');
 
 const apply = () => {
-  const allowed = { __proto__: null };
-  for (const purpose of purposes) allowed[purpose.id] = allows(purpose, choice, memory, seconds(), told);
-  if (choice) update(allowed);
-  if (told) clear(allowed);
-  setAllowed(allowed);
+  const may = allowed();
+  if (choice) update(may);
+  if (told) clear(may);
+  setAllowed(may);
+  if (window.assent) tell('change', state());
 };
 
 // Takes a choice: it holds from here on; the record travels behind it.
@@ -86,24 +120,66 @@ const decide = (act, surface, choices) => {
   let at = seconds();
   // Within one second too, the later press is the newer choice.
   if (choice && at <= choice.decided && choice.decided < at + 60) at = choice.decided + 1;
-  choice = { token: choice ? choice.token : newToken(), notice: DATA.notice.slice(0, 16), decided: at, choices: { __proto__: null } };
+  const before = choice;
+  choice = {
+    token: before ? before.token : newToken(),
+    notice: DATA.notice.slice(0, 16),
+    decided: at,
+    choices: { __proto__: null },
+    older: { __proto__: null },
+  };
+  for (const { id } of asked) {
+    if (before?.choices[id]) {
+      choice.choices[id] = before.choices[id];
+      choice.older[id] = older(before, id, at);
+    }
+  }
   // Not `for in`: old libraries add to what every object has.
-  for (const id of Object.keys(choices)) choice.choices[id] = choices[id][0];
+  for (const id of Object.keys(choices)) {
+    choice.choices[id] = choices[id][0];
+    choice.older[id] = 0;
+  }
   told = 1;
   writeChoice();
   apply();
+  if (!isDue()) release();
   const body = { notice: DATA.notice, language, act, surface, choices, acted: new Date().toISOString() };
-  if (navigator.globalPrivacyControl === true) body.signals = { gpc: true };
+  if (gpc || dnt) body.signals = { gpc, dnt };
   const receipt = enqueue({ key: crypto.randomUUID(), subject: choice.token, body: JSON.stringify(body), at });
+  receipt.then((text) => tell('recorded', text));
   send();
   return receipt;
 };
 
-const decideAll = (act) => {
+// The same of each of some purposes.
+const each = (ids, said) => {
   const choices = {};
-  for (const { id } of asked) choices[id] = act == 'accept-all' ? 'yes' : 'no';
-  kept = { act, receipt: decide(act, 'first-layer', choices) };
+  for (const id of ids) choices[id] = said;
+  return choices;
 };
+const all = (said) => each(asked.map(({ id }) => id), said);
+
+// What the site's own controls say. A yes needs a person's press behind it: where none is known, nothing is said.
+const say = async (act, choices, surface = 'page') => {
+  const said = {};
+  for (const id of Object.keys(choices)) {
+    if (!asked.some((purpose) => purpose.id == id)) throw new TypeError(`assent: "${id}" is not asked`);
+    said[id] = choices[id] === true || choices[id] == 'yes' ? 'yes' : 'no';
+  }
+  if (Object.values(said).includes('yes') && !navigator.userActivation?.isActive) {
+    throw new Error('assent: a yes needs a press');
+  }
+  const receipt = decide(act, surface, said);
+  settle();
+  return receipt;
+};
+
+// In the place of held-back content: yes to what it needs, and to nothing else.
+onAgree((ids) => {
+  decide('save', 'content', each(asked.map(({ id }) => id).filter((id) => ids.includes(id)), 'yes'));
+  settle();
+});
+
 
 // The service will never take this decision, so it does not hold: forgotten, and asked again. Until the answer comes,
 // nothing runs that the decision forbade.
@@ -135,11 +211,18 @@ const element = (name, properties, ...children) => {
 
 // The page keeps room for what is fixed in front of it, so that the focused element and the last line can be seen.
 const makeRoom = () => {
-  let height = root.offsetHeight + note.offsetHeight;
-  back.hidden = height;
+  const shown = root.offsetHeight + note.offsetHeight;
+  back.hidden = shown;
+  if (host.dataset.layout) {
+    // In the page, and nothing in front of it: until it is over, and the rest is as everywhere.
+    if (shown) return;
+    delete host.dataset.layout;
+    document.body.append(host);
+  }
+  let height = root.open ? 0 : shown;
   // The way back needs room, too, where a page has an end to scroll to: its size and twice its distance from the edge. A page
   // that fits into the window must not begin to scroll for it.
-  if (!height && document.documentElement.scrollHeight - host.offsetHeight > innerHeight) height = 72;
+  if (!shown && document.documentElement.scrollHeight - host.offsetHeight > innerHeight) height = 72;
   let css = `html{scroll-padding-bottom:${height}px}`;
   // In other layouts one more element would move the page.
   if (document.readyState != 'loading' && /^(block|flow-root)$/.test(getComputedStyle(document.body).display)) {
@@ -150,10 +233,25 @@ const makeRoom = () => {
 
 const paint = () => {
   if (host || !document.body) return;
+  let place = document.body;
+  if (layout == 'inline' && isDue()) {
+    const slot = document.querySelector('[data-assent=here]');
+    if (!slot && document.readyState == 'loading') return;
+    // What people already look at does not move: then it is the bar.
+    if (slot && !performance.getEntriesByName('first-contentful-paint').length) place = slot;
+  }
   host = element('assent-choices', { id: 'assent-choices' });
   const shadow = host.attachShadow({ mode: 'open' });
   shadow.adoptedStyleSheets = sheets;
-  root = element('div', { id: 'root' });
+  root = element(layout == 'dialog' ? 'dialog' : 'div', { id: 'root' });
+  if (layout == 'dialog') {
+    root.setAttribute('aria-labelledby', 'title');
+    // It takes the focus itself, and no button gets it by chance.
+    root.tabIndex = -1;
+    // Escape decides nothing, and a dialog that a browser closes all the same comes back.
+    root.addEventListener('cancel', (event) => event.preventDefault());
+    root.addEventListener('close', toFront);
+  }
   note = element('div', { id: 'note' });
   back = element('a', { id: 'back', href: choicesPage, lang: language }, element('span', {}, words.your_choices));
   back.dataset.assent = 'open';
@@ -164,9 +262,11 @@ const paint = () => {
   const watch = new ResizeObserver(makeRoom);
   watch.observe(root);
   watch.observe(note);
-  document.body.append(host);
+  if (place != document.body) host.dataset.layout = layout;
+  place.append(host);
   if (isDue()) {
     fillRoot();
+    toFront();
     told = 1;
     apply();
     (window.requestIdleCallback || setTimeout)(load);
@@ -175,6 +275,13 @@ const paint = () => {
 
 const fillRoot = () => {
   if (!root.firstChild) root.innerHTML = policy.createHTML(HTML);
+};
+
+// A dialog stands before the page as long as something is due.
+const toFront = () => {
+  if (layout != 'dialog' || !isDue() || root.open) return;
+  root.showModal();
+  root.focus();
 };
 
 // Shows the question (`ask`) or the single choices (`choose`).
@@ -187,6 +294,7 @@ const show = (what) => {
   } else if (what == 'ask') {
     fillRoot();
     root.hidden = false;
+    toFront();
     load();
   } else if (broken) {
     location.assign(choicesPage);
@@ -207,7 +315,7 @@ const pressed = (event) => {
     note.textContent = '';
     kept = 0;
   } else {
-    decideAll(act);
+    kept = { act, receipt: decide(act, 'first-layer', all(act == 'accept-all' ? 'yes' : 'no')) };
     root.hidden = true;
     const title = element('h2', { tabIndex: -1 }, act == 'accept-all' ? words.accepted : words.declined);
     const alert = element('div', {}, title);
@@ -233,7 +341,8 @@ const bridge = {
   choices: () => {
     const said = {};
     for (const purpose of asked) {
-      if (isFresh(purpose, choice, memory, seconds())) said[purpose.id] = choice.choices[purpose.id] == 'y' ? 'yes' : 'no';
+      if (isSaid(purpose)) said[purpose.id] = choice.choices[purpose.id] == 'y' ? 'yes' : 'no';
+      else if (denied(purpose)) said[purpose.id] = 'no';
     }
     return JSON.stringify(said);
   },
@@ -241,6 +350,7 @@ const bridge = {
     // Back to where the person came from.
     opener?.focus();
     opener = 0;
+    makeRoom();
   },
   hydrated: () => {},
   html(into, markup) {
@@ -266,7 +376,11 @@ const load = () =>
         root.hidden = true;
         fillRoot();
       }
-      module.start(root, await layers, bridge);
+      const texts = await layers;
+      const later = new CSSStyleSheet();
+      later.replaceSync(JSON.parse(texts).css);
+      host.shadowRoot.adoptedStyleSheets = [...sheets, later];
+      module.start(root, texts, bridge);
       widget = module;
       const first = kept ? kept.act : wanted;
       if (first) show(first);
@@ -293,22 +407,31 @@ if (window.assent) {
   deny();
   readChoice();
   told = !isDue();
+  // Documented in assent.d.ts.
   window.assent = {
     open,
-    state: () => {
-      const allowed = {};
-      for (const purpose of purposes) allowed[purpose.id] = !!allows(purpose, choice, memory, seconds(), told);
-      return { decided: !isDue(), allowed, notice: DATA.notice };
+    state,
+    acceptAll: () => say('accept-all', all('yes')),
+    rejectAll: () => say('reject-all', all('no')),
+    set: (choices) => say('save', choices),
+    withdraw: (...ids) => say('save', ids.length ? each(ids, 'no') : all('no')),
+    receipt: async () => (choice ? bridge.last_receipt() : undefined),
+    on(what, listener) {
+      const hear = (event) => listener(event.detail);
+      document.addEventListener(`assent:${what}`, hear);
+      return () => document.removeEventListener(`assent:${what}`, hear);
     },
   };
   apply();
   paint();
+  tell('ready', state());
   new MutationObserver(() => {
     paint();
     scan();
   }).observe(document, { childList: true, subtree: true });
   document.addEventListener('DOMContentLoaded', () => {
-    if (host && host != document.body.lastElementChild && document.activeElement != host) document.body.append(host);
+    paint();
+    if (host && !host.dataset.layout && host != document.body.lastElementChild && document.activeElement != host) document.body.append(host);
     if (host) makeRoom();
   });
   addEventListener('load', () => host && makeRoom());

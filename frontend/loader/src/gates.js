@@ -1,4 +1,4 @@
-// Holds back and lets go what the page marked with `data-purpose`: scripts, frames, pixels and templates. What is held is
+// Holds back and lets go what the page marked with `data-purpose`: scripts, frames, films, pixels, links and templates. What is held is
 // inert by the page's own markup; a failure here leaves it so. Each is let go once, scripts in the order of the page.
 
 import { fill, policy, sheets } from './page.js';
@@ -13,9 +13,15 @@ const scripts = [];
 const running = [];
 let allowed = { __proto__: null };
 let draining;
+let agree;
+
+// Who hears of a yes that is said in a frame's place.
+export const onAgree = (listener) => (agree = listener);
+
+const needed = (tag) => tag.dataset.purpose.split(/\s+/).filter(Boolean);
 
 const mayRun = (tag) => {
-  const needs = tag.dataset.purpose.split(/\s+/).filter(Boolean);
+  const needs = needed(tag);
   const unknown = needs.filter((id) => !known.has(id));
   if ((unknown.length || !needs.length) && !done.has(tag)) {
     done.add(tag);
@@ -64,11 +70,14 @@ const drain = async () => {
   draining = false;
 };
 
+// What of a frame or film has an address: itself, and a film's sources.
+const addressed = (frame) => [frame, ...frame.querySelectorAll('source')].filter((part) => part.dataset.src);
+
 const holdFrame = (frame) => {
-  if (frame.hasAttribute('src')) {
+  if (addressed(frame).some((part) => part.hasAttribute('src'))) {
     // Was let go and is taken back: a fresh one has no document.
-    const fresh = frame.cloneNode();
-    fresh.removeAttribute('src');
+    const fresh = frame.cloneNode(true);
+    for (const part of addressed(fresh)) part.removeAttribute('src');
     frame.replaceWith(fresh);
     frame = fresh;
   }
@@ -79,15 +88,21 @@ const holdFrame = (frame) => {
   const box = document.createElement('div');
   box.className = 'frame';
   box.lang = DATA.language;
-  const said = document.createElement('p');
-  const names = frame.dataset.purpose.split(/\s+/).map((id) => known.get(id)?.name || id);
-  said.textContent = fill(DATA.words.frame_blocked, names.join(', '));
-  const open = document.createElement('button');
-  open.type = 'button';
-  open.className = 'act';
-  open.dataset.assent = 'open';
-  open.textContent = DATA.words.your_choices;
-  box.append(said, open);
+  const add = (kind, text, properties) =>
+    box.appendChild(Object.assign(document.createElement(kind), { textContent: text }, properties));
+  const needs = needed(frame);
+  const names = needs.map((id) => known.get(id)?.name || id).join(', ');
+  add('p', fill(DATA.words.frame_blocked, names));
+  for (const [name, href] of needs.flatMap((id) => known.get(id)?.parties || [])) add('a', name, { href });
+  if (needs.every((id) => known.has(id))) {
+    add('button', fill(DATA.words.agree, names), { type: 'button', className: 'act' }).addEventListener('click', (event) => {
+      // A script of somebody's cannot press for the person.
+      if (!event.isTrusted) return;
+      agree(needs);
+      frame.focus();
+    });
+  }
+  add('button', DATA.words.your_choices, { type: 'button', className: 'link' }).dataset.assent = 'open';
   shadow.append(box);
   // The same room, so that the page does not move.
   place.style.cssText = `display:inline-block;width:${frame.offsetWidth}px;max-width:100%;min-height:${frame.offsetHeight}px`;
@@ -97,14 +112,16 @@ const holdFrame = (frame) => {
 };
 
 const showFrame = (frame) => {
-  if (frame.hasAttribute('src')) return;
+  const parts = addressed(frame);
+  if (parts.every((part) => part.hasAttribute('src'))) return;
   const place = places.get(frame);
   if (place) {
     place.remove();
     places.delete(frame);
     frame.style.display = '';
   }
-  frame.src = frame.dataset.src;
+  for (const part of parts) part.src = part.dataset.src;
+  frame.load?.();
 };
 
 const scanOne = (tag) => {
@@ -125,8 +142,11 @@ const scanOne = (tag) => {
       for (const node of shown) node.remove();
       contents.delete(tag);
     }
-  } else if (tag.dataset.src && kind == 'iframe') {
-    (mayRun(tag) ? showFrame : holdFrame)(tag);
+  } else if (kind == 'iframe' || kind == 'video') {
+    if (addressed(tag).length) (mayRun(tag) ? showFrame : holdFrame)(tag);
+  } else if (kind == 'link' && tag.dataset.href) {
+    if (mayRun(tag)) tag.href = tag.dataset.href;
+    else tag.removeAttribute('href');
   } else if (tag.dataset.src && kind == 'img') {
     if (!done.has(tag) && mayRun(tag)) {
       done.add(tag);

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { allows, isChoice, isFresh, newest, parse, print, unsaid } from '../src/cookie.js';
+import { allows, isChoice, isFresh, newest, older, parse, print, unsaid } from '../src/cookie.js';
 
 const TOKEN = 'BwcHBwcHBwcHBwcHBwcHBw';
 const VALUE = `v1.${TOKEN}.0123456789abcdef.1790000000.analytics:y~surveys:n`;
@@ -119,4 +119,35 @@ test('what is only told is no choice', () => {
   assert.equal(allows({ id: 'a', route: 'necessary' }, undefined, memory, 0, false), true);
   assert.equal(isChoice({ route: 'necessary' }), false);
   assert.equal(isChoice({ route: 'statistics' }), true);
+});
+
+test('what was said earlier says so, and is not prolonged by what is said later', () => {
+  const value = VALUE.replace('analytics:y', 'analytics:y-30');
+  const choice = parse(value);
+  assert.equal(print(choice), value);
+  assert.equal(choice.choices.analytics, 'y');
+  for (const bad of ['y-', 'y-0', 'y-030', 'y-1000', 'y--1', 'y-1-1']) {
+    assert.equal(parse(VALUE.replace('analytics:y', `analytics:${bad}`)), undefined, bad);
+  }
+  const memory = { grant_days: 31, refusal_days: 31 };
+  const [analytics, surveys] = ['analytics', 'surveys'].map((id) => ({ id, route: 'consent' }));
+  const at = (days) => choice.decided + days * 86400;
+  assert.equal(isFresh(analytics, choice, memory, at(0.9)), true);
+  assert.equal(isFresh(analytics, choice, memory, at(1)), false);
+  assert.equal(isFresh(surveys, choice, memory, at(30)), true);
+  // Rounded up, so that it never lives longer than it may.
+  assert.equal(older(choice, 'analytics', at(0.1)), 31);
+  assert.equal(older(choice, 'surveys', at(0.1)), 1);
+  assert.equal(older(choice, 'surveys', at(0)), 0);
+  assert.equal(older(choice, 'surveys', at(5000)), 999);
+});
+
+test('a significant change ends a yes from before, not a no, and not before its time', () => {
+  const choice = parse(VALUE);
+  const memory = { grant_days: 365, refusal_days: 365 };
+  const fresh = (id, changed, now) => isFresh({ id, route: 'consent', changed }, choice, memory, choice.decided + now);
+  assert.equal(fresh('analytics', choice.decided + 5, 10), false);
+  assert.equal(fresh('analytics', choice.decided + 5, 4), true);
+  assert.equal(fresh('analytics', choice.decided, 10), true);
+  assert.equal(fresh('surveys', choice.decided + 5, 10), true);
 });

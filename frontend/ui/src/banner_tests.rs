@@ -2,7 +2,9 @@
 //! against inline code can be broken by it.
 
 use crate::app::{Check, ReceiptFacts};
-use crate::{BannerData, Progress, State, View, banner_css, first_layer_html, layer_html, progress};
+use crate::{
+    BannerData, Progress, State, View, banner_css, first_layer_html, layer_html, layers_css, progress,
+};
 use assent_core::decision::{Act, Choice};
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
@@ -28,6 +30,7 @@ fn data() -> LayerData {
               ] },
             { "id": "search", "route": "statistics", "asked": "banner" },
         ],
+        "css": "",
         "recipients": { "counter": ["Counter Ltd", "https://counter.example/"] },
         "text": {
             "title": "Your choices",
@@ -96,11 +99,9 @@ fn refusing_is_the_same_element_as_accepting() {
         assert!(html.find(accept).unwrap() < html.find(decline).unwrap(), "one order on every layer");
     }
     // The stylesheet cannot tell them apart.
-    assert!(
-        !banner_css().contains("data-act")
-            && !banner_css().contains("nth-")
-            && !banner_css().contains("first-of")
-    );
+    for css in every_css() {
+        assert!(!css.contains("data-act") && !css.contains("nth-") && !css.contains("first-of"));
+    }
 }
 
 #[test]
@@ -138,12 +139,22 @@ fn nothing_inline_and_everything_escaped() {
     }
 }
 
+/// The embed's stylesheet in every look, and the later layers'.
+fn every_css() -> Vec<String> {
+    use assent_core::notice::{Layout, Look, Theme};
+    let layouts = [Layout::Bar, Layout::Inline, Layout::Dialog];
+    let themes = [Theme::Plain, Theme::Government, Theme::Health];
+    let looks = layouts.into_iter().flat_map(|layout| themes.map(|theme| Look { layout, theme }));
+    looks.map(banner_css).chain([layers_css()]).collect()
+}
+
 #[test]
-fn the_short_stylesheet_says_the_same() {
-    let css = banner_css();
-    assert!(css.len() < crate::BANNER_CSS.len() * 9 / 10);
-    assert!(!css.contains("/*") && !css.contains('\n'));
-    assert_eq!(css.matches('{').count(), css.matches('}').count());
+fn the_short_stylesheets_say_the_same() {
+    for css in every_css() {
+        assert!(!css.contains("/*") && !css.contains('\n'));
+        assert_eq!(css.matches('{').count(), css.matches('}').count());
+    }
     // A descendant is not the element itself, and `and` needs its spaces.
-    assert!(css.contains(".sheet .list") && css.contains("100dvh - 32px"));
+    assert!(layers_css().contains(".sheet .list"));
+    assert!(banner_css(Default::default()).contains("100dvh - 32px"));
 }

@@ -28,15 +28,37 @@ pub use first_layer::FirstLayer;
 #[cfg(feature = "ssr")]
 pub use first_layer::first_layer_html;
 
-/// The stylesheet of the banner's shadow root, as written.
-pub const BANNER_CSS: &str = include_str!("banner.css");
-
-/// The stylesheet of the banner's shadow root, without comments and needless space, as the embed carries it.
+/// The stylesheet of the banner's shadow root, without comments and needless space, as the embed carries it: what the first
+/// layer needs, in this layout and theme.
 #[cfg(feature = "ssr")]
 #[must_use]
-pub fn banner_css() -> String {
-    let mut short = String::with_capacity(BANNER_CSS.len());
-    let mut rest = BANNER_CSS;
+pub fn banner_css(look: assent_core::notice::Look) -> String {
+    use assent_core::notice::{Layout, Theme};
+    let layout = match look.layout {
+        Layout::Bar => "",
+        Layout::Inline => include_str!("layout-inline.css"),
+        Layout::Dialog => include_str!("layout-dialog.css"),
+    };
+    let theme = match look.theme {
+        Theme::Plain => "",
+        Theme::Government => include_str!("theme-government.css"),
+        Theme::Health => include_str!("theme-health.css"),
+    };
+    [include_str!("banner.css"), theme, layout].map(short).concat()
+}
+
+/// The stylesheet of the layers behind the first, which the widget brings along.
+#[cfg(feature = "ssr")]
+#[must_use]
+pub fn layers_css() -> String {
+    short(include_str!("layers.css"))
+}
+
+/// A stylesheet without comments and needless space.
+#[cfg(feature = "ssr")]
+fn short(long: &str) -> String {
+    let mut short = String::with_capacity(long.len());
+    let mut rest = long;
     while let Some(start) = rest.find("/*") {
         short.push_str(&rest[..start]);
         rest = rest[start..].split_once("*/").map_or("", |(_, after)| after);

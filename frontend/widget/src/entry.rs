@@ -120,7 +120,8 @@ fn pressed(press: Press) {
         let Some(press) = press.take() else { return };
         if press == Press::Choose {
             let said = on_file(&widget.host.choices());
-            widget.flow.on_file(said);
+            let decided = !widget.host.subject().is_empty();
+            widget.flow.on_file(said, decided);
         }
         todo = widget.flow.press(press).map(|effect| (effect, widget.host.clone()));
     });

@@ -62,9 +62,10 @@ impl Flow {
         self.round
     }
 
-    /// What the loader has on file. Told before the single choices open.
-    pub fn on_file(&mut self, said: Choices) {
-        self.state.has_receipt = !said.is_empty();
+    /// What the loader has on file, and whether a decision is behind it; a browser's signal says no without one. Told before
+    /// the single choices open.
+    pub fn on_file(&mut self, said: Choices, decided: bool) {
+        self.state.has_receipt = decided;
         self.said = said;
     }
 
@@ -249,7 +250,7 @@ mod tests {
     #[test]
     fn who_decided_comes_back_to_what_they_said_and_may_leave_it() {
         let mut flow = flow();
-        flow.on_file(choices(&[("analytics", Choice::Yes), ("search", Choice::No)]));
+        flow.on_file(choices(&[("analytics", Choice::Yes), ("search", Choice::No)]), true);
         flow.press(Press::Choose);
         assert!(flow.state().is_on(&id("analytics")));
         assert!(!flow.state().is_on(&id("search")));

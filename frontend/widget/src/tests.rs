@@ -45,6 +45,7 @@ pub(crate) fn layer_data() -> LayerData {
             { "id": "analytics", "route": "consent", "asked": "banner" },
             { "id": "search", "route": "statistics", "asked": "banner" },
         ],
+        "css": "",
         "recipients": {},
         "text": {
             "title": "Your choices",

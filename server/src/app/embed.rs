@@ -100,11 +100,11 @@ pub fn texts(
     assets: &Assets,
 ) -> Option<Texts> {
     let loader = assets.loader.as_ref()?.trim().trim_end_matches(';');
-    let mut layers = LayerData::new(notice, language, log_key);
+    let mut layers = LayerData::new(notice, language, log_key, ui::layers_css());
     // A notice published by an older version may not be written the same today: its name is the published bytes'.
     layers.notice = hash;
     let html = ui::first_layer_html(&layers);
-    let data = EmbedData::new(&layers, notice.memory, &file.public_url, file.cookie_domain.as_deref());
+    let data = EmbedData::new(&layers, notice, file);
     let layers = json(&layers);
     let folder = format!("{}/v1/assets/{}", file.public_url, assets.hash);
     let addresses = Addresses {
@@ -115,7 +115,7 @@ pub fn texts(
         layers_integrity: format!("sha384-{}", base64_encode(&Sha384::digest(&layers))),
     };
     let (data, html) = (in_script(&data), in_script(&html));
-    let (css, addresses) = (in_script(&ui::banner_css()), in_script(&addresses));
+    let (css, addresses) = (in_script(&ui::banner_css(notice.look)), in_script(&addresses));
     Some(Texts { script: format!("({loader})({data},{html},{css},{addresses});"), layers })
 }
 

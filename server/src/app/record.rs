@@ -10,7 +10,7 @@ use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Notice, Purpose};
 use assent_core::record::{Signals, Surface};
 use assent_core::retention::RetentionClass;
-use assent_core::standing::{Said, may_answer};
+use assent_core::standing::{Held, Said, may_answer};
 use assent_core::subject::SubjectId;
 use assent_core::wire::DecisionRequest;
 use assent_ledger::{
@@ -82,7 +82,7 @@ pub struct Recorded {
     /// The record and its receipt.
     pub appended: Appended,
     /// What holds after it, under today's notice. Nothing when an earlier answer was given again: more may have been said since.
-    pub standings: Option<BTreeMap<PurposeId, Standing>>,
+    pub held: Option<BTreeMap<PurposeId, Held>>,
 }
 
 /// Records the decision, or nothing.
@@ -114,16 +114,16 @@ pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Recorded, Rec
                 let (reader, subject) = (Arc::clone(&site), ask.subject);
                 let before = super::blocking(move || reader.ledger.receipt(&subject, id));
                 let before = before.await.map_err(RecordError::Stopped)??.ok_or(RecordError::TooMany)?;
-                return Ok(Recorded { appended: Appended { replayed: true, ..before }, standings: None });
+                return Ok(Recorded { appended: Appended { replayed: true, ..before }, held: None });
             }
             (Err(AppendError::SubjectMoved { .. }), None) if tries < TRIES => tries += 1,
             (other, _) => {
                 let appended = other?;
                 let at = appended.id.time();
                 let said = Said { at, acted, decisions: &decisions };
-                let standings = || fold_with(&site.notice, &history, said, now.max(at));
-                let standings = (!appended.replayed).then(standings);
-                return Ok(Recorded { appended, standings });
+                let held = || fold_with(&site.notice, &history, said, now.max(at));
+                let held = (!appended.replayed).then(held);
+                return Ok(Recorded { appended, held });
             }
         }
     }

@@ -1,15 +1,18 @@
 //! What holds for one subject now, what they said, and their receipts.
 
 use super::sites::Site;
-use assent_core::choice_cookie::ChoiceCookie;
+use assent_core::choice_cookie::{ChoiceCookie, OLDEST};
 use assent_core::decision::{Choice, Standing};
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Notice};
-use assent_core::standing::{Said, standings};
+use assent_core::standing::{Held, Said, held, standings};
 use assent_core::subject::{SubjectId, SubjectToken};
 use assent_core::wire::StateResponse;
 use assent_ledger::{Opened, ReadError};
 use std::collections::BTreeMap;
+
+/// Seconds of a day.
+const DAY_SECONDS: u64 = 86_400;
 
 /// Everything one subject said, and what holds after it.
 #[derive(Debug, Clone)]
@@ -48,21 +51,34 @@ impl State {
 /// The cookie that tells the site's pages what holds, `decided` in Unix seconds.
 #[must_use]
 pub fn cookie(
-    standings: &BTreeMap<PurposeId, Standing>,
+    held: &BTreeMap<PurposeId, Held>,
     site: &Site,
     token: &SubjectToken,
     decided: u64,
 ) -> ChoiceCookie {
-    let mut choices = BTreeMap::new();
+    let (mut choices, mut older) = (BTreeMap::new(), BTreeMap::new());
     for purpose in site.notice.asked_at(Asked::Banner) {
-        let said = match standings.get(&purpose.id) {
-            Some(Standing::Granted) => Some(Choice::Yes),
-            Some(Standing::Refused | Standing::Withdrawn | Standing::Objected) => Some(Choice::No),
-            _ => None,
+        let Some(Held { standing, since }) = held.get(&purpose.id) else { continue };
+        let choice = match standing {
+            Standing::Granted => Choice::Yes,
+            Standing::Refused | Standing::Withdrawn | Standing::Objected => Choice::No,
+            _ => continue,
         };
-        choices.extend(said.map(|choice| (purpose.id.clone(), choice)));
+        choices.insert(purpose.id.clone(), choice);
+        // A record may be taken down some moments after the press that the cookie counts from.
+        let days = decided.saturating_sub(since.div_ceil(1000)).div_ceil(DAY_SECONDS);
+        if days > 0 {
+            let days = u16::try_from(days).unwrap_or(OLDEST).min(OLDEST);
+            older.insert(purpose.id.clone(), days);
+        }
     }
-    ChoiceCookie { token: token.clone(), notice: site.hash.to_hex()[..16].to_string(), decided, choices }
+    ChoiceCookie {
+        token: token.clone(),
+        notice: site.hash.to_hex()[..16].to_string(),
+        decided,
+        choices,
+        older,
+    }
 }
 
 /// What holds after these records, under this notice.
@@ -78,8 +94,13 @@ pub fn fold_with(
     history: &[Opened],
     newest: Said<'_>,
     now: u64,
-) -> BTreeMap<PurposeId, Standing> {
-    standings(notice, history.iter().map(said).chain([newest]), now)
+) -> BTreeMap<PurposeId, Held> {
+    held(notice, history.iter().map(said).chain([newest]), now)
+}
+
+/// What holds for a subject now, with the time of each. Blocks.
+pub fn held_by(site: &Site, subject: &SubjectId, now: u64) -> Result<BTreeMap<PurposeId, Held>, ReadError> {
+    Ok(held(&site.notice, site.ledger.history(subject)?.iter().map(said), now))
 }
 
 fn said(opened: &Opened) -> Said<'_> {

@@ -38,6 +38,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         public::embed::embed,
         public::embed::layers,
         public::assets::asset,
+        public::assets::types,
         public::log::key,
         public::log::checkpoint,
         public::log::tile,

@@ -47,6 +47,8 @@ pub(super) enum Surface {
     Preferences,
     ChoicesPage,
     AlertForm,
+    Content,
+    Page,
 }
 
 /// Yes or no. There is no third.
@@ -63,6 +65,8 @@ pub(super) enum Choice {
 pub(super) struct Signals {
     /// Global Privacy Control.
     gpc: Option<bool>,
+    /// Do Not Track, on a site that honours it.
+    dnt: Option<bool>,
 }
 
 /// What holds for a purpose. Only `granted` is a yes.

@@ -61,3 +61,10 @@ async fn layers_address(app: &TestApp) -> String {
     let rest = text.split("\"layers\":\"https://privacy.example.org").nth(1).unwrap();
     rest.split('"').next().unwrap().to_string()
 }
+
+#[tokio::test]
+async fn the_types_have_an_address() {
+    let answer = TestApp::empty().get("/v1/assent.d.ts").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.text().contains("interface Assent"));
+}

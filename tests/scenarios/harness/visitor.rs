@@ -6,6 +6,7 @@
 use assent_core::choice_cookie::{COOKIE_NAME, ChoiceCookie};
 use assent_core::hash::base64_decode;
 use fantoccini::Locator;
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::wd::WindowHandle;
@@ -142,6 +143,23 @@ impl Visitor {
             element.click().await.ok()
         })
         .await;
+    }
+
+    /// Presses and lets go of one key, wherever the focus is. Keys without a letter are WebDriver's (`\u{e004}` is Tab).
+    pub(crate) async fn types(&self, key: char) {
+        let keys = KeyActions::new("keyboard".into());
+        let keys = keys.then(KeyAction::Down { value: key }).then(KeyAction::Up { value: key });
+        self.session.client.perform_actions(keys).await.unwrap();
+    }
+
+    /// Runs a script in every page from now on, before anything of the page's own (Chromium).
+    pub(crate) async fn begins_pages_with(&self, script: &str) {
+        self.session.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+    }
+
+    /// Throws away what the browser keeps of files, as after their five minutes (Chromium).
+    pub(crate) async fn forgets_files(&self) {
+        self.session.devtools("Network.clearBrowserCache", json!({})).await;
     }
 
     /// Writes into a field of the page.

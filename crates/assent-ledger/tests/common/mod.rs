@@ -109,7 +109,7 @@ pub fn draft(subject_number: u64, expect_previous: Option<ReceiptId>) -> Draft {
         origin: Some("https://www.example.org".into()),
         decisions: [(purpose("analytics"), Decision::Given), (purpose("email-tracking"), Decision::Refused)]
             .into(),
-        signals: Signals { gpc: true },
+        signals: Signals { gpc: true, dnt: false },
         contacts: Vec::new(),
         retain_until: START + 400 * DAY,
         expect_previous,

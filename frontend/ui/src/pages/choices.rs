@@ -408,6 +408,8 @@ fn surface_words(surface: Surface, words: &Words) -> String {
         Surface::Preferences => &words.on_preferences,
         Surface::ChoicesPage => &words.on_choices_page,
         Surface::AlertForm => &words.on_alert_form,
+        Surface::Content => &words.on_content,
+        Surface::Page => &words.on_page,
     }
     .clone()
 }

@@ -122,7 +122,7 @@ async fn by_form(
     };
     let signals = form::signals(headers);
     let asked = SignUp { subject: token.id(), origin: Some(origin), request, signals, key };
-    let Recorded { appended, standings } = match sign_up(Arc::clone(&site), asked, now).await {
+    let Recorded { appended, held } = match sign_up(Arc::clone(&site), asked, now).await {
         Ok(recorded) => recorded,
         Err(error) => {
             let errors = errors(&error);
@@ -131,7 +131,7 @@ async fn by_form(
             return typed.again(app, &site, headers, problem.code, errors);
         }
     };
-    let cookie = cookie(&site, standings, &token, decided, headers).await?;
+    let cookie = cookie(&site, held, &token, decided, headers).await?;
     let lang = &typed.language;
     form::see_other(&format!("{}/alerts?lang={lang}&done={}", site.api(), appended.id), cookie)
 }

@@ -121,11 +121,11 @@ async fn take(
     };
     let now = app::now();
     let ask = Ask { subject: token.id(), origin: Some(origin), request, contacts: Vec::new(), key };
-    let Recorded { appended, standings } = record(Arc::clone(site), ask, now).await?;
+    let Recorded { appended, held } = record(Arc::clone(site), ask, now).await?;
     // What is pressed here is the newest, also within one second and when the browser's clock is ahead of ours, by
     // however much: a page that goes by that clock must find this press after the one it undoes.
     let decided = (now / 1000).max(before.saturating_add(1));
-    let cookie = cookie(site, standings, &token, decided, headers).await?;
+    let cookie = cookie(site, held, &token, decided, headers).await?;
     let lang = lang.as_deref().unwrap_or_default();
     let page = format!("{}/choices?lang={lang}&done={}", site.api(), appended.id);
     form::see_other(back.as_deref().unwrap_or(&page), cookie)

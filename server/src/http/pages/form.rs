@@ -108,7 +108,7 @@ pub(super) fn origin(site: &Site, headers: &HeaderMap) -> Result<String, Problem
 
 /// Browser signals of this request. Any value of `Sec-GPC` other than `1` is to be ignored.
 pub(super) fn signals(headers: &HeaderMap) -> Signals {
-    Signals { gpc: headers.get_all("sec-gpc").iter().any(|value| value == "1") }
+    Signals { gpc: headers.get_all("sec-gpc").iter().any(|value| value == "1"), dnt: false }
 }
 
 /// 303 to `address`, with the choice.

@@ -61,3 +61,17 @@ fn accepts_brotli(headers: &HeaderMap) -> bool {
         coding.trim().eq_ignore_ascii_case("br") && weight > 0.0
     })
 }
+
+/// `window.assent` for TypeScript: the types of what the embed puts on a page.
+#[utoipa::path(
+    get, path = "/v1/assent.d.ts", tag = "Embed",
+    responses((status = 200, description = "The types.", content_type = "text/plain"))
+)]
+pub(in crate::http) async fn types() -> Response {
+    let about = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=300"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    (about, include_str!("../../../../frontend/loader/assent.d.ts")).into_response()
+}

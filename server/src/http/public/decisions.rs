@@ -2,13 +2,12 @@
 
 use crate::app::record::{Ask, Recorded, record};
 use crate::app::sites::Site;
-use crate::app::state::State as Standings;
 use crate::app::{self, App};
 use crate::http::error::{Code, Problem};
 use crate::http::extract::{InSite, StrictJson, only_header, subject_header};
 use crate::http::{cookies, idempotency};
-use assent_core::decision::Standing;
 use assent_core::ids::PurposeId;
+use assent_core::standing::Held;
 use assent_core::subject::SubjectToken;
 use assent_core::wire::DecisionRequest;
 use assent_ledger::{Appended, ReceiptId};
@@ -48,8 +47,8 @@ pub(in crate::http) async fn decide(
     StrictJson(request): StrictJson<DecisionRequest>,
 ) -> Result<Response, Problem> {
     let Heard { ask, token, decided, now } = heard(&site, &headers, request)?;
-    let Recorded { appended, standings } = record(Arc::clone(&site), ask, now).await?;
-    let cookie = cookie(&site, standings, &token, decided, &headers).await?;
+    let Recorded { appended, held } = record(Arc::clone(&site), ask, now).await?;
+    let cookie = cookie(&site, held, &token, decided, &headers).await?;
     Ok(recorded(&site, &appended, cookie))
 }
 
@@ -90,8 +89,8 @@ pub(in crate::http) async fn check_only(
     let Heard { ask, token, decided, now } = heard(&site, &headers, request)?;
     app::record::check(&site, &ask, now)?;
     let first = async || -> Result<_, Problem> {
-        let Recorded { appended, standings } = record(Arc::clone(&site), ask, now).await?;
-        Ok((appended, cookie(&site, standings, &token, decided, &headers).await?))
+        let Recorded { appended, held } = record(Arc::clone(&site), ask, now).await?;
+        Ok((appended, cookie(&site, held, &token, decided, &headers).await?))
     };
     let (appended, cookie) = READY.get_or_try_init(first).await?;
     Ok(recorded(&site, appended, cookie.clone()))
@@ -108,19 +107,19 @@ pub(in crate::http) fn declared_origin(site: &Site, headers: &HeaderMap) -> Resu
 /// known.
 pub(in crate::http) async fn cookie(
     site: &Arc<Site>,
-    known: Option<BTreeMap<PurposeId, Standing>>,
+    known: Option<BTreeMap<PurposeId, Held>>,
     token: &SubjectToken,
     decided: u64,
     headers: &HeaderMap,
 ) -> Result<Option<HeaderValue>, Problem> {
-    let standings = match known {
+    let held = match known {
         Some(known) => known,
         None => {
             let (reader, subject) = (Arc::clone(site), token.id());
-            app::blocking(move || Standings::read(&reader, &subject, app::now())).await??.standings
+            app::blocking(move || app::state::held_by(&reader, &subject, app::now())).await??
         }
     };
-    let cookie = app::state::cookie(&standings, site, token, decided);
+    let cookie = app::state::cookie(&held, site, token, decided);
     Ok(if cookies::is_older(&cookie, headers) { None } else { cookies::set(site, &cookie) })
 }
 

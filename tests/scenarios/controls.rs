@@ -1,0 +1,213 @@
+//! `window.assent` for the site's own controls, and what a browser says by itself (Global Privacy Control).
+
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until, until_so};
+use assent_core::decision::{Act, Choice, Decision};
+use assent_core::receipt::Receipt;
+use assent_core::record::Surface;
+use serde_json::{Value, json};
+
+const PAGE: &str = "<head><script>
+        window.heard = [];
+        for (const what of ['ready', 'change', 'recorded'])
+            document.addEventListener('assent:' + what, event => heard.push([what, event.detail]));
+    </script><script src='%TAG%'></script></head>
+    <body><h1>A page</h1><button id=yes>Count my visits</button>
+    <script>document.querySelector('#yes').onclick = () => assent.set({ analytics: true })</script>";
+
+/// What a promise of the page ends with: its value, or the error's words.
+async fn ends(visitor: &Visitor, expression: &str) -> Value {
+    let script =
+        format!("const done = arguments[0]; ({expression}).then(done, error => done(String(error)))");
+    visitor.runs_to_its_end(&script).await
+}
+
+async fn heard(visitor: &Visitor, what: &str) -> Vec<Value> {
+    let list = visitor.runs("return heard").await;
+    let list = list.as_array().unwrap().iter().filter(|one| one[0] == what).map(|one| one[1].clone());
+    list.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sites_own_controls_in_chromium() {
+    a_sites_own_controls(Browser::Chromium).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sites_own_controls_in_firefox() {
+    a_sites_own_controls(Browser::Firefox).await;
+}
+
+async fn a_sites_own_controls(browser: Browser) {
+    let stack = Stack::starts().await;
+    let api = stack.api(CLINIC);
+    let pages = Pages::of(&stack, CLINIC, PAGE, |file| file).await;
+    let visitor = Visitor::arrives(browser).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    let state = visitor.runs("return assent.state()").await;
+    assert_eq!(
+        (&state["decided"], &state["choices"], &state["language"]),
+        (&json!(false), &json!({}), &json!("en"))
+    );
+    assert_eq!(
+        (&state["allowed"]["analytics"], &state["allowed"]["necessary"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(state["signals"], json!({ "gpc": false, "dnt": false }));
+    assert_eq!(heard(&visitor, "ready").await.len(), 1);
+    assert_eq!(ends(&visitor, "assent.receipt()").await, Value::Null);
+
+    // A page cannot say yes for a person who pressed nothing, and cannot say anything about what is not asked.
+    for call in [
+        "assent.acceptAll()",
+        "assent.set({ analytics: true })",
+        "assent.set({ analytics: 'yes', surveys: 'no' })",
+    ] {
+        assert_eq!(ends(&visitor, call).await, "Error: assent: a yes needs a press", "{call}");
+    }
+    assert!(ends(&visitor, "assent.set({ spying: true })").await.as_str().unwrap().contains("not asked"));
+    assert!(ends(&visitor, "assent.set({ necessary: false })").await.as_str().unwrap().contains("not asked"));
+    assert_eq!(visitor.choice().await, None);
+
+    visitor.presses_on_page("#yes").await;
+    until_so("the yes to hold", async || {
+        visitor.runs("return assent.state().allowed.analytics").await == true
+    })
+    .await;
+    assert!(visitor.is_being_asked().await, "the rest is still a question");
+    visitor.has_sent_everything(CLINIC).await;
+    assert_eq!(heard(&visitor, "change").await.last().unwrap()["choices"], json!({ "analytics": "yes" }));
+
+    // No is said without anything, takes the question away, and leaves what was not named.
+    let receipt = ends(&visitor, "assent.withdraw('surveys', 'embeds', 'email-tracking')").await;
+    let receipt = Receipt::parse(receipt.as_str().unwrap()).expect("it ends with the receipt");
+    assert!(receipt.verify(None).is_ok());
+    until_so("the question to go", async || !visitor.is_being_asked().await).await;
+    let choice = visitor.choice().await.unwrap();
+    assert_eq!(choice.choices.values().filter(|choice| **choice == Choice::Yes).count(), 1);
+    assert_eq!(choice.choices.len(), 4);
+    ends(&visitor, "assent.rejectAll()").await;
+    let kept = until("the receipt to be found again", async || {
+        ends(&visitor, "assent.receipt()").await.as_str().map(String::from)
+    })
+    .await;
+    assert_eq!(heard(&visitor, "recorded").await.last().unwrap(), &json!(kept));
+    let history = api.history(&visitor.holder().await).await;
+    let said: Vec<_> = history.iter().map(|record| (record.act, record.surface)).collect();
+    assert_eq!(
+        said,
+        [(Act::Save, Surface::Page), (Act::Save, Surface::Page), (Act::RejectAll, Surface::Page)]
+    );
+    assert_eq!(history[2].decisions.values().filter(|decision| **decision == Decision::Withdrawn).count(), 1);
+
+    // Nobody hears any more who does not want to.
+    let script = "let times = 0; const off = assent.on('change', () => times++); off(); assent.rejectAll(); return times";
+    assert_eq!(visitor.runs(script).await, 0);
+}
+
+/// Every purpose of the clinic shares data.
+fn all_share(file: String) -> String {
+    file.replace("route = \"consent\"\n", "route = \"consent\"\nsharing = true\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn global_privacy_control_is_a_no_until_the_person_says_more() {
+    let stack = Stack::starts().await;
+    let pages = Pages::of(&stack, CLINIC, PAGE, all_share).await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor
+        .begins_pages_with("Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })")
+        .await;
+    visitor.visits(&pages.origin).await;
+    let state = visitor.runs("return assent.state()").await;
+    assert_eq!(state["decided"], true, "the browser has answered: {state}");
+    assert_eq!(state["choices"]["analytics"], "no");
+    assert_eq!(state["signals"]["gpc"], true);
+    assert!(!visitor.is_being_asked().await);
+    assert_eq!(visitor.choice().await, None, "nothing is stored for it");
+
+    visitor.runs("assent.open()").await;
+    visitor.sees_in_banner("[data-act='save']").await;
+    assert!(!visitor.shows_in_banner("[data-act='receipt']").await, "no decision, no receipt");
+    visitor.presses("close").await;
+    assert!(!visitor.is_being_asked().await);
+    visitor.runs("assent.open()").await;
+    visitor.presses_in_banner("#p-analytics").await;
+    visitor.presses("save").await;
+    visitor.sees_in_banner("[data-state='recorded']").await;
+    assert_eq!(
+        visitor.runs("return assent.state().allowed.analytics").await,
+        true,
+        "the person's own word counts"
+    );
+    let [record] = &stack.api(CLINIC).history(&visitor.holder().await).await[..] else {
+        panic!("one record")
+    };
+    assert!(record.signals.gpc);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn do_not_track_counts_only_where_a_site_honours_it() {
+    let stack = Stack::starts().await;
+    for honours in [false, true] {
+        let change = |file: String| {
+            let line = if honours { "honour_dnt = true\n\n[controller]" } else { "[controller]" };
+            all_share(file).replacen("[controller]", line, 1)
+        };
+        let pages = Pages::of(&stack, CLINIC, PAGE, change).await;
+        let visitor = Visitor::arrives(Browser::Chromium).await;
+        visitor.begins_pages_with("Object.defineProperty(navigator, 'doNotTrack', { value: '1' })").await;
+        visitor.visits(&pages.origin).await;
+        let state = visitor.runs("return assent.state()").await;
+        assert_eq!((&state["decided"], &state["signals"]["dnt"]), (&json!(honours), &json!(honours)));
+        if honours {
+            ends(&visitor, "assent.rejectAll()").await;
+            let [record] = &stack.api(CLINIC).history(&visitor.holder().await).await[..] else {
+                panic!("one record")
+            };
+            assert!(record.signals.dnt && !record.signals.gpc);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_significant_change_asks_again_and_only_those_who_agreed() {
+    let stack = Stack::starts().await;
+    Pages::of(&stack, CLINIC, PAGE, |file| file).await;
+    let (agreed, refused) =
+        (Visitor::arrives(Browser::Chromium).await, Visitor::arrives(Browser::Chromium).await);
+    for (visitor, act) in [(&agreed, "accept-all"), (&refused, "reject-all")] {
+        visitor.visits(&stack.site(CLINIC).page("/")).await;
+        visitor.presses(act).await;
+        visitor.has_sent_everything(CLINIC).await;
+    }
+    // New words ask nobody.
+    let edited = |file: String| file.replace("Website statistics", "Statistics of the website");
+    let pages = Pages::of(&stack, CLINIC, PAGE, edited).await;
+    for visitor in [&agreed, &refused] {
+        visitor.forgets_files().await;
+        visitor.visits(&pages.origin).await;
+        assert_eq!(visitor.runs("return assent.state().decided").await, true);
+    }
+    // A change of one purpose asks those who agreed to it, about it.
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let changed = |file: String| {
+        file.replacen("id = \"analytics\"\n", &format!("id = \"analytics\"\nchanged = \"{now}\"\n"), 1)
+    };
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let pages = Pages::of(&stack, CLINIC, PAGE, changed).await;
+    for (visitor, decided) in [(&agreed, false), (&refused, true)] {
+        visitor.forgets_files().await;
+        visitor.visits(&pages.origin).await;
+        let state = visitor.runs("return assent.state()").await;
+        assert_eq!(
+            (&state["decided"], &state["allowed"]["analytics"]),
+            (&json!(decided), &json!(false)),
+            "{state}"
+        );
+        assert_eq!(state["allowed"]["surveys"], !decided, "what did not change holds");
+    }
+    let standing = stack.api(CLINIC).state(&agreed.holder().await).await;
+    assert_eq!(standing.purposes["analytics"], assent_core::decision::Standing::Expired);
+    assert_eq!(standing.purposes["surveys"], assent_core::decision::Standing::Granted);
+}

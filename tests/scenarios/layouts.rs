@@ -1,0 +1,165 @@
+//! Where the question stands: the bar, the page itself, a dialog. None moves the page, and none is answered by anything but
+//! a press.
+
+use crate::axe;
+use crate::harness::{Browser, CLINIC, Looks, Pages, Stack, Visitor, until_so};
+use serde_json::Value;
+
+const PAGE: &str = "<body style=margin:0><div data-assent=here></div><script src='%TAG%'></script>
+    <main><h1>A page of the clinic</h1><p><a href='#end'>A link of the page</a></p><p style='height:1500px'>Text.</p><p id=end>End.</main>";
+
+fn look(layout: &str, theme: &str) -> impl FnOnce(String) -> String {
+    let line = format!("look = {{ layout = \"{layout}\", theme = \"{theme}\" }}\n\n[controller]");
+    move |file| file.replacen("[controller]", &line, 1)
+}
+
+/// How far the page moved by itself, as browsers measure it (Chromium).
+async fn shift(visitor: &Visitor) -> f64 {
+    let script = "const done = arguments[0]; let sum = 0;
+        new PerformanceObserver(list => { for (const e of list.getEntries()) if (!e.hadRecentInput) sum += e.value })
+            .observe({ type: 'layout-shift', buffered: true });
+        setTimeout(() => done(sum), 500)";
+    visitor.runs_to_its_end(script).await.as_f64().unwrap()
+}
+
+async fn where_it_stands(visitor: &Visitor) -> Value {
+    let script = "const host = document.querySelector('#assent-choices'), root = host.shadowRoot.querySelector('#root');
+        const box = root.querySelector('section').getBoundingClientRect(), h1 = document.querySelector('h1').getBoundingClientRect();
+        return { top: box.top, bottom: box.bottom, h1: h1.top, height: innerHeight, layout: host.dataset.layout ?? null,
+            modal: root.matches(':modal'), parent: host.parentElement.localName }";
+    visitor.runs(script).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_layout_moves_the_page() {
+    let stack = Stack::starts().await;
+    for layout in ["bar", "inline", "dialog"] {
+        let pages = Pages::of(&stack, CLINIC, PAGE, look(layout, "plain")).await;
+        let visitor = Visitor::arrives(Browser::Chromium).await;
+        visitor.visits(&pages.origin).await;
+        visitor.is_asked().await;
+        visitor.has_the_widget().await;
+        assert_eq!(shift(&visitor).await, 0.0, "{layout}, asking");
+        let stands = where_it_stands(&visitor).await;
+        assert_eq!(stands["modal"], layout == "dialog", "{stands}");
+        if layout == "inline" {
+            assert_eq!(
+                (stands["top"].as_f64(), &stands["layout"]),
+                (Some(0.0), &"inline".into()),
+                "{stands}"
+            );
+            assert!(stands["h1"].as_f64() >= stands["bottom"].as_f64(), "the page begins below it: {stands}");
+        } else if layout == "bar" {
+            assert!(
+                stands["bottom"].as_f64().unwrap() > stands["height"].as_f64().unwrap() - 40.0,
+                "{stands}"
+            );
+        }
+        visitor.presses("reject-all").await;
+        visitor.sees_in_banner("[data-state='recorded']").await;
+        visitor.presses("close").await;
+        until_so("nothing to be left in the page", async || where_is_the_host(&visitor).await == "body:null")
+            .await;
+        assert_eq!(shift(&visitor).await, 0.0, "{layout}, after the answer");
+        visitor.visits(&pages.origin).await;
+        assert!(!visitor.is_being_asked().await);
+        assert_eq!(where_is_the_host(&visitor).await, "body:null");
+        assert_eq!(shift(&visitor).await, 0.0, "{layout}, decided");
+    }
+}
+
+async fn where_is_the_host(visitor: &Visitor) -> Value {
+    let script = "const host = document.querySelector('#assent-choices');
+        return host.parentElement.localName + ':' + (host.dataset.layout ?? null)";
+    visitor.runs(script).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_seen_already_gets_the_bar() {
+    let stack = Stack::starts().await;
+    let late = "<body><div data-assent=here></div><h1>A page</h1><p>Text.</p>
+        <script>setTimeout(() => document.head.append(Object.assign(document.createElement('script'), { src: '%TAG%' })), 1500)</script>";
+    let pages = Pages::of(&stack, CLINIC, late, look("inline", "plain")).await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    assert_eq!(where_is_the_host(&visitor).await, "body:null");
+    assert_eq!(shift(&visitor).await, 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dialog_keeps_the_focus_and_escape_decides_nothing_in_chromium() {
+    a_dialog_keeps_the_focus(Browser::Chromium).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dialog_keeps_the_focus_and_escape_decides_nothing_in_firefox() {
+    a_dialog_keeps_the_focus(Browser::Firefox).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dialog_keeps_the_focus_and_escape_decides_nothing_in_webkit() {
+    a_dialog_keeps_the_focus(Browser::WebKit).await;
+}
+
+async fn a_dialog_keeps_the_focus(browser: Browser) {
+    let stack = Stack::starts().await;
+    let pages = Pages::of(&stack, CLINIC, PAGE, look("dialog", "plain")).await;
+    let visitor = Visitor::arrives(browser).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    visitor.has_the_widget().await;
+    for _ in 0..3 {
+        visitor.types('\u{e00c}').await;
+    }
+    assert_eq!(where_it_stands(&visitor).await["modal"], true, "Escape takes nothing away");
+    assert!(visitor.is_being_asked().await);
+    assert_eq!(visitor.choice().await, None);
+    for _ in 0..12 {
+        visitor.types('\u{e004}').await;
+        let at = visitor.runs("return document.activeElement.id || document.activeElement.localName").await;
+        assert!(at == "assent-choices" || at == "body", "the page behind took the focus: {at}");
+    }
+    // Single choices stand in the same dialog, and leaving them leads back to the question.
+    visitor.presses("choose").await;
+    visitor.sees_in_banner("[data-act='save']").await;
+    assert_eq!(where_it_stands(&visitor).await["modal"], true);
+    visitor.presses("close").await;
+    visitor.is_asked().await;
+    visitor.presses("reject-all").await;
+    visitor.sees_in_banner("[data-state='recorded']").await;
+    assert_eq!(where_it_stands(&visitor).await["modal"], false, "answered, the page can be used");
+    visitor.presses_on_page("h1 + p a").await;
+}
+
+/// Pictures of every layout, theme and size, in light and dark. Not a check: `cargo test -p tests -- --ignored looks`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes pictures"]
+async fn looks() {
+    let stack = Stack::starts().await;
+    for layout in ["bar", "inline", "dialog"] {
+        for theme in ["plain", "government", "health"] {
+            let pages = Pages::of(&stack, CLINIC, PAGE, look(layout, theme)).await;
+            for (size, name) in [((1280, 800), "desktop"), ((390, 844), "phone")] {
+                for dark in [false, true] {
+                    let visitor =
+                        Visitor::arrives_with(Browser::Chromium, Looks { dark, size, ..Looks::default() })
+                            .await;
+                    visitor.visits(&pages.origin).await;
+                    visitor.is_asked().await;
+                    visitor.has_the_widget().await;
+                    let scheme = if dark { "dark" } else { "light" };
+                    let name = format!("look-{layout}-{theme}-{name}-{scheme}");
+                    visitor.takes_picture(&name).await;
+                    axe::finds_nothing(&visitor, &name).await;
+                    if dark == (size.0 < 600) {
+                        visitor.presses("choose").await;
+                        visitor.sees_in_banner("[data-act='save']").await;
+                        visitor.takes_picture(&format!("{name}-choices")).await;
+                        axe::finds_nothing(&visitor, &name).await;
+                    }
+                }
+            }
+        }
+    }
+}
