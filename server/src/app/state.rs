@@ -57,6 +57,7 @@ pub fn cookie(
     decided: u64,
 ) -> ChoiceCookie {
     let (mut choices, mut older) = (BTreeMap::new(), BTreeMap::new());
+    let newest = held.values().map(|held| held.since).max().unwrap_or_default();
     for purpose in site.notice.asked_at(Asked::Banner) {
         let Some(Held { standing, since }) = held.get(&purpose.id) else { continue };
         let choice = match standing {
@@ -65,8 +66,8 @@ pub fn cookie(
             _ => continue,
         };
         choices.insert(purpose.id.clone(), choice);
-        // A record may be taken down some moments after the press that the cookie counts from.
-        let days = decided.saturating_sub(since.div_ceil(1000)).div_ceil(DAY_SECONDS);
+        // Against the newest one by this server's clock: `decided` may be a browser's, which can be years ahead.
+        let days = newest.saturating_sub(*since).div_ceil(DAY_SECONDS * 1000);
         if days > 0 {
             let days = u16::try_from(days).unwrap_or(OLDEST).min(OLDEST);
             older.insert(purpose.id.clone(), days);
