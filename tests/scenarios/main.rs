@@ -22,6 +22,9 @@ mod s08_crash;
 mod s09_bad_requests;
 mod s10_no_wasm;
 mod s11_server_stopped;
+mod s13_confirmed;
+mod s14_stopped;
+mod s15_your_alerts;
 
 mod axe;
 mod bundle;

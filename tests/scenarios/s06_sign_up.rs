@@ -2,10 +2,11 @@
 //! nowhere on the disk in clear.
 
 use crate::harness::{Browser, CLINIC, Holder, Stack, Visitor, until_so};
-use assent_core::decision::{Choice, Standing};
+use assent_core::decision::Choice;
 use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
-use assent_core::wire::{Problem, SignUpRequest};
+use assent_core::subject::SubjectToken;
+use assent_core::wire::{MayReason, Problem, SignUpRequest};
 use std::path::Path;
 
 const ADDRESS: &str = "gwenllian.unlikely-name@post.example.org";
@@ -29,15 +30,15 @@ async fn signed_up_for_email_only_and_not_yet_confirmed() {
     assert!(!visitor.address().await.contains("unlikely"), "no address in an address");
 
     let may = api.may(Channel::Text, NUMBER, "clinic-changes").await;
-    assert_eq!((may.may, may.reason), (Choice::No, Standing::NotAsked), "may we text? no");
+    assert_eq!((may.may, may.reason), (Choice::No, MayReason::NotAsked), "may we text? no");
     let may = api.may(Channel::Email, ADDRESS, "clinic-changes").await;
     assert_eq!(
         (may.may, may.reason),
-        (Choice::No, Standing::Unconfirmed),
+        (Choice::No, MayReason::Unconfirmed),
         "may we email? not until it is confirmed"
     );
     let other = api.may(Channel::Email, ADDRESS, "health-campaigns").await;
-    assert_eq!((other.may, other.reason), (Choice::No, Standing::NotAsked), "and about nothing else");
+    assert_eq!((other.may, other.reason), (Choice::No, MayReason::NotAsked), "and about nothing else");
     let same =
         api.may(Channel::Email, &ADDRESS.to_uppercase().replace("GWEN", "Gwen"), "clinic-changes").await;
     assert_eq!(same.may, Choice::No);
@@ -52,7 +53,10 @@ async fn signed_up_for_email_only_and_not_yet_confirmed() {
     let problem = answer.text().await.unwrap();
     assert!(problem.contains("bad-phone") && !problem.contains("900"), "no number in a problem: {problem}");
 
-    let holder = visitor.holder().await;
+    let cookies = visitor.cookies().await;
+    assert!(visitor.choice().await.is_none(), "signing up for alerts is no choice about this browser");
+    let kept = cookies.iter().find(|cookie| cookie.name == "assent-sign-up").expect("the receipt can be had");
+    let holder = Holder(SubjectToken::parse(&kept.value).unwrap());
     let records = api.history(&holder).await;
     let [record] = &records[..] else { panic!("one record") };
     assert_eq!(
@@ -70,7 +74,7 @@ async fn signed_up_for_email_only_and_not_yet_confirmed() {
     }
     stack.assent_starts().await;
     let may = api.may(Channel::Email, ADDRESS, "clinic-changes").await;
-    assert_eq!(may.reason, Standing::Unconfirmed, "and it is still known by its hash");
+    assert_eq!(may.reason, MayReason::Unconfirmed, "and it is still known by its hash");
 }
 
 /// Files below `folder` that hold `needle`, in whatever case.

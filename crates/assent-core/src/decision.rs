@@ -34,12 +34,21 @@ pub enum Decision {
     Renewed,
     /// The consent ended by time. Written by the server, never by a person.
     Expired,
+    /// For alerts: whoever reads the address said that the yes given for it is theirs.
+    Confirmed,
 }
 
 impl Decision {
     /// Every decision, in the order they are shown.
-    pub const ALL: [Self; 6] =
-        [Self::Given, Self::Refused, Self::Withdrawn, Self::Objected, Self::Renewed, Self::Expired];
+    pub const ALL: [Self; 7] = [
+        Self::Given,
+        Self::Refused,
+        Self::Withdrawn,
+        Self::Objected,
+        Self::Renewed,
+        Self::Expired,
+        Self::Confirmed,
+    ];
 
     /// The word in records, exports and addresses.
     #[must_use]
@@ -51,7 +60,14 @@ impl Decision {
             Self::Objected => "objected",
             Self::Renewed => "renewed",
             Self::Expired => "expired",
+            Self::Confirmed => "confirmed",
         }
+    }
+
+    /// Whether it is a yes, alone or together with a confirmation. Everything else ends what was.
+    #[must_use]
+    pub fn is_yes(self) -> bool {
+        matches!(self, Self::Given | Self::Renewed | Self::Confirmed)
     }
 }
 
@@ -125,7 +141,7 @@ pub enum Standing {
     Withdrawn,
     /// Statistics route: no, by objection.
     Objected,
-    /// There was a yes and its time is over.
+    /// There was a yes, or a sign-up that nobody confirmed, and its time is over.
     Expired,
 }
 
@@ -152,12 +168,13 @@ impl Standing {
 
     /// What holds after `decision` about a purpose that is asked at `asked`.
     ///
-    /// A yes to an alert stays [`Standing::Unconfirmed`] until a separate confirmation says otherwise.
+    /// A yes to an alert stays [`Standing::Unconfirmed`] until a separate confirmation says otherwise. What was said before
+    /// can matter too: [`crate::standing::standings`].
     #[must_use]
     pub fn after(decision: Decision, asked: Asked) -> Self {
         match decision {
             Decision::Given | Decision::Renewed if asked == Asked::AlertForm => Self::Unconfirmed,
-            Decision::Given | Decision::Renewed => Self::Granted,
+            Decision::Given | Decision::Renewed | Decision::Confirmed => Self::Granted,
             Decision::Refused => Self::Refused,
             Decision::Withdrawn => Self::Withdrawn,
             Decision::Objected => Self::Objected,

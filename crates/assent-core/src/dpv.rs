@@ -131,7 +131,7 @@ fn one(source: &Source<'_>, decided: Decided<'_>) -> Value {
 fn status(decided: Decided<'_>) -> &'static str {
     match decided.decision {
         Decision::Given | Decision::Renewed if !decided.is_consent_given() => "dpv:ConsentRequested",
-        Decision::Given => "dpv:ConsentGiven",
+        Decision::Given | Decision::Confirmed => "dpv:ConsentGiven",
         Decision::Renewed => "dpv:RenewedConsentGiven",
         // An objection on the consent route is not written; were it, it would end the consent.
         Decision::Withdrawn | Decision::Objected => "dpv:ConsentWithdrawn",

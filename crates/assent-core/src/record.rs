@@ -78,6 +78,8 @@ pub enum Surface {
     Content,
     /// A control of the site's own page, through `window.assent`.
     Page,
+    /// A message that was sent to the person, or a page that it led to.
+    Message,
 }
 
 impl Surface {
@@ -91,6 +93,7 @@ impl Surface {
             Self::AlertForm => "alert-form",
             Self::Content => "content",
             Self::Page => "page",
+            Self::Message => "message",
         }
     }
 }

@@ -199,8 +199,8 @@ pub(crate) mod tests {
         assert_eq!(words(&schema["properties"]["act"]), acts.into());
         let surfaces = {
             use Surface::*;
-            [FirstLayer, Preferences, ChoicesPage, AlertForm, Content, Page].map(|surface| match surface {
-                FirstLayer | Preferences | ChoicesPage | AlertForm | Content | Page => {
+            [FirstLayer, Preferences, ChoicesPage, AlertForm, Content, Page, Message].map(|surface| match surface {
+                FirstLayer | Preferences | ChoicesPage | AlertForm | Content | Page | Message => {
                     surface.as_str().to_string()
                 }
             })

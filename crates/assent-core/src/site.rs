@@ -38,6 +38,9 @@ pub struct SiteFile {
     /// choices page on Assent's own address cannot know a visitor's choice.
     #[serde(default)]
     pub cookie_domain: Option<String>,
+    /// Address that messages about alerts come from; without it, the controller's.
+    #[serde(default)]
+    pub mail_from: Option<String>,
     /// Language used when none of the visitor's is there (BCP 47).
     pub default_language: String,
     /// Who decides.

@@ -11,6 +11,8 @@ use alloc::collections::BTreeMap;
 
 /// How long after its replacement a notice that was already on screen may still be answered.
 pub const GRACE_MS: u64 = 10 * 60 * 1000;
+/// How long a sign-up for alerts waits to be confirmed. Afterwards it is as if nobody had asked, and is purged.
+pub const CONFIRM_MS: u64 = 3 * DAY_MS;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// What one record decided, and when it was taken down.
@@ -56,19 +58,34 @@ pub fn held<'a>(
         .collect();
     let grant_ms = u64::from(notice.memory.grant_days) * DAY_MS;
     let mut last_no: BTreeMap<&PurposeId, u64> = BTreeMap::new();
+    // Since when a yes waits to be confirmed.
+    let mut waits: BTreeMap<&PurposeId, u64> = BTreeMap::new();
     for Said { at, acted, decisions } in said {
         for (id, decision) in decisions {
             let (Some(purpose), Some(standing)) = (notice.purpose(id), standings.get_mut(id)) else {
                 continue;
             };
             // A yes counts from the press, if that was earlier; a clock that is ahead gains nothing.
-            let since = acted.map_or(at, |acted| acted.min(at));
+            let mut since = acted.map_or(at, |acted| acted.min(at));
+            // Anybody can type an address that is not theirs: asking again neither ends nor renews what its owner confirmed.
+            let confirmed = purpose.asked == Asked::AlertForm && standing.standing == Standing::Granted;
+            let asked_again = confirmed && matches!(decision, Decision::Given | Decision::Renewed);
+            if asked_again {
+                since = standing.since;
+            }
             // A change that is still to come ends nothing yet.
             let changed = purpose.changed_at().map(|at| at.saturating_mul(1000)).filter(|at| *at <= now);
             let over = (purpose.asked == Asked::Banner && now.saturating_sub(since) >= grant_ms)
                 || changed.is_some_and(|changed| since < changed);
-            let after = Standing::after(*decision, purpose.asked);
-            let is_yes = matches!(after, Standing::Granted | Standing::Unconfirmed);
+            let is_yes = decision.is_yes();
+            let waited = waits.get(id).map_or(0, |asked| at.saturating_sub(*asked));
+            let after = match (*decision, standing.standing) {
+                (Decision::Confirmed, Standing::Unconfirmed) if waited < CONFIRM_MS => Standing::Granted,
+                // What was taken back meanwhile, or waited too long, is not confirmed into a yes.
+                (Decision::Confirmed, before) => before,
+                (_, before) if asked_again => before,
+                (decision, _) => Standing::after(decision, purpose.asked),
+            };
             // Pressed before that no, and only taken down after it. A browser's clock that is behind errs towards no.
             let is_late = acted.is_some_and(|acted| last_no.get(id).is_some_and(|no| acted < *no));
             if is_yes && is_late {
@@ -77,8 +94,19 @@ pub fn held<'a>(
             if !is_yes {
                 last_no.insert(id, at);
             }
+            if after == Standing::Unconfirmed {
+                waits.insert(id, at);
+            }
             let after = if after == Standing::Granted && over { Standing::Expired } else { after };
             *standing = Held { standing: after, since };
+        }
+    }
+    for (id, asked) in waits {
+        let waits_in_vain = now.saturating_sub(asked) >= CONFIRM_MS;
+        if let Some(held) = standings.get_mut(id).filter(|held| held.standing == Standing::Unconfirmed)
+            && waits_in_vain
+        {
+            held.standing = Standing::Expired;
         }
     }
     standings
@@ -129,7 +157,28 @@ mod tests {
         ] {
             assert_eq!(after(said, now, "analytics"), holds, "{said:?} at {now}");
         }
-        assert_eq!(after(&[(0, "email-news", Given)], year, "email-news"), Standing::Unconfirmed);
+    }
+
+    #[test]
+    fn an_alert_needs_a_confirmation_in_time_and_nothing_taken_back_before_it() {
+        use Decision::{Confirmed, Given, Renewed, Withdrawn};
+        let late = CONFIRM_MS;
+        for (said, now, holds) in [
+            (&[(0, Given)][..], late - 1, Standing::Unconfirmed),
+            (&[(0, Given)], late, Standing::Expired),
+            (&[(0, Given), (9, Confirmed)], 366 * DAY_MS, Standing::Granted),
+            (&[(0, Given), (late, Confirmed)], late + 1, Standing::Expired),
+            (&[(0, Given), (5, Renewed), (late, Confirmed)], late + 1, Standing::Granted),
+            (&[(0, Given), (5, Withdrawn), (9, Confirmed)], 10, Standing::Withdrawn),
+            (&[(0, Given), (5, Confirmed), (9, Withdrawn)], 10, Standing::Withdrawn),
+            (&[(0, Given), (5, Confirmed), (9, Given)], late + 9, Standing::Granted),
+            (&[(0, Given), (5, Confirmed), (9, Withdrawn), (12, Given)], 13, Standing::Unconfirmed),
+            (&[(0, Given), (5, Confirmed), (9, Withdrawn), (12, Confirmed)], 13, Standing::Withdrawn),
+            (&[(0, Confirmed)], 1, Standing::NotAsked),
+        ] {
+            let said: Vec<_> = said.iter().map(|(at, decision)| (*at, "email-news", *decision)).collect();
+            assert_eq!(after(&said, now, "email-news"), holds, "{said:?} at {now}");
+        }
     }
 
     #[test]

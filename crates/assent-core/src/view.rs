@@ -186,9 +186,9 @@ impl Decided<'_> {
         self.purpose.route == Route::Consent
     }
 
-    /// Whether it is a yes at all: given or said again.
+    /// Whether it is a yes at all: given, said again or confirmed.
     pub(crate) fn is_yes(&self) -> bool {
-        matches!(self.decision, Decision::Given | Decision::Renewed)
+        self.decision.is_yes()
     }
 
     /// Whether it is a consent that may be acted on. A sign-up nobody confirmed is none yet.

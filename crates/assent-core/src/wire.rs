@@ -113,10 +113,91 @@ pub struct MayResponse {
     /// `yes` or `no`. Anything but a confirmed, unbroken yes is a no.
     pub may: Choice,
     /// Why.
-    pub reason: Standing,
+    pub reason: MayReason,
     /// The receipt id behind the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
+    /// With a yes to an email: what the message must carry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<MessageLinks>,
+}
+
+/// Why an address may or may not be written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MayReason {
+    /// Nothing was said.
+    NotAsked,
+    /// Asked for, and not confirmed yet.
+    Unconfirmed,
+    /// Asked for and confirmed: the one yes.
+    Granted,
+    /// They said no.
+    Refused,
+    /// They took it back.
+    Withdrawn,
+    /// They objected.
+    Objected,
+    /// Its time is over, or nobody confirmed it in time.
+    Expired,
+    /// Somebody's records about this address are frozen (UK GDPR Art 18).
+    Restricted,
+    /// The address must not be written to, whatever else is recorded.
+    Suppressed,
+    /// The notice in force has no such topic on this channel, so there is no legal route to send it.
+    NoRoute,
+    /// The text is no address of its channel.
+    BadAddress,
+}
+
+impl From<Standing> for MayReason {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::NotAsked => Self::NotAsked,
+            Standing::Unconfirmed => Self::Unconfirmed,
+            Standing::Granted => Self::Granted,
+            Standing::Refused => Self::Refused,
+            Standing::Withdrawn => Self::Withdrawn,
+            Standing::Objected => Self::Objected,
+            Standing::Expired => Self::Expired,
+        }
+    }
+}
+
+/// What a message must carry, so that its reader can stop it at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MessageLinks {
+    /// Value of the header `List-Unsubscribe` (RFC 8058): an address in angle brackets. GOV.UK Notify takes the address alone, as
+    /// `one_click_unsubscribe_url`.
+    pub list_unsubscribe: String,
+    /// Value of the header `List-Unsubscribe-Post`.
+    pub list_unsubscribe_post: String,
+    /// For the link in the text: a page with everything this address told us, where each alert can be stopped.
+    pub your_alerts: String,
+}
+
+/// `POST /v1/{site}/may/bulk`: the same for up to [`MAY_BULK_MAX`] addresses. Staff only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MayBulkRequest {
+    /// Email or text.
+    pub channel: Channel,
+    /// The alert topic.
+    pub topic: PurposeId,
+    /// The addresses or numbers, in clear.
+    pub addresses: Vec<String>,
+}
+
+/// Most addresses in one [`MayBulkRequest`].
+pub const MAY_BULK_MAX: usize = 10_000;
+
+/// Answer to [`MayBulkRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MayBulkResponse {
+    /// One answer for each address, in the order they were sent.
+    pub answers: Vec<MayResponse>,
 }
 
 /// Every error body (RFC 9457, `application/problem+json`).

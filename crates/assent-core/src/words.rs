@@ -213,7 +213,7 @@ words! {
         /// Sign-up form: button.
         sign_up: "Sign up", "Cofrestru";
         /// Sign-up form: done. The address still has to be confirmed.
-        signed_up: "Thank you. Nothing will be sent until the address is confirmed.", "Diolch. Ni anfonir dim nes i’r cyfeiriad gael ei gadarnhau.";
+        signed_up: "Thank you. Nothing will be sent until the address is confirmed. Please look for our message.", "Diolch. Ni anfonir dim nes i’r cyfeiriad gael ei gadarnhau. Chwiliwch am ein neges.";
         /// Alert state.
         unconfirmed: "waiting to be confirmed", "yn aros i gael ei gadarnhau";
         /// Who asks. `{}` is the controller.
@@ -323,7 +323,7 @@ words! {
         /// Heading: alerts signed up for.
         your_alerts: "Your alerts", "Eich hysbysiadau";
         /// Alerts: none.
-        alerts_none: "You have not signed up for alerts in this browser.", "Nid ydych wedi cofrestru i gael hysbysiadau yn y porwr hwn.";
+        alerts_none: "Alerts belong to an address, and this page knows only this browser. Ask for a link to see what your address is signed up for.", "Mae hysbysiadau’n perthyn i gyfeiriad, a dim ond y porwr hwn y mae’r dudalen hon yn ei adnabod. Gofynnwch am ddolen i weld yr hyn y mae eich cyfeiriad wedi cofrestru amdano.";
         /// Sign-up form: under the email address.
         email_hint: "Used only for the email alerts you tick.", "Defnyddir hwn ar gyfer yr hysbysiadau e-bost a diciwch yn unig.";
         /// Sign-up form: under the mobile number.
@@ -333,9 +333,9 @@ words! {
         /// What happens next: first.
         next_recorded: "What you ticked is recorded, and you get a receipt.", "Caiff yr hyn a dicioch ei gofnodi, a chewch dderbynneb.";
         /// What happens next: second.
-        next_confirmed: "Nothing is sent until the address or number is confirmed as yours.", "Ni anfonir dim nes cadarnhau mai chi biau’r cyfeiriad neu’r rhif.";
+        next_confirmed: "We send one message to the address. Nothing else is sent until you press the button on the page it leads to, within 72 hours.", "Anfonwn un neges i’r cyfeiriad. Ni anfonir dim arall nes i chi wasgu’r botwm ar y dudalen y mae’n arwain ati, o fewn 72 awr.";
         /// What happens next: third.
-        next_stop: "You can stop any alert at any time, with one press, on “Your privacy choices”.", "Gallwch atal unrhyw hysbysiad unrhyw bryd, ag un gwasgiad, yn “Eich dewisiadau preifatrwydd”.";
+        next_stop: "You can stop any alert at any time, with one press, from any message or with a link that we send you.", "Gallwch atal unrhyw hysbysiad unrhyw bryd, ag un gwasgiad, o unrhyw neges neu â dolen a anfonwn atoch.";
         /// Heading over a form’s errors.
         problem: "There is a problem", "Mae problem";
         /// Said before an error at its field, for those who listen.
@@ -426,5 +426,87 @@ words! {
         not_found: "There is no such page", "Nid oes tudalen o’r fath";
         /// What to do about a page that is not there.
         not_found_help: "Please check the address, or start from one of these pages.", "Gwiriwch y cyfeiriad, neu dechreuwch o un o’r tudalennau hyn.";
+        /// Decision in a history.
+        confirmed: "you confirmed that the address is yours", "cadarnhasoch mai chi biau’r cyfeiriad";
+        /// Where it was said.
+        on_message: "from a message we sent", "o neges a anfonwyd gennym";
+        /// Title: the page that a confirmation message leads to.
+        confirm_title: "Please confirm", "Cadarnhewch, os gwelwch yn dda";
+        /// What confirming does. `{}` is the address.
+        confirm_what: "Somebody asked for these to be sent to {}:", "Gofynnodd rhywun i’r rhain gael eu hanfon at {}:";
+        /// What to do otherwise.
+        confirm_not_you: "If it was not you, close this page. Nothing will be sent, and the request is deleted after 72 hours.", "Os nad chi oedd, caewch y dudalen hon. Ni anfonir dim, a chaiff y cais ei ddileu ar ôl 72 awr.";
+        /// Button: confirms.
+        confirm_press: "Yes, send me these", "Ie, anfonwch y rhain ataf";
+        /// Said after confirming.
+        confirm_done: "Thank you, it is confirmed. From now on these can be sent to you.", "Diolch, mae wedi’i gadarnhau. O hyn ymlaen gellir anfon y rhain atoch.";
+        /// Title: a link that does nothing any more.
+        link_over: "This link no longer works", "Nid yw’r ddolen hon yn gweithio mwyach";
+        /// What to do about such a link.
+        link_over_help: "It may be too old, or what it was for may have been stopped since. You can sign up again, or ask for a fresh link to your alerts.", "Efallai ei bod yn rhy hen, neu fod yr hyn yr oedd ar ei gyfer wedi’i atal ers hynny. Gallwch gofrestru eto, neu ofyn am ddolen newydd i’ch hysbysiadau.";
+        /// Title: the page of a link that stops something.
+        stop_title: "Stop these messages", "Atal y negeseuon hyn";
+        /// What stopping does. `{}` is the alert’s name.
+        stop_what: "Press the button, and “{}” is not sent to you any more. You need no account and no reason.", "Gwasgwch y botwm, ac ni anfonir “{}” atoch mwyach. Nid oes angen cyfrif na rheswm arnoch.";
+        /// Button: stops one alert.
+        stop_press: "Stop it", "Ei atal";
+        /// Said after stopping one alert.
+        stop_done: "Stopped. This is not sent to you any more.", "Wedi’i atal. Ni anfonir hyn atoch mwyach.";
+        /// Button: stops every alert.
+        stop_all: "Stop everything", "Atal popeth";
+        /// Said after stopping every alert.
+        stop_all_done: "Everything is stopped. No alert is sent to this address any more.", "Mae popeth wedi’i atal. Ni anfonir unrhyw hysbysiad i’r cyfeiriad hwn mwyach.";
+        /// Link to everything an address is signed up for.
+        manage: "See and change all your alerts", "Gweld a newid eich holl hysbysiadau";
+        /// Whose page it is. `{}` is the address.
+        centre_for: "These are the alerts of {}.", "Dyma hysbysiadau {}.";
+        /// What the page does.
+        centre_what: "Tick what you want and untick what you do not, then save. It applies at once.", "Ticiwch yr hyn rydych am ei gael a dad-diciwch y gweddill, yna cadwch. Bydd yn berthnasol ar unwaith.";
+        /// Button: keeps the ticks.
+        centre_save: "Save", "Cadw";
+        /// Said after saving.
+        centre_saved: "Saved. It applies from now on.", "Wedi’i gadw. Mae’n berthnasol o hyn ymlaen.";
+        /// What the button “stop everything” is for.
+        centre_stop_what: "One press ends every alert to this address.", "Mae un gwasgiad yn dod â phob hysbysiad i’r cyfeiriad hwn i ben.";
+        /// Link: every receipt in one file.
+        centre_receipts: "Download all your receipts", "Lawrlwytho’ch holl dderbynebau";
+        /// Heading: another address.
+        move_title: "Change your email address", "Newid eich cyfeiriad e-bost";
+        /// What changing the address does.
+        move_what: "We write to the new address first. Until it is confirmed there, the old one stays as it is.", "Byddwn yn ysgrifennu at y cyfeiriad newydd yn gyntaf. Nes ei gadarnhau yno, bydd yr hen un yn aros fel y mae.";
+        /// Label: another address.
+        move_label: "New email address", "Cyfeiriad e-bost newydd";
+        /// Button: sends a confirmation to another address.
+        move_press: "Send a message to the new address", "Anfon neges i’r cyfeiriad newydd";
+        /// Said after that.
+        move_sent: "A message is on its way to the new address. Nothing has changed yet.", "Mae neges ar ei ffordd i’r cyfeiriad newydd. Nid oes dim wedi newid eto.";
+        /// Title: asking for a link.
+        link_title: "Already signed up?", "Wedi cofrestru eisoes?";
+        /// What asking for a link does.
+        link_what: "Write your email address, and we send you a link to everything that address told us. There you can stop any alert.", "Rhowch eich cyfeiriad e-bost, a byddwn yn anfon dolen atoch i bopeth a ddywedodd y cyfeiriad hwnnw wrthym. Yno gallwch atal unrhyw hysbysiad.";
+        /// Button: sends the link.
+        link_press: "Send me my link", "Anfonwch fy nolen ataf";
+        /// Said after asking for a link, whether the address is known or not.
+        link_sent: "If that address told us anything, a message with the link is on its way to it.", "Os yw’r cyfeiriad hwnnw wedi dweud rhywbeth wrthym, mae neges gyda’r ddolen ar ei ffordd iddo.";
+        /// Email: subject of a confirmation. `{}` is the controller.
+        mail_confirm_subject: "Please confirm: messages from {}", "Cadarnhewch: negeseuon gan {}";
+        /// Email: why it comes. `{}` is the controller.
+        mail_confirm_why: "Somebody, we hope you, asked {} to send these to this address:", "Gofynnodd rhywun, chi gobeithio, i {} anfon y rhain i’r cyfeiriad hwn:";
+        /// Email: the same, when they would come instead of going elsewhere. `{}` is the controller.
+        mail_move_why: "Somebody, we hope you, asked {} to send these to this address instead of another one:", "Gofynnodd rhywun, chi gobeithio, i {} anfon y rhain i’r cyfeiriad hwn yn lle un arall:";
+        /// Email: what to do. A link follows.
+        mail_confirm_how: "If you want them, open this page within 72 hours and press the button there:", "Os ydych am eu cael, agorwch y dudalen hon o fewn 72 awr a gwasgwch y botwm yno:";
+        /// Email: what to do otherwise.
+        mail_confirm_not_you: "If it was not you, you need do nothing. Nothing else will be sent, and the request is deleted after 72 hours.", "Os nad chi oedd, nid oes angen i chi wneud dim. Ni anfonir dim arall, a chaiff y cais ei ddileu ar ôl 72 awr.";
+        /// Email: the way out. A link follows.
+        mail_way_out: "To see or stop what is sent to this address, now or later:", "I weld neu atal yr hyn a anfonir i’r cyfeiriad hwn, nawr neu’n nes ymlaen:";
+        /// Email: subject of a fresh link. `{}` is the controller.
+        mail_link_subject: "Your link: alerts from {}", "Eich dolen: hysbysiadau gan {}";
+        /// Email: what the fresh link is. `{}` is the controller. The link follows.
+        mail_link_why: "You asked {} for a link to everything this address told us. There you can stop any alert:", "Gofynasoch i {} am ddolen i bopeth a ddywedodd y cyfeiriad hwn wrthym. Yno gallwch atal unrhyw hysbysiad:";
+        /// Email: who asked for nothing.
+        mail_link_not_you: "If you did not ask for it, you need do nothing.", "Os na ofynasoch amdani, nid oes angen i chi wneud dim.";
+        /// Email: who sends it. `{}` is the controller.
+        mail_sender: "This message was sent by {}.", "Anfonwyd y neges hon gan {}.";
     }
 }

@@ -117,6 +117,27 @@ impl Change for Suppress {
     }
 }
 
+/// Jobs set and done, in one commit.
+pub(crate) struct Jobs {
+    pub(crate) jobs: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub(crate) reply: Reply<u64>,
+}
+
+impl Change for Jobs {
+    fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
+        let mut batch = Batch::new(shared.config.site.clone(), tail.head);
+        let count = self.jobs.len() as u64;
+        let marks = self.jobs.into_iter().map(|(key, value)| Mark { kind: MarkKind::Job, key, value });
+        batch.marks = marks.collect();
+        let done = commit(shared, batch).map(|()| count).map_err(Failed::from);
+        settle(shared, tail, done, self.reply)
+    }
+
+    fn refuse(self: Box<Self>, error: AppendError) {
+        drop(self.reply.send(Err(error.into())));
+    }
+}
+
 /// Tells of the tombstones that no leaf covers yet, in one leaf, so that nobody sees which went together.
 pub(crate) struct Tell(pub(crate) Reply<u64>);
 

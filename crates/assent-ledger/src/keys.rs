@@ -176,6 +176,16 @@ impl KeyStore {
         Hash(mac.finalize().into_bytes().into())
     }
 
+    /// A secret for one use, from the contact key: it stays the same as long as contacts are found by the same hashes.
+    pub(crate) fn derived(&self, usage: &str) -> Secret {
+        let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
+        let mut mac =
+            <Hmac<Sha256> as KeyInit>::new_from_slice(&*log.contact).expect("HMAC takes keys of any length");
+        mac.update(b"assent/derived/v1\0");
+        mac.update(usage.as_bytes());
+        Zeroizing::new(mac.finalize().into_bytes().into())
+    }
+
     /// A month's secret, or nothing when it was never drawn or was destroyed.
     pub(crate) fn period(&self, period: u32) -> Option<Secret> {
         self.log.read().unwrap_or_else(PoisonError::into_inner).periods.get(&period).cloned()

@@ -33,7 +33,7 @@ use crate::draft::{
     Appended, CheckReport, Draft, ExportFilter, ExportSummary, LogConfig, NoticeVersion, Opened, Progress,
     Published, PublishedNotice, Shown,
 };
-use crate::erase::{self, ForSubject, Hold, Restriction, Suppress, Tell, Wish};
+use crate::erase::{self, ForSubject, Hold, Jobs, Restriction, Suppress, Tell, Wish};
 use crate::error::{
     AppendError, CheckError, CreateError, ErasureError, ExportError, ImportError, OpenError, ReadError,
 };
@@ -45,7 +45,9 @@ use crate::recover::recover;
 use crate::retention::{self, PurgePlan, Retention};
 use crate::seal::{Content, Place};
 use crate::stats::Stats;
-use crate::store::{Batch, DocumentKind, Gone, GoneReason, Head, MarkKind, RecordRow, Row, RowBody, Store};
+use crate::store::{
+    Batch, DocumentKind, Gone, GoneReason, Head, MarkEntry, MarkKind, RecordRow, Row, RowBody, Store,
+};
 use crate::touched::Touched;
 use crate::tree::StoredTree;
 use crate::{check, export, export_csv};
@@ -409,6 +411,34 @@ impl Ledger {
         self.change(move |reply| Suppress { contact, on, reply })
     }
 
+    /// Keeps jobs (with a value) and takes done ones away (without), all or none. Durable when the future ends; kept until taken
+    /// away, across restarts and in backups. Nothing here looks into them: they must hold no personal data.
+    ///
+    /// # Errors
+    /// [`ErasureError`].
+    pub fn set_jobs(
+        &self,
+        jobs: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        self.change(move |reply| Jobs { jobs, reply })
+    }
+
+    /// One job that is kept.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn job(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.shared.store.mark(self.site(), MarkKind::Job, key)?)
+    }
+
+    /// Every job that is kept, by key.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn jobs(&self) -> Result<Vec<MarkEntry>, ReadError> {
+        Ok(self.shared.store.marks(self.site(), MarkKind::Job)?)
+    }
+
     /// Appends the leaf that tells of erasures which none tells of yet. Once a day is right: more often would show which
     /// entries went together. Answers how many were told; without any there is no leaf.
     ///
@@ -489,6 +519,19 @@ impl Ledger {
     pub fn suppressed(&self, contact: &Hash) -> Result<Option<u64>, ReadError> {
         let value = self.shared.store.mark(self.site(), MarkKind::Suppressed, &contact.0)?;
         Ok(value.and_then(|value| Some(u64::from_be_bytes(value.try_into().ok()?))))
+    }
+
+    /// Every contact that may not be written to, as its keyed hash, and since when (milliseconds since 1970 UTC).
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn suppressions(&self) -> Result<Vec<(Hash, u64)>, ReadError> {
+        let all = self.shared.store.marks(self.site(), MarkKind::Suppressed)?;
+        let parse = |(key, value): MarkEntry| {
+            Some((Hash(key.try_into().ok()?), u64::from_be_bytes(value.try_into().ok()?)))
+        };
+        let damaged = || ReadError::Store(crate::store::StoreError::damaged("read a suppression"));
+        all.into_iter().map(|entry| parse(entry).ok_or_else(damaged)).collect()
     }
 
     /// A notice's document as it was published, now or once. Nothing for a hash that never was.
@@ -603,6 +646,12 @@ impl Ledger {
     #[must_use]
     pub fn contact_hash(&self, channel: Channel, address: &str) -> Hash {
         self.shared.keys.contact_hash(channel, address)
+    }
+
+    /// A secret of the site for one use, always the same: whoever has it can make and read what was made with it.
+    #[must_use]
+    pub fn derived_key(&self, usage: &str) -> zeroize::Zeroizing<[u8; 32]> {
+        self.shared.keys.derived(usage)
     }
 
     /// The newest signed checkpoint: a note's text, as served at `S/log/checkpoint`.

@@ -11,12 +11,14 @@ pub mod layout;
 
 pub mod alerts;
 pub mod choices;
+pub mod link;
 pub mod log;
 pub mod message;
 pub mod notice;
 pub mod problem;
 pub mod reference;
 pub mod schedule;
+pub mod your_alerts;
 
 mod details;
 mod when;

@@ -181,15 +181,25 @@ fn told(
 /// Starts an export and hands over its parts. It ends early, without its footer, when something cannot be read.
 #[must_use]
 pub fn stream(site: Arc<Site>, format: Format, filter: ExportFilter) -> mpsc::Receiver<io::Result<Vec<u8>>> {
+    stream_with(site, move |site, out| {
+        write(site, format, &filter, out, &mut |_| ()).map(|summary| summary.records)
+    })
+}
+
+/// Starts writing something of a site's and hands over its parts. It ends early when something cannot be read. `writing` answers
+/// how much it wrote.
+#[must_use]
+pub fn stream_with<E: std::error::Error + Send + Sync + 'static>(
+    site: Arc<Site>,
+    writing: impl FnOnce(&Site, &mut dyn Write) -> Result<u64, E> + Send + 'static,
+) -> mpsc::Receiver<io::Result<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel(PARTS);
     tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::with_capacity(PART_BYTES, Sender(sender.clone()));
-        let written = write(&site, format, &filter, &mut out, &mut |_| ());
+        let written = writing(&site, &mut out);
         let flushed = out.flush();
         match (written, flushed) {
-            (Ok(summary), Ok(())) => {
-                tracing::info!(site = %site.file.id, records = summary.records, entries = summary.entries, "exported");
-            }
+            (Ok(records), Ok(())) => tracing::info!(site = %site.file.id, records, "exported"),
             (Err(error), _) => {
                 tracing::error!(site = %site.file.id, cause = format!("{:#}", anyhow::Error::from(error)), "export ended early");
                 // Breaks the connection, so that nobody takes the part for the whole. If the receiver is gone, so be it.

@@ -1,59 +1,107 @@
-//! "May we write to this address about this?": staff ask before they send.
+//! "May we write to this address about this?": asked before sending, for one address or many.
 //!
-//! Only a confirmed, unbroken yes is a yes. Addresses cannot be confirmed yet in this version, so every answer is no;
-//! the reason tells the noes apart.
+//! Only a confirmed, unbroken yes is a yes, and it comes with what the message must carry so that it can be stopped. Everything
+//! else is a no with its reason. Answered from the log each time, so that no answer is older than what was recorded.
 
+use super::alerts::link::ContactKey;
+use super::alerts::message;
+use super::alerts::subscriber::{Subscriber, alerts_on};
 use super::contact::{NotAnAddress, normalise};
 use super::sites::Site;
-use super::state::acted;
-use assent_core::decision::{Choice, Decision, Standing};
+use assent_core::decision::Choice;
+use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
-use assent_core::notice::Purpose;
-use assent_core::standing::{Said, standings};
-use assent_core::wire::{MayRequest, MayResponse};
-use assent_ledger::{Opened, ReadError};
-use std::collections::{BTreeMap, BTreeSet};
+use assent_core::notice::{Channel, Purpose};
+use assent_core::wire::{
+    MAY_BULK_MAX, MayBulkRequest, MayBulkResponse, MayReason, MayRequest, MayResponse, MessageLinks,
+};
+use assent_ledger::{Contact, ReadError};
+
+/// The one value that RFC 8058 allows.
+const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MayError {
-    /// The current notice has no such topic on this channel.
-    #[error("the notice has no alert of this topic on this channel")]
-    UnknownTopic,
     /// The address is not one.
     #[error(transparent)]
     Address(#[from] NotAnAddress),
+    /// Too many at once.
+    #[error("at most {MAY_BULK_MAX} addresses are taken at a time")]
+    TooMany,
     /// The ledger could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
 }
 
-/// The answer, from everything said about this address. Blocks.
+/// The answer for one address. Blocks.
+///
+/// # Errors
+/// [`MayError`].
 pub fn may(site: &Site, request: &MayRequest, now: u64) -> Result<MayResponse, MayError> {
-    let topic = Some(request.topic.as_str());
-    let alert =
-        |purpose: &&Purpose| purpose.channel == Some(request.channel) && purpose.topic.as_deref() == topic;
-    let purpose = site.notice.purposes.iter().find(alert).ok_or(MayError::UnknownTopic)?;
     let contact = normalise(request.channel, &request.address)?;
-    let hash = site.ledger.contact_hash(contact.channel, &contact.address);
-    let naming = site.ledger.by_contact(&hash)?;
-    let subjects: BTreeSet<_> = naming.iter().map(|opened| opened.record.subject).collect();
-    let mut about: Vec<(Opened, BTreeMap<PurposeId, Decision>)> = Vec::new();
-    for subject in subjects {
-        for opened in site.ledger.history(&subject)? {
-            let Some(decision) = opened.record.decisions.get(&purpose.id).copied() else { continue };
-            let names = opened.record.contacts.iter().any(|contact| contact.hash == hash);
-            // A yes counts for the address it names; a no counts for all of the person's addresses.
-            if names || !matches!(decision, Decision::Given | Decision::Renewed) {
-                about.push((opened, BTreeMap::from([(purpose.id.clone(), decision)])));
-            }
-        }
+    Ok(answer(site, alert(site, request.channel, &request.topic), &contact, now)?)
+}
+
+/// The answers for many, in order. A text that is no address is a no of its own. Blocks.
+///
+/// # Errors
+/// [`MayError`].
+pub fn may_bulk(site: &Site, request: &MayBulkRequest, now: u64) -> Result<MayBulkResponse, MayError> {
+    if request.addresses.len() > MAY_BULK_MAX {
+        return Err(MayError::TooMany);
     }
-    about.sort_by_key(|(opened, _)| opened.index);
-    let said =
-        about.iter().map(|(opened, decisions)| Said { at: opened.time, acted: acted(opened), decisions });
-    let reason = standings(&site.notice, said, now).get(&purpose.id).copied().unwrap_or(Standing::NotAsked);
-    let may = if reason.allows() { Choice::Yes } else { Choice::No };
-    Ok(MayResponse { may, reason, receipt: about.last().map(|(opened, _)| opened.id.to_string()) })
+    let alert = alert(site, request.channel, &request.topic);
+    let each = |address: &String| match normalise(request.channel, address) {
+        Ok(contact) => answer(site, alert, &contact, now),
+        Err(_) => Ok(no(MayReason::BadAddress, None)),
+    };
+    Ok(MayBulkResponse { answers: request.addresses.iter().map(each).collect::<Result<_, _>>()? })
+}
+
+/// The alert of a topic on a channel.
+#[must_use]
+pub fn alert<'a>(site: &'a Site, channel: Channel, topic: &PurposeId) -> Option<&'a Purpose> {
+    alerts_on(site, channel).find(|purpose| purpose.topic.as_deref() == Some(topic.as_str()))
+}
+
+fn answer(
+    site: &Site,
+    alert: Option<&Purpose>,
+    contact: &Contact,
+    now: u64,
+) -> Result<MayResponse, ReadError> {
+    let Some(alert) = alert else { return Ok(no(MayReason::NoRoute, None)) };
+    let hash = site.ledger.contact_hash(contact.channel, &contact.address);
+    Ok(answer_of(site, alert, hash, &Subscriber::read(site, &hash, now)?))
+}
+
+/// The answer for an address of which everything was read.
+#[must_use]
+pub fn answer_of(site: &Site, alert: &Purpose, hash: Hash, all: &Subscriber) -> MayResponse {
+    let receipt = all.receipt(&alert.id).map(|id| id.to_string());
+    let standing = all.standing(&alert.id);
+    if all.suppressed || all.restricted {
+        let reason = if all.suppressed { MayReason::Suppressed } else { MayReason::Restricted };
+        return no(reason, receipt);
+    }
+    if !standing.allows() {
+        return no(standing.into(), receipt);
+    }
+    let channel = alert.channel.unwrap_or(Channel::Email);
+    let message = (channel == Channel::Email).then(|| {
+        let contact = ContactKey { channel, hash };
+        let last = all.history.last().map(|opened| opened.record.language.clone());
+        MessageLinks {
+            list_unsubscribe: format!("<{}>", message::stop(site, contact, alert.id.clone())),
+            list_unsubscribe_post: ONE_CLICK.to_string(),
+            your_alerts: message::centre(site, contact, &last.unwrap_or_default()),
+        }
+    });
+    MayResponse { may: Choice::Yes, reason: MayReason::Granted, receipt, message }
+}
+
+fn no(reason: MayReason, receipt: Option<String>) -> MayResponse {
+    MayResponse { may: Choice::No, reason, receipt, message: None }
 }

@@ -46,6 +46,8 @@ pub struct App {
     pub checks: LastChecks,
     /// How the last backup ended.
     pub backed_up: LastBackup,
+    /// Sends messages.
+    pub outbox: alerts::outbox::Outbox,
     stopping: AtomicBool,
 }
 
@@ -58,8 +60,9 @@ impl App {
         sites.open_index()?;
         let metrics = Metrics::default();
         let (checks, backed_up) = (LastChecks::default(), LastBackup::default());
+        let outbox = alerts::outbox::Outbox::new(&config.mail)?;
         let stopping = AtomicBool::new(false);
-        Ok(Self { config, sites, assets, metrics, staff, checks, backed_up, stopping })
+        Ok(Self { config, sites, assets, metrics, staff, checks, backed_up, outbox, stopping })
     }
 
     /// From now on the app says that it is not ready for more.

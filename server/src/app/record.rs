@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How often a decision is worked out again because the same person decided something else meanwhile.
-const TRIES: usize = 8;
+pub(super) const TRIES: usize = 8;
 /// A day from now the same yes may be taken, if old records were purged meanwhile; sooner it makes no sense to ask.
 pub const TOO_MANY_RETRY_SECONDS: u32 = 24 * 60 * 60;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -244,7 +244,7 @@ fn work_out(
 /// Of a subject with as many records as it may have, only what ends something is still recorded: a no where there was none,
 /// beside no yes that is new. Each can come once a purpose, so that a history has an end.
 fn over(draft: &Draft, before: &BTreeMap<PurposeId, Standing>, history: &[Opened]) -> Option<Over> {
-    let is_no = |decision: Decision| !matches!(decision, Decision::Given | Decision::Renewed);
+    let is_no = |decision: Decision| !decision.is_yes();
     let stood = |id| before.get(id).copied().unwrap_or(Standing::NotAsked);
     let held = |id| matches!(stood(id), Standing::Refused | Standing::Withdrawn | Standing::Objected);
     let said = &draft.decisions;

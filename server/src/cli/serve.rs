@@ -43,6 +43,7 @@ async fn serve(config: Config, data_dir: DataDir, service: Service) -> anyhow::R
     tracing::info!(%address, sites = app.sites.all().len(), "listening");
     let nights = tokio::spawn(crate::app::maintenance::every_night(Arc::clone(&app)));
     let publisher = tokio::spawn(crate::app::publish::whenever_due(Arc::clone(&app)));
+    let outbox = tokio::spawn(crate::app::alerts::outbox::whenever_due(Arc::clone(&app)));
     let router = service(Arc::clone(&app));
     let stop = async {
         signal().await;
@@ -52,7 +53,7 @@ async fn serve(config: Config, data_dir: DataDir, service: Service) -> anyhow::R
     if !super::listen::until(stop, listener, router, idle, grace).await {
         tracing::warn!("stopping: some requests did not end in time");
     }
-    for task in [nights, publisher] {
+    for task in [nights, publisher, outbox] {
         task.abort();
         drop(task.await);
     }

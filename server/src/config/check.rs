@@ -42,6 +42,14 @@ pub enum Refusal {
     /// A limit of nothing.
     #[error("{0} must be at least {1}")]
     TooSmall(&'static str, u64),
+    /// Addresses of people would travel in clear.
+    #[error(
+        "mail.tls is none, and mail.host is not this machine: use starttls or tls, so that nobody reads along"
+    )]
+    PlainMail,
+    /// A name without a password, or two passwords.
+    #[error("mail.username needs exactly one of mail.password and mail.password_file")]
+    MailPassword,
     /// Not a path that can stand in front of another.
     #[error(
         "witness.prefix must be empty, or begin with / and not end with it, of lowercase letters, digits, -, _, . and /"
@@ -79,7 +87,17 @@ pub(super) fn check(config: &Config) -> Result<(), Refusal> {
         }
         assent_core::hash::Hash::from_hex(&staff.token_sha256).map_err(|_| Refusal::TokenHash)?;
     }
+    let mail = &config.mail;
+    let local = ["127.0.0.1", "::1", "localhost"].contains(&mail.host.as_str());
+    if mail.tls == super::MailTls::None && !mail.host.is_empty() && !local {
+        return Err(Refusal::PlainMail);
+    }
+    let passwords = [!mail.password.is_empty(), !mail.password_file.original().as_os_str().is_empty()];
+    if passwords.iter().filter(|is_set| **is_set).count() != usize::from(!mail.username.is_empty()) {
+        return Err(Refusal::MailPassword);
+    }
     let limits = [
+        ("mail.timeout_seconds", config.mail.timeout_seconds, 1),
         ("limits.body_bytes", config.limits.body_bytes as u64, 4096),
         ("limits.queue", config.limits.queue as u64, 1),
         ("limits.decisions_per_person", config.limits.decisions_per_person as u64, 1),

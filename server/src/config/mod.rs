@@ -30,6 +30,8 @@ pub struct Config {
     pub maintenance: Maintenance,
     /// Where backups go, and for how long.
     pub backup: Backup,
+    /// The mail server that messages are handed to.
+    pub mail: Mail,
     /// What is too much.
     pub limits: Limits,
     /// `assent witness serve`.
@@ -100,6 +102,33 @@ pub struct Limits {
     pub decisions_per_person: usize,
 }
 
+/// `[mail]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
+pub struct Mail {
+    pub host: String,
+    pub port: u16,
+    pub tls: MailTls,
+    pub username: String,
+    pub password: String,
+    pub password_file: RelativePathBuf,
+    pub ca_file: RelativePathBuf,
+    pub timeout_seconds: u64,
+}
+
+/// How the connection to the mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTls {
+    /// After STARTTLS; without it nothing is sent.
+    Starttls,
+    /// From the first byte.
+    Tls,
+    /// Not at all: only for a server on this machine.
+    None,
+}
+
 /// `[witness]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,6 +171,12 @@ impl Backup {
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ledger").field("key_file", &self.key_file.original()).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mail").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
     }
 }
 

@@ -5,7 +5,7 @@ use figment::value::Value;
 use serde::Serialize;
 
 /// Keys whose value is not shown.
-const SECRET: &[&str] = &["ledger.key", "staff.token_sha256"];
+const SECRET: &[&str] = &["ledger.key", "mail.password", "staff.token_sha256"];
 
 /// One key as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,9 +1,10 @@
 //! Everything that opens a connection from here to somewhere else. Nothing else in the server may.
 //!
-//! [`log_reader`] reads somebody's log, [`witness`] asks witnesses for cosignatures. What the answers are worth is decided
+//! [`log_reader`] reads somebody's log, [`mail`] hands messages to a mail server, [`witness`] asks witnesses for cosignatures. What the answers are worth is decided
 //! by the callers and by `assent-core`: nothing that comes back is believed because of where it came from.
 
 pub mod log_reader;
+pub mod mail;
 pub mod witness;
 
 use std::io::Read as _;

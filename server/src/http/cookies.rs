@@ -26,6 +26,29 @@ pub(super) fn holder(headers: &HeaderMap) -> Result<Option<SubjectToken>, Proble
     Ok(choice(headers).map(|cookie| cookie.token))
 }
 
+/// Name of the cookie that lets whoever signed up for alerts see the receipt of it.
+const SIGN_UP: &str = "assent-sign-up";
+/// How long that is needed: as long as the sign-up waits to be confirmed, in seconds.
+const SIGN_UP_SECONDS: u64 = assent_core::standing::CONFIRM_MS / 1000;
+
+/// Whose sign-up this browser made last.
+pub(super) fn sign_up(headers: &HeaderMap) -> Option<SubjectToken> {
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let named = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut ours = named.filter(|(name, _)| *name == SIGN_UP);
+    ours.find_map(|(_, value)| SubjectToken::parse(value).ok())
+}
+
+/// `Set-Cookie` for a sign-up: sent to Assent's own pages of this site and to nobody else.
+pub(super) fn set_sign_up(site: &Site, token: &SubjectToken) -> Option<HeaderValue> {
+    let secure = if site.file.public_url.starts_with("https://") { "; Secure" } else { "" };
+    let (id, token) = (&site.file.id, token.reveal());
+    HeaderValue::from_str(&format!(
+        "{SIGN_UP}={token}; Path=/v1/{id}/; Max-Age={SIGN_UP_SECONDS}; HttpOnly; SameSite=Lax{secure}"
+    ))
+    .ok()
+}
+
 /// `Set-Cookie` for this choice. Readable by script, because the page's gates obey it before any request.
 pub(super) fn set(site: &Site, cookie: &ChoiceCookie) -> Option<HeaderValue> {
     let memory = site.notice.memory;

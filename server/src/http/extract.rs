@@ -25,14 +25,19 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for StrictJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
-        expect_content_type(request.headers(), "application/json")?;
-        let bytes = read_body(request.into_body(), app.config.limits.body_bytes).await?;
-        // serde would take a list of the fields' values for an object.
-        if bytes.trim_ascii_start().first() == Some(&b'[') {
-            return Err(Problem::with(Code::BadBody, "The body must be an object."));
-        }
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| refuse_json(&error))
+        strict_json(request, app.config.limits.body_bytes).await.map(Self)
     }
+}
+
+/// The body as JSON of exactly this shape, if it has at most `limit` bytes.
+pub(super) async fn strict_json<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, Problem> {
+    expect_content_type(request.headers(), "application/json")?;
+    let bytes = read_body(request.into_body(), limit).await?;
+    // serde would take a list of the fields' values for an object.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::with(Code::BadBody, "The body must be an object."));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| refuse_json(&error))
 }
 
 fn refuse_json(error: &serde_json::Error) -> Problem {

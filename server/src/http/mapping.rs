@@ -1,7 +1,7 @@
 //! Which application error becomes which problem.
 
 use super::error::{Code, Problem};
-use crate::app::alerts::{SignUpError, Wrong};
+use crate::app::alerts::sign_up::{SignUpError, Wrong};
 use crate::app::export::BadFilter;
 use crate::app::may::MayError;
 use crate::app::people::PeopleError;
@@ -122,9 +122,9 @@ impl From<BadFilter> for Problem {
 impl From<MayError> for Problem {
     fn from(error: MayError) -> Self {
         match error {
-            MayError::UnknownTopic => Code::UnknownPurpose.into(),
             MayError::Address(address) if address.0 == Channel::Email => Code::BadEmail.into(),
             MayError::Address(_) => Code::BadPhone.into(),
+            MayError::TooMany => Self::with(Code::BadBody, error.to_string()),
             MayError::Read(error) => error.into(),
         }
     }

@@ -151,9 +151,67 @@ pub(super) enum Channel {
 #[serde(deny_unknown_fields)]
 pub(super) struct MayResponse {
     may: Choice,
-    reason: Standing,
-    /// The receipt id behind the answer.
+    reason: MayReason,
+    /// The receipt behind the answer.
     receipt: Option<String>,
+    message: Option<MessageLinks>,
+}
+
+/// Why an address may or may not be written to.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum MayReason {
+    /// Nothing was said.
+    NotAsked,
+    /// Asked for, and not confirmed yet.
+    Unconfirmed,
+    /// Asked for and confirmed: the one yes.
+    Granted,
+    /// They said no.
+    Refused,
+    /// They took it back.
+    Withdrawn,
+    /// They objected.
+    Objected,
+    /// Its time is over, or nobody confirmed it in time.
+    Expired,
+    /// Somebody's records about this address are frozen.
+    Restricted,
+    /// The address must not be written to, whatever else is recorded.
+    Suppressed,
+    /// The notice in force has no such topic on this channel.
+    NoRoute,
+    /// In bulk: the text is no address of its channel.
+    BadAddress,
+}
+
+/// With a yes to an email: what the message must carry.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MessageLinks {
+    /// Value of the header `List-Unsubscribe`.
+    list_unsubscribe: String,
+    /// Value of the header `List-Unsubscribe-Post`.
+    #[schema(example = "List-Unsubscribe=One-Click")]
+    list_unsubscribe_post: String,
+    /// For the link in the text.
+    your_alerts: String,
+}
+
+/// May these addresses be written to? At most 10,000.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MayBulkRequest {
+    channel: Channel,
+    topic: String,
+    addresses: Vec<String>,
+}
+
+/// One answer for each address, in the order they were sent.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MayBulkResponse {
+    answers: Vec<MayResponse>,
 }
 
 /// Whose records: a subject's, or those of everybody who named an address.

@@ -1,6 +1,7 @@
 //! The service as its callers see it: real store, real ledger, no socket. One module per promise.
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
 
+mod alerts;
 mod app;
 mod log;
 

@@ -67,19 +67,28 @@ async fn answers_have_their_shapes() {
 
 #[test]
 fn the_wire_types_have_the_shapes_of_the_document() {
-    use assent_core::decision::{Choice, Standing};
+    use assent_core::decision::Choice;
     use assent_core::notice::Channel;
-    use assent_core::wire::{MayRequest, MayResponse, SignUpRequest};
+    use assent_core::wire::{
+        MayBulkRequest, MayBulkResponse, MayReason, MayRequest, MayResponse, MessageLinks, SignUpRequest,
+    };
     let (document, topic) = (document(), assent_core::ids::PurposeId::new("news").unwrap());
     let address = "ann@example.org".to_string();
     let question = MayRequest { channel: Channel::Email, address: address.clone(), topic };
     has_shape(&document, "MayRequest", &json!(question));
-    let reason = Standing::Unconfirmed;
-    has_shape(
-        &document,
-        "MayResponse",
-        &json!(MayResponse { may: Choice::No, reason, receipt: Some("x".into()) }),
-    );
+    let reason = MayReason::Unconfirmed;
+    let message = MessageLinks {
+        list_unsubscribe: "<https://privacy.example.org/v1/clinic/stop/x>".into(),
+        list_unsubscribe_post: "List-Unsubscribe=One-Click".into(),
+        your_alerts: "https://privacy.example.org/v1/clinic/your-alerts/x".into(),
+    };
+    let answer = MayResponse { may: Choice::No, reason, receipt: Some("x".into()), message: Some(message) };
+    has_shape(&document, "MayResponse", &json!(answer));
+    let channel = Channel::Email;
+    let topic = assent_core::ids::PurposeId::new("news").unwrap();
+    let many = MayBulkRequest { channel, topic, addresses: vec![address.clone()] };
+    has_shape(&document, "MayBulkRequest", &json!(many));
+    has_shape(&document, "MayBulkResponse", &json!(MayBulkResponse { answers: vec![answer] }));
     let (notice, language) = (assent_core::hash::Hash([0; 32]), "en".to_string());
     let wish = SignUpRequest { notice, language, wanted: Vec::new(), email: Some(address), phone: None };
     has_shape(&document, "SignUpRequest", &json!(wish));

@@ -6,6 +6,7 @@
 mod browser;
 mod http;
 mod log;
+mod mail;
 mod npm;
 mod other_log;
 mod pages;
@@ -19,6 +20,7 @@ mod witness;
 pub(crate) use browser::{Browser, Looks};
 pub(crate) use http::{Api, Holder, key, receipt, record};
 pub(crate) use log::Log;
+pub(crate) use mail::{Mail, MailServer};
 pub(crate) use npm::npm;
 pub(crate) use other_log::{OtherLog, entries};
 pub(crate) use pages::Pages;

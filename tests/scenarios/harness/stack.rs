@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use tempfile::TempDir;
 
 use super::http::{self, Api};
+use super::mail::MailServer;
 use super::process::Process;
 use super::{places, until_so};
 
@@ -58,6 +59,7 @@ struct Ports {
     clinic: u16,
     charity: u16,
     third_party: u16,
+    mail: u16,
 }
 
 impl Stack {
@@ -69,8 +71,9 @@ impl Stack {
             clinic: free_port(),
             charity: free_port(),
             third_party: free_port(),
+            mail: free_port(),
         };
-        write_config(folder.path(), ports.assent);
+        write_config(folder.path(), ports);
         let sites = Process::start("example-sites", &mut example_sites(ports));
         let mut stack = Self { assent: None, sites, client: http::client(), ports, folder };
         stack.assent_starts().await;
@@ -98,6 +101,52 @@ impl Stack {
             self.client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
         })
         .await;
+    }
+
+    /// Starts the mail server that Assent is configured for. Until then messages wait.
+    pub(crate) async fn mail_server_starts(&self) -> MailServer {
+        MailServer::starts(self.folder.path(), self.ports.mail).await
+    }
+
+    /// The same, which takes nothing without STARTTLS and this login; Assent is configured for it, and must be started again.
+    pub(crate) async fn strict_mail_server_starts(&self, user: &str, password: &str) -> MailServer {
+        let (cert, key) = (self.path("mail.pem"), self.path("mail.key"));
+        let made = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+            ])
+            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"])
+            .arg("-out")
+            .arg(&cert)
+            .arg("-keyout")
+            .arg(&key)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let path = self.path("assent.toml");
+        let mut config: toml::Table = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let mail = config["mail"].as_table_mut().unwrap();
+        for (name, value) in [
+            ("host", "localhost"),
+            ("tls", "starttls"),
+            ("username", user),
+            ("password", password),
+            ("ca_file", cert.to_str().unwrap()),
+        ] {
+            mail.insert(name.into(), value.into());
+        }
+        std::fs::write(&path, config.to_string()).unwrap();
+        let more = [cert.to_str().unwrap(), key.to_str().unwrap(), user, password];
+        MailServer::starts_with(self.folder.path(), self.ports.mail, &more).await
     }
 
     /// Ends Assent the hard way, as a power cut would.
@@ -220,7 +269,7 @@ fn example_sites(ports: Ports) -> Command {
     command
 }
 
-fn write_config(folder: &Path, port: u16) {
+fn write_config(folder: &Path, ports: Ports) {
     use std::os::unix::fs::OpenOptionsExt as _;
     let secret = |name: &str, content: &str| {
         let mut options = std::fs::OpenOptions::new();
@@ -239,12 +288,16 @@ fn write_config(folder: &Path, port: u16) {
         key_file = "assent.key"
         [staff]
         token_file = "staff.token"
+        [mail]
+        host = "127.0.0.1"
+        tls = "none"
         [log]
         format = "json"
     };
     let mut config = config;
+    config["mail"].as_table_mut().unwrap().insert("port".into(), i64::from(ports.mail).into());
     let server = config["server"].as_table_mut().unwrap();
-    server.insert("listen".into(), format!("127.0.0.1:{port}").into());
+    server.insert("listen".into(), format!("127.0.0.1:{}", ports.assent).into());
     server.insert("web_dir".into(), web.to_str().unwrap().into());
     std::fs::write(folder.join("assent.toml"), config.to_string()).unwrap();
 }

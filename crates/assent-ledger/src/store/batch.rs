@@ -61,11 +61,13 @@ pub enum MarkKind {
     Imported = 7,
     /// A checkpoint of a log that was taken over. Key: its size; the value is the note.
     Signed = 8,
+    /// Something that must still be done, and survives a restart. Key and value are whoever's sets it.
+    Job = 9,
 }
 
 impl MarkKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Untold,
         Self::Doomed,
         Self::Purged,
@@ -74,6 +76,7 @@ impl MarkKind {
         Self::Held,
         Self::Imported,
         Self::Signed,
+        Self::Job,
     ];
 }
 

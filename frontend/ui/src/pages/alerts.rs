@@ -93,6 +93,7 @@ pub fn render(props: &AlertsProps) -> String {
             </section>
             <button type="submit" class="press">{words.sign_up.clone()}</button>
         </form>
+        <p><a href=frame.page("your-alerts")>{words.link_title.clone()}</a></p>
     };
     let title = if props.errors.is_empty() { title } else { format!("{} {title}", words.error) };
     site_document(frame, Here::Alerts, &title, main.into_any())
@@ -132,7 +133,7 @@ pub fn render_done(props: &DoneProps) -> String {
         <h1>{title.clone()}</h1>
         <p><a href=receipt download=file>{fill(&words.receipt_of, &time)}</a></p>
         <p>{words.next_stop.clone()}</p>
-        <p><a class="press" href=frame.page("choices")>{words.your_choices.clone()}</a></p>
+        <p><a class="press" href=frame.page("your-alerts")>{words.manage.clone()}</a></p>
     };
     site_document(frame, Here::Alerts, &title, main.into_any())
 }

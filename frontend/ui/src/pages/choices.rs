@@ -286,7 +286,10 @@ fn alerts(props: &ChoicesProps, words: &Words) -> AnyView {
         <section aria-labelledby="your-alerts">
             <h2 id="your-alerts">{words.your_alerts.clone()}</h2>
             {list}
-            <p><a href=frame.page("alerts")>{frame.alerts_title(words)}</a></p>
+            <ul class="ways">
+                <li><a href=frame.page("your-alerts")>{words.manage.clone()}</a></li>
+                <li><a href=frame.page("alerts")>{frame.alerts_title(words)}</a></li>
+            </ul>
         </section>
     }
     .into_any()
@@ -373,7 +376,7 @@ fn receipt_link(frame: &SiteFrame, record: &Record, words: &Words) -> AnyView {
     view! { <a href=address download=file>{fill(&words.receipt_of, &time)}</a> }.into_any()
 }
 
-fn decision_words(decision: Decision, words: &Words) -> String {
+pub(super) fn decision_words(decision: Decision, words: &Words) -> String {
     match decision {
         Decision::Given => &words.given,
         Decision::Refused => &words.refused,
@@ -381,11 +384,12 @@ fn decision_words(decision: Decision, words: &Words) -> String {
         Decision::Objected => &words.objected,
         Decision::Renewed => &words.renewed,
         Decision::Expired => &words.expired,
+        Decision::Confirmed => &words.confirmed,
     }
     .clone()
 }
 
-fn act_words(act: Act, words: &Words) -> String {
+pub(super) fn act_words(act: Act, words: &Words) -> String {
     match act {
         Act::AcceptAll => &words.act_accept_all,
         Act::RejectAll => &words.act_reject_all,
@@ -402,7 +406,7 @@ fn act_words(act: Act, words: &Words) -> String {
     .clone()
 }
 
-fn surface_words(surface: Surface, words: &Words) -> String {
+pub(super) fn surface_words(surface: Surface, words: &Words) -> String {
     match surface {
         Surface::FirstLayer => &words.on_first_layer,
         Surface::Preferences => &words.on_preferences,
@@ -410,6 +414,7 @@ fn surface_words(surface: Surface, words: &Words) -> String {
         Surface::AlertForm => &words.on_alert_form,
         Surface::Content => &words.on_content,
         Surface::Page => &words.on_page,
+        Surface::Message => &words.on_message,
     }
     .clone()
 }

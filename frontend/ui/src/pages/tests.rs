@@ -6,13 +6,15 @@
 use super::alerts::{AlertError, AlertsProps, DoneProps};
 use super::choices::{ChoicesProps, Outcome};
 use super::layout::SiteFrame;
+use super::link::{About, AskError, LinkProps};
 use super::log::{LogHead, LogProps};
 use super::message::MessageProps;
 use super::notice::NoticeProps;
 use super::problem::ProblemProps;
 use super::reference::ReferenceProps;
 use super::schedule::ScheduleProps;
-use super::{alerts, choices, log, message, notice, problem, reference, schedule};
+use super::your_alerts::YourAlertsProps;
+use super::{alerts, choices, link, log, message, notice, problem, reference, schedule, your_alerts};
 use assent_core::decision::Standing;
 use assent_core::hash::sha256;
 use assent_core::ids::PurposeId;
@@ -213,6 +215,28 @@ fn sign_up_failed(frame: SiteFrame) -> AlertsProps {
     }
 }
 
+fn linked(frame: SiteFrame, about: About) -> String {
+    link::render(&LinkProps { frame, path: "confirm/sealed".into(), about })
+}
+
+fn your_alerts_of(frame: SiteFrame, outcome: Option<your_alerts::Outcome>) -> String {
+    let said = [
+        ("save", "alert-form", json!({ "email-news": "given" })),
+        ("link", "message", json!({ "email-news": "confirmed" })),
+    ];
+    let history = (1..).zip(said).map(|(n, (act, surface, said))| record(&frame, n, act, surface, said));
+    your_alerts::render(&YourAlertsProps {
+        history: history.collect(),
+        path: "your-alerts/sealed".into(),
+        address: "me+<news>@example.org".into(),
+        key: "019ab000-0000-7000-8000-00000000cccc".into(),
+        standings: standings(&[("email-news", Standing::Granted)]),
+        moves: true,
+        outcome,
+        frame,
+    })
+}
+
 fn openapi() -> Value {
     json!({
         "openapi": "3.1.0",
@@ -303,6 +327,22 @@ fn pages(language: &str) -> Vec<(&'static str, String)> {
                 time: "2026-11-22T05:56:05.123Z".into(),
             }),
         ),
+        (
+            "link-confirm",
+            linked(
+                frame(language),
+                About::Confirm(vec![purpose("email-news")], "me+<news>@example.org".into()),
+            ),
+        ),
+        ("link-confirmed", linked(frame(language), About::Confirmed(vec![purpose("email-news")]))),
+        ("link-stop", linked(frame(language), About::Stop(purpose("email-news")))),
+        ("link-stopped", linked(frame(language), About::Stopped(purpose("email-news")))),
+        ("link-over", linked(frame(language), About::Over)),
+        ("link-ask", linked(frame(language), About::AskForLink(AskError::None))),
+        ("link-ask-failed", linked(frame(language), About::AskForLink(AskError::Address))),
+        ("link-sent", linked(frame(language), About::LinkSent)),
+        ("your-alerts", your_alerts_of(frame(language), None)),
+        ("your-alerts-failed", your_alerts_of(frame(language), Some(your_alerts::Outcome::BadAddress))),
         (
             "notice",
             notice::render(&NoticeProps {

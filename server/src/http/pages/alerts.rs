@@ -1,15 +1,15 @@
 //! The alert sign-up form and its post; the same path takes JSON from programs.
 
-use super::choices::{read, with_code};
+use super::choices::with_code;
 use super::form::{self, FORM, Fields};
 use super::frame::{self, PageQuery};
-use crate::app::alerts::{SignUp, SignUpError, Wrong, sign_up};
+use crate::app::alerts::sign_up::{SignUp, SignUpError, Wrong, sign_up, subject_of};
 use crate::app::record::{RecordError, Recorded};
 use crate::app::sites::Site;
 use crate::app::{self, App};
 use crate::http::error::{Code, Problem};
 use crate::http::extract::{InSite, StrictJson, has_content_type, subject_header};
-use crate::http::public::decisions::{cookie, declared_origin, recorded};
+use crate::http::public::decisions::{declared_origin, recorded};
 use crate::http::{cookies, idempotency};
 use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
@@ -37,7 +37,11 @@ pub(in crate::http) async fn page(
 ) -> Result<Response, Problem> {
     let frame = frame::of(&app, &site, query.lang.as_deref(), &headers);
     if let Some(done) = &query.done {
-        let history = read(&site, &headers).await?.history;
+        let reader = Arc::clone(&site);
+        let history = match cookies::sign_up(&headers) {
+            Some(token) => app::blocking(move || reader.ledger.history(&token.id())).await??,
+            None => Vec::new(),
+        };
         let signed_up = history.last().filter(|opened| opened.record.surface == Surface::AlertForm);
         if let Some(opened) = signed_up.filter(|opened| opened.id.to_string() == *done) {
             let wanted = opened.record.decisions.keys().cloned().collect();
@@ -51,7 +55,10 @@ pub(in crate::http) async fn page(
     Ok(frame::page(&site, render(&empty)))
 }
 
-/// Sign up for alerts: the wish is recorded, the address is sealed, and nothing is sent until it is confirmed.
+/// Sign up for alerts: the wish is recorded, the address is sealed, and one message asks whether it was theirs.
+///
+/// A yes to "may we?" comes only after they confirmed, within 72 hours. Draw a new token for each sign-up: one that nobody confirms
+/// is then erased whole.
 #[utoipa::path(
     post, path = "/v1/{site}/alerts", tag = "Alerts",
     params(("site" = String, Path, description = "The site."),
@@ -79,7 +86,9 @@ pub(in crate::http) async fn post(
     let headers = request.headers().clone();
     if !has_content_type(&headers, FORM) {
         let StrictJson(body) = StrictJson::<SignUpRequest>::from_request(request, &app).await?;
-        return by_program(site, &headers, body).await;
+        let answer = by_program(site, &headers, body).await;
+        app.outbox.wake();
+        return answer;
     }
     let origin = form::origin(&site, &headers)?;
     let fields = Fields::read(&app, request).await?;
@@ -113,16 +122,10 @@ async fn by_form(
             return typed.again(app, &site, headers, problem.code, vec![AlertError::NotUnderstood]);
         }
     };
-    let held = cookies::choice(headers).map(|cookie| (cookie.token, cookie.decided));
-    let now = app::now();
-    let (token, decided) = match held {
-        Some(held) => held,
-        // An empty choice: it lets the person come back to what they signed up for, and nothing else.
-        None => (SubjectToken::from_random(app::random_bytes()?), now / 1000),
-    };
+    let token = SubjectToken::from_random(subject_of(&site, &key));
     let signals = form::signals(headers);
     let asked = SignUp { subject: token.id(), origin: Some(origin), request, signals, key };
-    let Recorded { appended, held } = match sign_up(Arc::clone(&site), asked, now).await {
+    let Recorded { appended, .. } = match sign_up(Arc::clone(&site), asked, app::now()).await {
         Ok(recorded) => recorded,
         Err(error) => {
             let errors = errors(&error);
@@ -131,7 +134,8 @@ async fn by_form(
             return typed.again(app, &site, headers, problem.code, errors);
         }
     };
-    let cookie = cookie(&site, held, &token, decided, headers).await?;
+    app.outbox.wake();
+    let cookie = cookies::set_sign_up(&site, &token);
     let lang = &typed.language;
     form::see_other(&format!("{}/alerts?lang={lang}&done={}", site.api(), appended.id), cookie)
 }

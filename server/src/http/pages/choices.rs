@@ -96,7 +96,7 @@ async fn take(
         }
     }
     fields.end()?;
-    if surface == Surface::AlertForm {
+    if matches!(surface, Surface::AlertForm | Surface::Message) {
         return Err(Problem::with(Code::BadForm, "Alerts have a form of their own."));
     }
     // Checked before anything is recorded: it must fit into a header, too.

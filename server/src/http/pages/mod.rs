@@ -2,6 +2,7 @@
 
 pub(super) mod alerts;
 pub(super) mod choices;
+pub(super) mod confirm;
 pub(super) mod form;
 pub(super) mod frame;
 pub(super) mod log;
@@ -9,3 +10,5 @@ pub(super) mod missing;
 pub(super) mod problems;
 pub(super) mod root;
 pub(super) mod schedule;
+pub(super) mod stop;
+pub(super) mod your_alerts;

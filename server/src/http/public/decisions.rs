@@ -7,6 +7,7 @@ use crate::http::error::{Code, Problem};
 use crate::http::extract::{InSite, StrictJson, only_header, subject_header};
 use crate::http::{cookies, idempotency};
 use assent_core::ids::PurposeId;
+use assent_core::record::Surface;
 use assent_core::standing::Held;
 use assent_core::subject::SubjectToken;
 use assent_core::wire::DecisionRequest;
@@ -64,6 +65,9 @@ struct Heard {
 
 fn heard(site: &Site, headers: &HeaderMap, request: DecisionRequest) -> Result<Heard, Problem> {
     let origin = declared_origin(site, headers)?;
+    if request.surface == Surface::Message {
+        return Err(Problem::with(Code::BadBody, "A page cannot say that a message was answered."));
+    }
     let key = idempotency::key(headers)?;
     let token = subject_header(headers)?;
     let now = app::now();

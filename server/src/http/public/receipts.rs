@@ -38,7 +38,7 @@ enum Proof {
 #[utoipa::path(
     get, path = "/v1/{site}/receipts/{id}", tag = "Decisions",
     params(("site" = String, Path, description = "The site."), ("id" = String, Path, description = "The receipt's id."),
-        ("Assent-Subject" = Option<String>, Header, description = "The holder's token; the choice cookie will do."), ReceiptQuery),
+        ("Assent-Subject" = Option<String>, Header, description = "The holder's token; the choice cookie, or the one a sign-up left, will do."), ReceiptQuery),
     responses((status = 200, description = "The receipt.", body = crate::http::schema::Receipt),
         (status = 400, description = "`subject-malformed`, `bad-query`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`, `not-found`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
@@ -50,11 +50,20 @@ pub(in crate::http) async fn receipt(
     StrictQuery(query): StrictQuery<ReceiptQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let token = cookies::holder(&headers)?.ok_or(Code::NotFound)?;
+    let by_header = headers.contains_key(assent_core::wire::SUBJECT_HEADER);
+    let sign_up = cookies::sign_up(&headers).filter(|_| !by_header);
+    let tokens: Vec<_> = cookies::holder(&headers)?.into_iter().chain(sign_up).collect();
     let id = ReceiptId::parse(&id).map_err(|_| Code::NotFound)?;
     let reader = Arc::clone(&site);
     let read = move || -> Result<Option<Receipt>, ReadError> {
-        let Some(first) = reader.ledger.receipt(&token.id(), id)? else { return Ok(None) };
+        let mut found = None;
+        for token in &tokens {
+            if let Some(first) = reader.ledger.receipt(&token.id(), id)? {
+                found = Some((token, first));
+                break;
+            }
+        }
+        let Some((token, first)) = found else { return Ok(None) };
         let cosigned = reader.publication.cosigned_over(first.index);
         if query.proof == Proof::Cosigned
             && let Some(note) = cosigned

@@ -98,7 +98,7 @@ async fn answer(
 }
 
 /// The channel's receiver as a stream.
-struct Parts(mpsc::Receiver<std::io::Result<Vec<u8>>>);
+pub(super) struct Parts(pub(super) mpsc::Receiver<std::io::Result<Vec<u8>>>);
 
 impl futures_core::Stream for Parts {
     type Item = std::io::Result<Vec<u8>>;

@@ -2,11 +2,13 @@
 
 use super::IsStaff;
 use crate::app;
-use crate::app::may::may;
+use crate::app::App;
+use crate::app::may::{may, may_bulk};
 use crate::http::error::Problem;
-use crate::http::extract::{InSite, StrictJson};
-use assent_core::wire::MayRequest;
+use crate::http::extract::{InSite, StrictJson, strict_json};
+use assent_core::wire::{MayBulkRequest, MayRequest};
 use axum::Json;
+use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use std::sync::Arc;
         (status = 400, description = "`bad-json`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`bad-body`, `unknown-field`, `unknown-purpose`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+        (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn ask(
     _: IsStaff,
@@ -29,4 +31,32 @@ pub(in crate::http) async fn ask(
     let reader = Arc::clone(&site);
     let answer = app::blocking(move || may(&reader, &request, app::now())).await??;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+}
+
+/// How much longer than another body one with many addresses may be.
+const BULK: usize = 64;
+
+/// The same for up to 10,000 addresses at once, answered in the order they were sent.
+///
+/// A text that is no address is answered `no`, `bad-address`; the others are answered all the same.
+#[utoipa::path(
+    post, path = "/v1/{site}/may/bulk", tag = "Staff", request_body = crate::http::schema::MayBulkRequest, security(("staff" = [])),
+    params(("site" = String, Path, description = "The site.")),
+    responses((status = 200, description = "The answers.", body = crate::http::schema::MayBulkResponse),
+        (status = 400, description = "`bad-json`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`body-too-large`: more than 64 times limits.body_bytes.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`bad-body`, `unknown-field`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn ask_bulk(
+    _: IsStaff,
+    InSite(site): InSite,
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let limit = app.config.limits.body_bytes.saturating_mul(BULK);
+    let request: MayBulkRequest = strict_json(request, limit).await?;
+    let answers = app::blocking(move || may_bulk(&site, &request, app::now())).await??;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answers)).into_response())
 }

@@ -1,6 +1,7 @@
 //! For staff, with the bearer token: may we, export, letting people leave, publishing a site file, upkeep.
 
 pub(super) mod export;
+pub(super) mod lists;
 pub(super) mod may;
 pub(super) mod people;
 pub(super) mod site_file;

@@ -1,8 +1,12 @@
 //! Signing up for alerts: the wish is recorded with its sealed address, and stays unconfirmed.
+//!
+//! A sign-up on a page has a subject of its own, not the one of the browser's choices: so the log never links what somebody
+//! browses with their address, and a sign-up that nobody confirms can be erased whole.
 
-use super::contact::normalise;
-use super::record::{Ask, RecordError, Recorded, record};
-use super::sites::Site;
+use super::outbox::{self, Task};
+use crate::app::contact::normalise;
+use crate::app::record::{Ask, RecordError, Recorded, record};
+use crate::app::sites::Site;
 use assent_core::decision::{Act, Choice};
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Channel};
@@ -10,6 +14,8 @@ use assent_core::record::{Signals, Surface};
 use assent_core::subject::SubjectId;
 use assent_core::wire::{DecisionRequest, SignUpRequest};
 use assent_ledger::Contact;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use std::sync::Arc;
 
 /// A sign-up as it arrived.
@@ -56,6 +62,10 @@ pub enum Wrong {
 pub async fn sign_up(site: Arc<Site>, asked: SignUp, now: u64) -> Result<Recorded, SignUpError> {
     let contacts = judge(&site, &asked.request).map_err(SignUpError::Form)?;
     let SignUp { subject, origin, request, signals, key } = asked;
+    let mailed = contacts.iter().any(|contact| contact.channel == Channel::Email);
+    let task = mailed.then_some(Task::Confirm { subject, replaces: None });
+    // Kept before the record: a crash in between leaves a message that finds nothing to say, and never a request without one.
+    outbox::expect(&site, (subject, &key), task, now).await?;
     let request = DecisionRequest {
         notice: request.notice,
         language: request.language,
@@ -66,6 +76,16 @@ pub async fn sign_up(site: Arc<Site>, asked: SignUp, now: u64) -> Result<Recorde
         acted: None,
     };
     Ok(record(site, Ask { subject, origin, request, contacts, key }, now).await?)
+}
+
+/// The random part of the token of a sign-up made with a form: the same for the same form, so that sending it twice records it once.
+#[must_use]
+pub fn subject_of(site: &Site, key: &str) -> [u8; 16] {
+    let secret = site.ledger.derived_key("sign-ups");
+    let mut mac = Hmac::<Sha256>::new_from_slice(&*secret).expect("HMAC takes keys of any length");
+    mac.update(key.as_bytes());
+    let hash: [u8; 32] = mac.finalize().into_bytes().into();
+    std::array::from_fn(|place| hash[place])
 }
 
 fn judge(site: &Site, request: &SignUpRequest) -> Result<Vec<Contact>, Vec<Wrong>> {

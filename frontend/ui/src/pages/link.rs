@@ -1,0 +1,180 @@
+//! The pages that links in messages lead to: confirm, stop, ask for a fresh link, and what was done.
+//!
+//! Each shows what one press will do, and a form with that one button; nothing happens by opening them, because programs open
+//! links too. The links themselves, and what a press does, are `server`'s.
+
+use super::layout::{Here, Icon, SiteFrame, icon, sentence, site_document};
+use crate::fill;
+use assent_core::ids::PurposeId;
+use assent_core::words::Words;
+use leptos::prelude::*;
+
+/// What any of these pages needs.
+#[derive(Debug, Clone)]
+pub struct LinkProps {
+    /// The site.
+    pub frame: SiteFrame,
+    /// The page's own path after `{api}/`, for the language links and the form.
+    pub path: String,
+    /// What it is about.
+    pub about: About,
+}
+
+/// What the page is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// Confirm these for an address.
+    Confirm(Vec<PurposeId>, String),
+    /// These are confirmed.
+    Confirmed(Vec<PurposeId>),
+    /// Stop one alert.
+    Stop(PurposeId),
+    /// It is stopped.
+    Stopped(PurposeId),
+    /// The link does nothing any more.
+    Over,
+    /// Ask for a fresh link.
+    AskForLink(AskError),
+    /// A link is on its way, if the address is known.
+    LinkSent,
+}
+
+/// What was wrong with asking for a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskError {
+    /// Nothing.
+    None,
+    /// No address was written, or it is not one.
+    Address,
+    /// It could not be kept.
+    NotRecorded,
+}
+
+/// The whole document.
+#[must_use]
+pub fn render(props: &LinkProps) -> String {
+    let LinkProps { frame, path, about } = props;
+    let words = frame.words();
+    let (title, main) = match about {
+        About::Confirm(wanted, address) => {
+            let address = view! { <strong class="address">{address.clone()}</strong> }.into_any();
+            let main = view! {
+                <p>{sentence(&words.confirm_what, address)}</p>
+                {alerts(frame, wanted)}
+                {form(props, "", &words.confirm_press)}
+                <p>{words.confirm_not_you.clone()}</p>
+            };
+            (&words.confirm_title, main.into_any())
+        }
+        About::Confirmed(wanted) => {
+            let title = frame.alerts_title(&words);
+            let main = view! { {good(&words.confirm_done)} <h1>{title.clone()}</h1> {alerts(frame, wanted)} {ways(frame, &words)} };
+            return site_document(frame, Here::Other(path), &title, main.into_any());
+        }
+        About::Stop(purpose) => {
+            let name = frame.name_of(purpose.as_str());
+            let main = view! {
+                <p>{fill(&words.stop_what, &name)}</p>
+                {form(props, "page", &words.stop_press)}
+                {ways(frame, &words)}
+            };
+            (&words.stop_title, main.into_any())
+        }
+        About::Stopped(purpose) => {
+            let title = frame.name_of(purpose.as_str());
+            let main = view! { {good(&words.stop_done)} <h1>{title.clone()}</h1> {ways(frame, &words)} };
+            return site_document(frame, Here::Other(path), &title, main.into_any());
+        }
+        About::Over => (
+            &words.link_over,
+            view! { <p>{words.link_over_help.clone()}</p> {ways(frame, &words)} }.into_any(),
+        ),
+        About::AskForLink(error) => (&words.link_title, ask(props, *error, &words)),
+        About::LinkSent => {
+            let title = words.link_title.clone();
+            let main = view! { {good(&words.link_sent)} <h1>{title.clone()}</h1> {ways(frame, &words)} };
+            return site_document(frame, Here::Other(path), &title, main.into_any());
+        }
+    };
+    let failed = matches!(about, About::AskForLink(AskError::Address | AskError::NotRecorded));
+    let document_title = if failed { format!("{} {title}", words.error) } else { title.clone() };
+    site_document(
+        frame,
+        Here::Other(path),
+        &document_title,
+        view! { <h1>{title.clone()}</h1> {main} }.into_any(),
+    )
+}
+
+/// What was done, read out at once.
+pub(super) fn good(text: &str) -> AnyView {
+    view! {
+        <div class="region good" role="status" tabindex="-1" autofocus=true>
+            {icon(Icon::On)}
+            <div><p class="strong">{text.to_string()}</p></div>
+        </div>
+    }
+    .into_any()
+}
+
+fn alerts(frame: &SiteFrame, wanted: &[PurposeId]) -> AnyView {
+    let each = wanted.iter().map(|id| {
+        let text = frame.text().purposes.get(id).map(|text| text.description.clone());
+        view! { <li><strong>{frame.name_of(id.as_str())}</strong>{text.map(|text| view! { <span class="about">{text}</span> })}</li> }
+    });
+    view! { <ul class="said">{each.collect_view()}</ul> }.into_any()
+}
+
+fn form(props: &LinkProps, source: &'static str, label: &str) -> AnyView {
+    let LinkProps { frame, path, .. } = props;
+    view! {
+        <form method="post" action=format!("{}/{path}", frame.api)>
+            <input type="hidden" name="language" value=frame.language.clone()/>
+            {(!source.is_empty()).then(|| view! { <input type="hidden" name="from" value=source/> })}
+            <button type="submit" class="press">{label.to_string()}</button>
+        </form>
+    }
+    .into_any()
+}
+
+fn ways(frame: &SiteFrame, words: &Words) -> AnyView {
+    view! {
+        <ul class="ways">
+            <li><a href=frame.page("your-alerts")>{words.manage.clone()}</a></li>
+            <li><a href=frame.page("alerts")>{frame.alerts_title(words)}</a></li>
+        </ul>
+    }
+    .into_any()
+}
+
+fn ask(props: &LinkProps, error: AskError, words: &Words) -> AnyView {
+    let text = match error {
+        AskError::None => None,
+        AskError::Address => Some(&words.email_wrong),
+        AskError::NotRecorded => Some(&words.try_again),
+    };
+    let shown = text.map(|text| {
+        view! {
+            <p class="field-error" id="email-error" role="alert">
+                {icon(Icon::Alert)}
+                <span><span class="listen">{words.error.clone()}" "</span>{text.clone()}</span>
+            </p>
+        }
+    });
+    let described = if text.is_some() { "email-hint email-error" } else { "email-hint" };
+    view! {
+        <p>{words.link_what.clone()}</p>
+        <form method="post" action=format!("{}/{}", props.frame.api, props.path) novalidate=true class="sign-up">
+            <input type="hidden" name="language" value=props.frame.language.clone()/>
+            <div class="field">
+                <label for="email">{words.email_address.clone()}</label>
+                <p class="hint" id="email-hint">{words.email_hint.clone()}</p>
+                {shown}
+                <input type="email" id="email" name="email" autocomplete="email" inputmode="email" spellcheck="false"
+                    aria-describedby=described aria-invalid=text.map(|_| "true")/>
+            </div>
+            <button type="submit" class="press">{words.link_press.clone()}</button>
+        </form>
+    }
+    .into_any()
+}

@@ -1,0 +1,192 @@
+//! Everything one address told us about alerts: a switch for each, one press that stops all, another address, and the receipts.
+//!
+//! Reached by a link from a message, without account or script. Which records count, and what a press does, are `server`'s.
+
+use super::choices::{act_words, decision_words, surface_words};
+use super::layout::{Here, Icon, SiteFrame, icon, sentence, site_document};
+use super::link::good;
+use super::when;
+use crate::fill;
+use assent_core::decision::Standing;
+use assent_core::ids::PurposeId;
+use assent_core::notice::Purpose;
+use assent_core::record::Record;
+use assent_core::words::Words;
+use leptos::prelude::*;
+use std::collections::BTreeMap;
+
+/// What the page needs.
+#[derive(Debug, Clone)]
+pub struct YourAlertsProps {
+    /// The site.
+    pub frame: SiteFrame,
+    /// The page's own path after `{api}/`.
+    pub path: String,
+    /// The address it is about.
+    pub address: String,
+    /// The form's `key` field, drawn at random for this answer.
+    pub key: String,
+    /// The alerts on the address's channel, and what holds for each.
+    pub standings: BTreeMap<PurposeId, Standing>,
+    /// Records about them, oldest first.
+    pub history: Vec<Record>,
+    /// Whether the address can be changed here.
+    pub moves: bool,
+    /// What came of a press.
+    pub outcome: Option<Outcome>,
+}
+
+/// What came of a press.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The switches are as they were set.
+    Saved,
+    /// Everything is stopped.
+    AllStopped,
+    /// A message is on its way to another address.
+    MoveAsked,
+    /// The other address is not one.
+    BadAddress,
+    /// It could not be kept.
+    NotRecorded,
+}
+
+/// The whole document.
+#[must_use]
+pub fn render(props: &YourAlertsProps) -> String {
+    let YourAlertsProps { frame, path, .. } = props;
+    let words = frame.words();
+    let title = words.your_alerts.clone();
+    let address = view! { <strong class="address">{props.address.clone()}</strong> }.into_any();
+    let action = format!("{}/{path}", frame.api);
+    let switches = frame
+        .notice
+        .purposes
+        .iter()
+        .filter_map(|purpose| Some((purpose, props.standings.get(&purpose.id).copied()?)))
+        .map(|(purpose, standing)| switch(frame, purpose, standing, &words))
+        .collect_view();
+    let hidden = view! {
+        <input type="hidden" name="language" value=frame.language.clone()/>
+        <input type="hidden" name="key" value=props.key.clone()/>
+    };
+    let main = view! {
+        {props.outcome.map(|outcome| said(outcome, &words))}
+        <h1>{title.clone()}</h1>
+        <p>{sentence(&words.centre_for, address)}</p>
+        <p>{words.centre_what.clone()}</p>
+        <form method="post" action=action.clone() class="sign-up">
+            {hidden.clone()}
+            <fieldset class="card">
+                <legend>{title.clone()}</legend>
+                {switches}
+            </fieldset>
+            <button type="submit" class="press" name="press" value="save">{words.centre_save.clone()}</button>
+        </form>
+        <section aria-labelledby="stop-all">
+            <h2 id="stop-all">{words.stop_all.clone()}</h2>
+            <p>{words.centre_stop_what.clone()}</p>
+            <form method="post" action=action.clone()>
+                {hidden.clone()}
+                <button type="submit" class="press" name="press" value="stop-all">{words.stop_all.clone()}</button>
+            </form>
+        </section>
+        {props.moves.then(|| moving(props, action, hidden.into_any(), &words))}
+        {history(props, &words)}
+    };
+    site_document(frame, Here::Other(path), &title, main.into_any())
+}
+
+fn said(outcome: Outcome, words: &Words) -> AnyView {
+    let text = match outcome {
+        Outcome::Saved => return good(&words.centre_saved),
+        Outcome::AllStopped => return good(&words.stop_all_done),
+        Outcome::MoveAsked => return good(&words.move_sent),
+        Outcome::BadAddress => &words.email_wrong,
+        Outcome::NotRecorded => &words.try_again,
+    };
+    view! {
+        <div class="region bad" role="alert" tabindex="-1" autofocus=true>
+            {icon(Icon::Alert)}
+            <div><h2>{words.problem.clone()}</h2><p>{text.clone()}</p></div>
+        </div>
+    }
+    .into_any()
+}
+
+fn switch(frame: &SiteFrame, purpose: &Purpose, standing: Standing, words: &Words) -> AnyView {
+    let id = format!("wanted-{}", purpose.id);
+    let about = format!("about-{}", purpose.id);
+    let text = frame.text().purposes.get(&purpose.id);
+    let description = text.map(|text| text.description.clone()).unwrap_or_default();
+    let (drawing, word) = match standing {
+        Standing::Granted => (Icon::On, &words.on),
+        Standing::Unconfirmed => (Icon::Waiting, &words.unconfirmed),
+        _ => (Icon::Off, &words.off),
+    };
+    view! {
+        <div class="tick">
+            <input type="checkbox" name="wanted" value=purpose.id.to_string() id=id.clone() checked=standing.allows() aria-describedby=about.clone()/>
+            <label for=id>{frame.name_of(purpose.id.as_str())}</label>
+            <div class="hint" id=about>
+                <p>{description}</p>
+                <p class="state">{icon(drawing)}<span>{word.clone()}</span></p>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+fn moving(props: &YourAlertsProps, action: String, hidden: AnyView, words: &Words) -> AnyView {
+    let wrong = props.outcome == Some(Outcome::BadAddress);
+    view! {
+        <section aria-labelledby="move">
+            <h2 id="move">{words.move_title.clone()}</h2>
+            <p id="move-hint">{words.move_what.clone()}</p>
+            <form method="post" action=action novalidate=true class="sign-up">
+                {hidden}
+                <div class="field">
+                    <label for="address">{words.move_label.clone()}</label>
+                    <input type="email" id="address" name="address" autocomplete="email" inputmode="email" spellcheck="false"
+                        aria-describedby="move-hint" aria-invalid=wrong.then_some("true")/>
+                </div>
+                <button type="submit" class="press" name="press" value="move">{words.move_press.clone()}</button>
+            </form>
+        </section>
+    }
+    .into_any()
+}
+
+fn history(props: &YourAlertsProps, words: &Words) -> AnyView {
+    let frame = &props.frame;
+    let base = format!("{}/{}", frame.api, props.path);
+    let entries = props.history.iter().rev().map(|record| {
+        let each = record.decisions.iter().map(|(id, decision)| {
+            view! { <li><strong>{frame.name_of(id.as_str())}</strong>": "{decision_words(*decision, words)}</li> }
+        });
+        let time = when::plain(&record.time, &words.months);
+        let file = format!("receipt-{}.json", record.id);
+        view! {
+            <li>
+                <p class="entry-time">
+                    {when::time(&record.time, &words.months)}
+                    <span class="exact">{record.time.clone()}</span>
+                </p>
+                <p>{act_words(record.act, words)}" ("{surface_words(record.surface, words)}")"</p>
+                <ul class="said">{each.collect_view()}</ul>
+                <p class="entry-links">
+                    <a href=format!("{base}/receipts/{}", record.id) download=file>{fill(&words.receipt_of, &time)}</a>
+                    <a href=frame.page(&format!("notices/{}", record.notice))>{words.wording_shown.clone()}</a>
+                </p>
+            </li>
+        }
+    });
+    view! {
+        <section aria-labelledby="history">
+            <h2 id="history">{words.history.clone()}</h2>
+            <p><a href=format!("{base}/receipts.zip") download="receipts.zip">{words.centre_receipts.clone()}</a></p>
+            <ol class="entries" reversed=true>{entries.collect_view()}</ol>
+        </section>
+    }
+    .into_any()
+}

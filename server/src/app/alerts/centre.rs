@@ -1,0 +1,99 @@
+//! The preference centre: changing alerts one by one, and moving them to another address.
+//!
+//! Who holds the link reads what is sent to the address, so a yes given there needs no further message: the request and its
+//! confirmation are recorded one after the other.
+
+use super::link::ContactKey;
+use super::outbox::{self, Task};
+use super::say::{Saying, say};
+use super::sign_up::SignUpError;
+use super::stop::{Which, stop};
+use super::subscriber::{Subscriber, alerts_on};
+use crate::app::contact::normalise;
+use crate::app::record::{Ask, RecordError, record};
+use crate::app::sites::Site;
+use assent_core::decision::{Act, Choice, Decision};
+use assent_core::ids::PurposeId;
+use assent_core::record::{Signals, Surface};
+use assent_core::subject::SubjectToken;
+use assent_core::wire::DecisionRequest;
+use assent_ledger::Opened;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Makes it so that exactly the alerts in `wanted` hold for the address, of those on its channel.
+///
+/// # Errors
+/// [`RecordError`]; what was stopped first stays stopped.
+pub async fn change(
+    site: &Arc<Site>,
+    to: ContactKey,
+    wanted: BTreeSet<PurposeId>,
+    language: String,
+    now: u64,
+) -> Result<(), RecordError> {
+    let before = read(site, to, now).await?;
+    let alerts: Vec<PurposeId> = alerts_on(site, to.channel).map(|purpose| purpose.id.clone()).collect();
+    for id in alerts.iter().filter(|id| !wanted.contains(*id)) {
+        stop(site, to, Which::One(id.clone()), Act::Link, now).await?;
+    }
+    let new: Vec<PurposeId> =
+        alerts.into_iter().filter(|id| wanted.contains(id) && !before.standing(id).allows()).collect();
+    let (Some(subject), Some(contact)) = (before.subjects.last().copied(), before.contact().cloned()) else {
+        return Ok(());
+    };
+    for decision in [Decision::Given, Decision::Confirmed] {
+        let (new, language, contact) = (new.clone(), language.clone(), contact.clone());
+        let saying = move |site: &Site, _: &[Opened]| {
+            let decisions: BTreeMap<_, _> = new.iter().map(|id| (id.clone(), decision)).collect();
+            let (notice, language) = (site.hash, language.clone());
+            Some(Saying { notice, language, decisions, contact: Some(contact.clone()) })
+        };
+        say(site, subject, Act::Link, now, saying).await?;
+    }
+    Ok(())
+}
+
+/// Asks the new address whether it wants what the old one gets. The old one stays until the new one is confirmed.
+///
+/// # Errors
+/// [`SignUpError`]: nothing was recorded. `Form` without a reason when the old address gets nothing.
+pub async fn move_to(
+    site: &Arc<Site>,
+    from: ContactKey,
+    address: &str,
+    (language, key): (String, String),
+    now: u64,
+) -> Result<(), SignUpError> {
+    let malformed = |_| SignUpError::Form(vec![super::sign_up::Wrong::Malformed(from.channel)]);
+    let contact = normalise(from.channel, address).map_err(malformed)?;
+    let before = read(site, from, now).await?;
+    let choices: BTreeMap<_, _> = alerts_on(site, from.channel)
+        .filter(|purpose| before.standing(&purpose.id).allows())
+        .map(|purpose| (purpose.id.clone(), Choice::Yes))
+        .collect();
+    if choices.is_empty() {
+        return Err(SignUpError::Form(Vec::new()));
+    }
+    let token = SubjectToken::from_random(super::sign_up::subject_of(site, &key));
+    let task = Task::Confirm { subject: token.id(), replaces: Some(from.hash) };
+    outbox::expect(site, (token.id(), &key), Some(task), now).await?;
+    let request = DecisionRequest {
+        notice: site.hash,
+        language,
+        act: Act::Save,
+        surface: Surface::Message,
+        choices,
+        signals: Signals::default(),
+        acted: None,
+    };
+    let ask = Ask { subject: token.id(), origin: None, request, contacts: vec![contact], key };
+    record(Arc::clone(site), ask, now).await?;
+    Ok(())
+}
+
+async fn read(site: &Arc<Site>, of: ContactKey, now: u64) -> Result<Subscriber, RecordError> {
+    let reader = Arc::clone(site);
+    let read = move || Subscriber::read(&reader, &of.hash, now);
+    Ok(crate::app::blocking(read).await.map_err(RecordError::Stopped)??)
+}

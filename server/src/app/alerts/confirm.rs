@@ -1,0 +1,116 @@
+//! Confirming: whoever reads the address says that the sign-up was theirs. A second record, with its own time.
+//!
+//! Only what still waits is confirmed: a request that is older than three days, was taken back or erased stays a no.
+
+use super::link::{ContactKey, Link};
+use super::say::{Saying, say};
+use super::stop::{Which, stop};
+use super::subscriber::{Subscriber, contact, names};
+use crate::app::record::RecordError;
+use crate::app::sites::Site;
+use crate::app::state::fold;
+use assent_core::decision::{Act, Decision, Standing};
+use assent_core::hash::Hash;
+use assent_core::ids::PurposeId;
+use assent_core::subject::SubjectId;
+use assent_ledger::{Contact, Opened, ReadError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a confirmation link leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// These wait to be confirmed, for this address.
+    For(Vec<PurposeId>, Contact),
+    /// These were confirmed, by this link or another.
+    Already(Vec<PurposeId>),
+    /// Nothing any more.
+    Over,
+}
+
+/// What waits behind a link. Changes nothing. Blocks.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn waiting(site: &Site, subject: SubjectId, to: ContactKey, now: u64) -> Result<Waiting, ReadError> {
+    let history = site.ledger.history(&subject)?;
+    let asked = asked(&history, &to.hash);
+    let all = Subscriber::read(site, &to.hash, now)?;
+    let waits = unconfirmed(site, &history, &to.hash, now);
+    let granted: Vec<_> = asked.iter().filter(|id| all.standing(id).allows()).cloned().collect();
+    let clear = history.iter().find_map(|opened| contact(opened, &to.hash)).cloned();
+    Ok(match clear {
+        Some(clear) if !waits.is_empty() => Waiting::For(waits, clear),
+        _ if !granted.is_empty() => Waiting::Already(granted),
+        _ => Waiting::Over,
+    })
+}
+
+/// Confirms. Safe to repeat: the second press finds it confirmed.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn confirm(
+    site: &Arc<Site>,
+    (subject, to, replaces): (SubjectId, ContactKey, Option<Hash>),
+    now: u64,
+) -> Result<Waiting, RecordError> {
+    let before = {
+        let reader = Arc::clone(site);
+        let read = move || waiting(&reader, subject, to, now);
+        crate::app::blocking(read).await.map_err(RecordError::Stopped)??
+    };
+    let Waiting::For(..) = &before else { return Ok(before) };
+    let saying = move |site: &Site, history: &[Opened]| {
+        let request = history.iter().rev().find(|opened| names(opened, &to.hash))?;
+        let waits = unconfirmed(site, history, &to.hash, now);
+        let decisions: BTreeMap<_, _> = waits.into_iter().map(|id| (id, Decision::Confirmed)).collect();
+        Some(Saying {
+            // The words that were agreed to, which may have been replaced since.
+            notice: request.record.notice,
+            language: request.record.language.clone(),
+            decisions,
+            contact: contact(request, &to.hash).cloned(),
+        })
+    };
+    say(site, subject, Act::Link, now, saying).await?;
+    // The person asked to be written to again, and proved that it is them. Last, so that a crash leaves a no.
+    site.ledger.suppress(to.hash, false).await.map_err(super::outbox::refused)?;
+    if let Some(old) = replaces {
+        stop(site, ContactKey { channel: to.channel, hash: old }, Which::All, Act::Link, now).await?;
+    }
+    Ok(before)
+}
+
+/// The alerts that a subject ever said yes to for this address.
+fn asked(history: &[Opened], hash: &Hash) -> Vec<PurposeId> {
+    let mut asked = Vec::new();
+    for opened in history.iter().filter(|opened| names(opened, hash)) {
+        let yes = opened.record.decisions.iter().filter(|(_, decision)| decision.is_yes());
+        asked.extend(yes.map(|(id, _)| id.clone()));
+    }
+    asked.sort();
+    asked.dedup();
+    asked
+}
+
+/// What of it waits to be confirmed now.
+fn unconfirmed(site: &Site, history: &[Opened], hash: &Hash, now: u64) -> Vec<PurposeId> {
+    let naming: Vec<Opened> = history
+        .iter()
+        .filter(|opened| names(opened, hash) || !opened.record.decisions.values().any(|d| d.is_yes()))
+        .cloned()
+        .collect();
+    let standings = fold(&site.notice, &naming, now);
+    let waits = |id: &PurposeId| standings.get(id) == Some(&Standing::Unconfirmed);
+    asked(history, hash).into_iter().filter(waits).collect()
+}
+
+/// The parts of a confirmation link.
+#[must_use]
+pub fn parts(link: Link) -> Option<(SubjectId, ContactKey, Option<Hash>)> {
+    match link {
+        Link::Confirm { subject, contact, replaces } => Some((subject, contact, replaces)),
+        _ => None,
+    }
+}

@@ -1,0 +1,126 @@
+//! The messages that Assent itself sends: to confirm a sign-up, and with a link to everything an address told us.
+//!
+//! Plain, in the person's language, text and HTML with the same words, each with the controller's name and a way out. No
+//! promotion, no picture, nothing that is loaded. The words are the notice's, which the site file can replace.
+
+use super::link::{ContactKey, Link};
+use crate::app::sites::Site;
+use crate::deliver::mail::Mail;
+use assent_core::hash::Hash;
+use assent_core::ids::PurposeId;
+use assent_core::notice::Text;
+use assent_core::subject::SubjectId;
+use assent_core::words::Words;
+
+/// The message that asks whether a sign-up was theirs.
+#[must_use]
+pub fn confirmation(
+    site: &Site,
+    language: &str,
+    (subject, contact, replaces): (SubjectId, ContactKey, Option<Hash>),
+    (wanted, to): (&[PurposeId], String),
+    id: String,
+) -> Mail {
+    let (language, text, words) = words(site, language);
+    let controller = &site.notice.controller.name;
+    let link = Link::Confirm { subject, contact, replaces }.seal(&site.ledger);
+    let why = if replaces.is_some() { &words.mail_move_why } else { &words.mail_confirm_why };
+    let mut body = Body::default();
+    body.paragraph(&fill(why, controller));
+    body.list(wanted.iter().map(|id| text.purposes.get(id).map_or(id.as_str(), |text| text.name.as_str())));
+    body.link(&words.mail_confirm_how, &format!("{}/confirm/{link}?lang={language}", site.api()));
+    body.paragraph(&words.mail_confirm_not_you);
+    body.ends(site, contact, &words, &language);
+    body.mail(site, to, fill(&words.mail_confirm_subject, controller), language, id)
+}
+
+/// The message with a fresh link.
+#[must_use]
+pub fn fresh_link(site: &Site, language: &str, contact: ContactKey, to: String, id: String) -> Mail {
+    let (language, _, words) = words(site, language);
+    let controller = &site.notice.controller.name;
+    let mut body = Body::default();
+    body.link(&fill(&words.mail_link_why, controller), &centre(site, contact, &language));
+    body.paragraph(&words.mail_link_not_you);
+    body.sender(site, &words);
+    body.mail(site, to, fill(&words.mail_link_subject, controller), language, id)
+}
+
+/// Address of everything about an address.
+#[must_use]
+pub fn centre(site: &Site, contact: ContactKey, language: &str) -> String {
+    format!("{}/your-alerts/{}?lang={language}", site.api(), Link::Centre { contact }.seal(&site.ledger))
+}
+
+/// Address that stops one alert: a POST stops it (RFC 8058), a GET shows a page.
+#[must_use]
+pub fn stop(site: &Site, contact: ContactKey, purpose: PurposeId) -> String {
+    format!("{}/stop/{}", site.api(), Link::Stop { contact, purpose }.seal(&site.ledger))
+}
+
+fn words<'a>(site: &'a Site, language: &str) -> (String, &'a Text, Words) {
+    let (language, text) = site.notice.text([language]);
+    (language.to_string(), text, text.words.clone().filled(language))
+}
+
+fn fill(sentence: &str, with: &str) -> String {
+    sentence.replacen("{}", with, 1)
+}
+
+/// Both bodies, written side by side.
+#[derive(Default)]
+struct Body {
+    text: String,
+    html: String,
+}
+
+impl Body {
+    fn paragraph(&mut self, text: &str) {
+        self.text.push_str(&format!("{text}\n\n"));
+        self.html.push_str(&format!("<p>{}</p>\n", escape(text)));
+    }
+
+    fn list<'a>(&mut self, items: impl Iterator<Item = &'a str>) {
+        self.html.push_str("<ul>\n");
+        for item in items {
+            self.text.push_str(&format!("- {item}\n"));
+            self.html.push_str(&format!("<li>{}</li>\n", escape(item)));
+        }
+        self.text.push('\n');
+        self.html.push_str("</ul>\n");
+    }
+
+    /// The whole address is shown: people should see where a link leads.
+    fn link(&mut self, why: &str, address: &str) {
+        self.text.push_str(&format!("{why}\n{address}\n\n"));
+        let (why, address) = (escape(why), escape(address));
+        self.html.push_str(&format!("<p>{why}<br><a href=\"{address}\">{address}</a></p>\n"));
+    }
+
+    fn ends(&mut self, site: &Site, contact: ContactKey, words: &Words, language: &str) {
+        self.link(&words.mail_way_out, &centre(site, contact, language));
+        self.sender(site, words);
+    }
+
+    fn sender(&mut self, site: &Site, words: &Words) {
+        let controller = &site.notice.controller;
+        self.paragraph(&fill(&words.mail_sender, &controller.name));
+        let parts = [Some(&controller.address), Some(&controller.email), controller.phone.as_ref()];
+        self.paragraph(&parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(", "));
+    }
+
+    fn mail(self, site: &Site, to: String, subject: String, language: String, id: String) -> Mail {
+        let Self { text, html } = self;
+        let controller = &site.notice.controller;
+        let from = site.file.mail_from.clone().unwrap_or_else(|| controller.email.clone());
+        let html = format!(
+            "<!doctype html>\n<html lang=\"{language}\">\n<head><meta charset=\"utf-8\"><title>{}</title></head>\n<body>\n{html}</body>\n</html>\n",
+            escape(&subject)
+        );
+        Mail { from: (controller.name.clone(), from), to, subject, text, html, language, id }
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,15 @@
+//! Email and text alerts: asked, confirmed, stopped, and what holds for one address.
+//!
+//! Every step is a record in the log, like any other decision. What is sent for it goes through [`outbox`], from jobs that the
+//! log's store keeps; no address stands in a job, a link or a log line.
+
+pub mod centre;
+pub mod confirm;
+pub mod link;
+pub mod list;
+pub mod message;
+pub mod outbox;
+mod say;
+pub mod sign_up;
+pub mod stop;
+pub mod subscriber;

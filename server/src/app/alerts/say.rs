@@ -1,0 +1,74 @@
+//! Recording what somebody said through a message: worked out against all they said before, and again if that moved meanwhile.
+
+use crate::app::record::{RecordError, TRIES};
+use crate::app::sites::Site;
+use assent_core::decision::{Act, Decision};
+use assent_core::hash::Hash;
+use assent_core::ids::PurposeId;
+use assent_core::record::{Signals, Surface};
+use assent_core::retention::RetentionClass;
+use assent_core::subject::SubjectId;
+use assent_ledger::{AppendError, Appended, Contact, Draft, Opened};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is said, of which words.
+#[derive(Debug, Clone)]
+pub(super) struct Saying {
+    /// The notice whose words it is about.
+    pub(super) notice: Hash,
+    /// The language they were read in.
+    pub(super) language: String,
+    /// Purpose by purpose.
+    pub(super) decisions: BTreeMap<PurposeId, Decision>,
+    /// The address it is about, when it is known in clear.
+    pub(super) contact: Option<Contact>,
+}
+
+/// Records what `saying` makes of the subject's history, or nothing where it makes nothing of it.
+pub(super) async fn say(
+    site: &Arc<Site>,
+    subject: SubjectId,
+    act: Act,
+    now: u64,
+    saying: impl Fn(&Site, &[Opened]) -> Option<Saying> + Send + Sync + 'static,
+) -> Result<Option<Appended>, RecordError> {
+    let saying = Arc::new(saying);
+    let mut tries = 0;
+    loop {
+        let (reader, saying) = (Arc::clone(site), Arc::clone(&saying));
+        let work = move || -> Result<Option<Draft>, RecordError> {
+            // Read before the history: what comes in between is then noticed.
+            let expect_previous = reader.ledger.newest(&subject)?;
+            let history = reader.ledger.history(&subject)?;
+            let Some(Saying { notice, language, decisions, contact }) = saying(&reader, &history) else {
+                return Ok(None);
+            };
+            if decisions.is_empty() {
+                return Ok(None);
+            }
+            Ok(Some(Draft {
+                subject,
+                acted: None,
+                notice,
+                language,
+                act,
+                surface: Surface::Message,
+                origin: None,
+                decisions,
+                signals: Signals::default(),
+                // A record with an address is kept as long as one, also where the address itself cannot be read now.
+                retain_until: reader.file.retention_rules().due(RetentionClass::of(1), now),
+                contacts: contact.into_iter().collect(),
+                expect_previous,
+                idempotency: None,
+            }))
+        };
+        let draft = crate::app::blocking(work).await.map_err(RecordError::Stopped)??;
+        let Some(draft) = draft else { return Ok(None) };
+        match site.ledger.append(draft).await {
+            Err(AppendError::SubjectMoved { .. }) if tries < TRIES => tries += 1,
+            other => return Ok(Some(other?)),
+        }
+    }
+}

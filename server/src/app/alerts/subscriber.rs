@@ -1,0 +1,109 @@
+//! What everybody who named one address said about alerts, and what holds for it now.
+//!
+//! A yes counts for the address it names. A no counts for all of the person's addresses, so that a withdrawal never misses one.
+
+use crate::app::sites::Site;
+use crate::app::state::acted;
+use assent_core::decision::{Decision, Standing};
+use assent_core::hash::Hash;
+use assent_core::ids::PurposeId;
+use assent_core::notice::{Asked, Channel, Purpose};
+use assent_core::standing::{Said, standings};
+use assent_core::subject::SubjectId;
+use assent_ledger::{Contact, Opened, ReadError, ReceiptId};
+use std::collections::BTreeMap;
+
+/// One address, as it stands.
+#[derive(Debug)]
+pub struct Subscriber {
+    /// Everybody who named it, in the order they first did.
+    pub subjects: Vec<SubjectId>,
+    /// Whether records of somebody who named it are frozen: then nothing can be read out of them, and nothing is sent.
+    pub restricted: bool,
+    /// Whether nothing may be sent whatever was said.
+    pub suppressed: bool,
+    /// Records about alerts that count for it, oldest first.
+    pub history: Vec<Opened>,
+    standings: BTreeMap<PurposeId, Standing>,
+    hash: Hash,
+}
+
+impl Subscriber {
+    /// Reads everything about an address. Blocks.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read(site: &Site, hash: &Hash, now: u64) -> Result<Self, ReadError> {
+        let subjects = site.ledger.subjects_of(hash)?;
+        let suppressed = site.ledger.suppressed(hash)?.is_some();
+        let mut restricted = false;
+        let mut about: Vec<(Opened, BTreeMap<PurposeId, Decision>)> = Vec::new();
+        for subject in &subjects {
+            restricted |= site.ledger.restriction_of(subject)?.is_some();
+            for opened in site.ledger.history(subject)? {
+                let names = names(&opened, hash);
+                let all = opened.record.decisions.iter().map(|(id, decision)| (id.clone(), *decision));
+                let counts: BTreeMap<_, _> = all
+                    .filter(|(id, decision)| {
+                        let alert = site.notice.purpose(id).is_none_or(|p| p.asked == Asked::AlertForm);
+                        alert && (names || !decision.is_yes())
+                    })
+                    .collect();
+                if !counts.is_empty() {
+                    about.push((opened, counts));
+                }
+            }
+        }
+        about.sort_by_key(|(opened, _)| opened.index);
+        let said =
+            about.iter().map(|(opened, decisions)| Said { at: opened.time, acted: acted(opened), decisions });
+        let standings = standings(&site.notice, said, now);
+        let history = about.into_iter().map(|(opened, _)| opened).collect();
+        Ok(Self { subjects, restricted, suppressed, history, standings, hash: *hash })
+    }
+
+    /// What holds for one alert.
+    #[must_use]
+    pub fn standing(&self, purpose: &PurposeId) -> Standing {
+        self.standings.get(purpose).copied().unwrap_or(Standing::NotAsked)
+    }
+
+    /// The receipt behind [`Self::standing`]: for a yes, of its confirmation.
+    #[must_use]
+    pub fn receipt(&self, purpose: &PurposeId) -> Option<ReceiptId> {
+        let mut newest_first = self.history.iter().rev();
+        let granted = self.standing(purpose).allows();
+        let behind = newest_first.find(|opened| {
+            opened
+                .record
+                .decisions
+                .get(purpose)
+                .is_some_and(|decision| !granted || *decision == Decision::Confirmed)
+        });
+        behind.map(|opened| opened.id)
+    }
+
+    /// The address in clear, as it was sealed beside a record; nothing once all of them are gone or frozen.
+    #[must_use]
+    pub fn contact(&self) -> Option<&Contact> {
+        self.history.iter().rev().find_map(|opened| contact(opened, &self.hash))
+    }
+}
+
+/// Whether a record names an address.
+#[must_use]
+pub fn names(opened: &Opened, hash: &Hash) -> bool {
+    opened.record.contacts.iter().any(|contact| contact.hash == *hash)
+}
+
+/// The address of this hash, in clear, where a record names it.
+#[must_use]
+pub fn contact<'a>(opened: &'a Opened, hash: &Hash) -> Option<&'a Contact> {
+    let place = opened.record.contacts.iter().position(|contact| contact.hash == *hash)?;
+    opened.contacts.get(place)
+}
+
+/// The site's alerts on one channel, in order.
+pub fn alerts_on(site: &Site, channel: Channel) -> impl Iterator<Item = &Purpose> {
+    site.notice.asked_at(Asked::AlertForm).filter(move |purpose| purpose.channel == Some(channel))
+}

@@ -1,0 +1,81 @@
+//! A real mail server on this machine, and the mailbox it delivers into. Both are Python's; the messages are read by its own
+//! mail package, which has nothing in common with what wrote them.
+
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::places::{python_packages, tests_folder};
+use super::process::Process;
+use super::until;
+
+/// A mail server that takes everything.
+pub(crate) struct MailServer {
+    mailbox: PathBuf,
+    _process: Process,
+}
+
+/// A message as a mail program would read it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Mail {
+    headers: Vec<(String, String)>,
+    /// Content types: of the whole, then of each part.
+    pub(crate) types: Vec<String>,
+    pub(crate) text: String,
+    pub(crate) html: String,
+    /// What is wrong with how it is written.
+    pub(crate) defects: Vec<String>,
+}
+
+impl Mail {
+    /// A header that must stand once.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let mut found = self.headers.iter().filter(|(known, _)| known == name);
+        let value = found.next().unwrap_or_else(|| panic!("no {name} in {:?}", self.headers));
+        assert!(found.next().is_none(), "{name} stands twice");
+        &value.1
+    }
+
+    /// The first link in the text to this part of Assent.
+    pub(crate) fn link(&self, part: &str) -> String {
+        let mut lines = self.text.lines().map(str::trim);
+        let found = lines.find(|line| line.starts_with("http") && line.contains(&format!("/{part}/")));
+        found.unwrap_or_else(|| panic!("no link to {part} in {}", self.text)).to_string()
+    }
+}
+
+impl MailServer {
+    /// Starts one that takes messages without login or encryption.
+    pub(crate) async fn starts(folder: &Path, port: u16) -> Self {
+        Self::starts_with(folder, port, &[]).await
+    }
+
+    /// Starts one with further arguments of `mail.py`.
+    pub(crate) async fn starts_with(folder: &Path, port: u16, more: &[&str]) -> Self {
+        let mailbox = folder.join("mailbox");
+        let mut command = script();
+        command.arg("serve").arg(port.to_string()).arg(&mailbox).args(more);
+        let mut process = Process::start("mail server", &mut command);
+        process.says("that it listens", |line| line.contains("listening").then_some(())).await;
+        Self { mailbox, _process: process }
+    }
+
+    /// What was delivered, in the order it came.
+    pub(crate) fn mails(&self) -> Vec<Mail> {
+        let output = script().arg("read").arg(&self.mailbox).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The message with this number (from 1), once it came.
+    pub(crate) async fn mail(&self, number: usize) -> Mail {
+        until(&format!("message {number} to come"), async || self.mails().into_iter().nth(number - 1)).await
+    }
+}
+
+fn script() -> Command {
+    let mut command = Command::new("python3");
+    command.env("PYTHONPATH", python_packages()).arg(tests_folder().join("scenarios/mail.py"));
+    command
+}

@@ -1,0 +1,54 @@
+"""A mail server for tests (aiosmtpd), and a reader of what it was given (Python's own email package).
+
+    mail.py serve PORT MAILDIR [CERT KEY USER PASSWORD]   takes every message; with a certificate, only after STARTTLS and login
+    mail.py read MAILDIR                                  prints each message as JSON, one a line, in the order they came
+
+Neither knows anything of Assent.
+"""
+
+import email
+import email.policy
+import json
+import mailbox
+import pathlib
+import ssl
+import sys
+import time
+
+
+def serve(port, folder, cert=None, key=None, user=None, password=None):
+    from aiosmtpd.controller import Controller
+    from aiosmtpd.handlers import Mailbox
+    from aiosmtpd.smtp import AuthResult
+
+    def login(server, session, envelope, mechanism, data):
+        good = (data.login, data.password) == (user.encode(), password.encode())
+        return AuthResult(success=good, handled=False)
+
+    options = {}
+    if cert:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(cert, key)
+        options = dict(tls_context=context, require_starttls=True, auth_required=True, authenticator=login)
+    Controller(Mailbox(folder), hostname="127.0.0.1", port=int(port), **options).start()
+    print("listening", flush=True)
+    while True:
+        time.sleep(60)
+
+
+def read(folder):
+    box = mailbox.Maildir(folder, create=False)
+    for name in sorted(box.keys(), key=lambda name: pathlib.Path(folder, box._lookup(name)).stat().st_mtime_ns):
+        message = email.message_from_bytes(box.get_bytes(name), policy=email.policy.default)
+        parts = [part for part in message.walk() if not part.is_multipart()]
+        body = lambda kind: message.get_body((kind,)).get_content()
+        print(json.dumps({
+            "headers": [[name.lower(), str(value)] for name, value in message.items()],
+            "types": [message.get_content_type()] + [part.get_content_type() for part in parts],
+            "text": body("plain"),
+            "html": body("html"),
+            "defects": [str(defect) for part in message.walk() for defect in part.defects],
+        }))
+
+
+{"serve": serve, "read": read}[sys.argv[1]](*sys.argv[2:])
