@@ -92,7 +92,8 @@ async fn seen_changed_moved_and_stopped_without_script() {
         let mut entry = zip.by_index(place).unwrap();
         entry.read_to_string(&mut text).unwrap();
         Receipt::parse(&text).unwrap().verify(Some(&log_key)).unwrap();
-        let id = entry.name().strip_prefix("receipt-").and_then(|name| name.strip_suffix(".json")).unwrap();
+        let name = entry.name().unwrap();
+        let id = name.strip_prefix("receipt-").and_then(|name| name.strip_suffix(".json")).unwrap();
         let one = api.get(&format!("{centre}/receipts/{id}")).send().await.unwrap();
         assert_eq!(one.text().await.unwrap(), text);
     }
