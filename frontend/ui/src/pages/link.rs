@@ -161,14 +161,13 @@ fn ask(props: &LinkProps, error: AskError, words: &Words) -> AnyView {
             </p>
         }
     });
-    let described = if text.is_some() { "email-hint email-error" } else { "email-hint" };
+    let described = text.map(|_| "email-error");
     view! {
         <p>{words.link_what.clone()}</p>
         <form method="post" action=format!("{}/{}", props.frame.api, props.path) novalidate=true class="sign-up">
             <input type="hidden" name="language" value=props.frame.language.clone()/>
             <div class="field">
                 <label for="email">{words.email_address.clone()}</label>
-                <p class="hint" id="email-hint">{words.email_hint.clone()}</p>
                 {shown}
                 <input type="email" id="email" name="email" autocomplete="email" inputmode="email" spellcheck="false"
                     aria-describedby=described aria-invalid=text.map(|_| "true")/>
