@@ -199,9 +199,11 @@ pub(crate) mod tests {
         assert_eq!(words(&schema["properties"]["act"]), acts.into());
         let surfaces = {
             use Surface::*;
-            [FirstLayer, Preferences, ChoicesPage, AlertForm, Content, Page, Message].map(|surface| match surface {
-                FirstLayer | Preferences | ChoicesPage | AlertForm | Content | Page | Message => {
-                    surface.as_str().to_string()
+            [FirstLayer, Preferences, ChoicesPage, AlertForm, Content, Page, Message].map(|surface| {
+                match surface {
+                    FirstLayer | Preferences | ChoicesPage | AlertForm | Content | Page | Message => {
+                        surface.as_str().to_string()
+                    }
                 }
             })
         };

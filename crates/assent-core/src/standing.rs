@@ -94,7 +94,7 @@ pub fn held<'a>(
             if !is_yes {
                 last_no.insert(id, at);
             }
-            if after == Standing::Unconfirmed {
+            if after == Standing::Unconfirmed && *decision != Decision::Confirmed {
                 waits.insert(id, at);
             }
             let after = if after == Standing::Granted && over { Standing::Expired } else { after };

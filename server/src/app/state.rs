@@ -67,7 +67,12 @@ pub fn cookie(
         };
         choices.insert(purpose.id.clone(), choice);
         // Against the newest one by this server's clock: `decided` may be a browser's, which can be years ahead.
-        let days = newest.saturating_sub(*since).div_ceil(DAY_SECONDS * 1000);
+        let age = newest.saturating_sub(*since);
+        // In doubt a yes is older than it is, and a no younger.
+        let days = match choice {
+            Choice::Yes => age.div_ceil(DAY_SECONDS * 1000),
+            Choice::No => age / (DAY_SECONDS * 1000),
+        };
         if days > 0 {
             let days = u16::try_from(days).unwrap_or(OLDEST).min(OLDEST);
             older.insert(purpose.id.clone(), days);

@@ -76,6 +76,7 @@ async fn a_sign_up_that_is_sent_twice_is_one_message() {
     let again = signs_up(&app, &token, &key, "ann@example.org").await;
     assert_eq!(first.body, again.body);
     assert_eq!(site.ledger.jobs().unwrap().len(), 2);
+    drop(site);
     let app = app.restarted();
     assert_eq!(app.app.sites.all()[0].ledger.jobs().unwrap().len(), 2, "jobs survive a restart");
 }

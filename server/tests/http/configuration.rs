@@ -30,15 +30,23 @@ fn every_key_has_its_variable_and_says_where_its_value_came_from() {
             "staff.token_sha256" => &"0".repeat(64),
             "maintenance.hour_utc" | "backup.keep_days" => "5",
             "log.format" => "json",
+            "mail.tls" => "none",
+            "mail.from" => "alerts@example.org",
             "log.level" => "warn",
             key if key.ends_with("_dir") || key.ends_with("_file") => "elsewhere",
             _ => "5000",
         };
-        let loaded = load(None, &with(&[(&setting.variable, value)]))
+        // A name and a password go together.
+        let other = match setting.key.as_str() {
+            "mail.username" => ("ASSENT_MAIL_PASSWORD", "secret"),
+            "mail.password" | "mail.password_file" => ("ASSENT_MAIL_USERNAME", "name"),
+            _ => (setting.variable.as_str(), value),
+        };
+        let loaded = load(None, &with(&[(&setting.variable, value), other]))
             .unwrap_or_else(|error| panic!("{}: {error}", setting.key));
         let now = settings(&loaded).into_iter().find(|now| now.key == setting.key).unwrap();
         assert_eq!(now.origin, "environment", "{}", setting.key);
-        let hidden = ["ledger.key", "staff.token_sha256"].contains(&setting.key.as_str());
+        let hidden = ["ledger.key", "mail.password", "staff.token_sha256"].contains(&setting.key.as_str());
         assert_eq!(now.value == "(hidden)", hidden);
         assert!(hidden || now.value.trim_matches('"') == value, "{}: {}", setting.key, now.value);
     }
