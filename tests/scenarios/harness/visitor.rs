@@ -159,6 +159,9 @@ impl Visitor {
 
     /// Throws away what the browser keeps of files, as after their five minutes (Chromium).
     pub(crate) async fn forgets_files(&self) {
+        // Also what a page before keeps in memory.
+        self.session.devtools("Network.enable", json!({})).await;
+        self.session.devtools("Network.setCacheDisabled", json!({ "cacheDisabled": true })).await;
         self.session.devtools("Network.clearBrowserCache", json!({})).await;
     }
 
