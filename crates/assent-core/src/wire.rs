@@ -340,7 +340,7 @@ impl EmbedData {
                 .map(|item| EmbedItem { name: item.name.clone(), kind: item.kind })
                 .collect(),
             google: purpose.google.clone(),
-            changed: purpose.changed_at(),
+            changed: notice.purpose(&purpose.id).and_then(Purpose::changed_at),
             sharing: purpose.sharing,
             parties: if purpose.storage.iter().any(|item| item.kind == StorageKind::Frame) {
                 purpose.recipients.iter().filter_map(|id| layers.recipients.get(id).cloned()).collect()
