@@ -1,15 +1,13 @@
 //! The append path: from waiting drafts to receipts, and what a crash at each step leaves.
 //!
-//! One thread per log, the sequencer, does everything that writes. It takes whatever waits (no artificial pause) and
-//! gives it one store commit, one flush and one signature. [`record`] is the story, top to bottom. What start-up does
-//! when the story was cut short is `recover.rs`; what follows an answer, `attendant.rs`; erasing and its kin, which the
-//! sequencer does too, one at a time, `erase.rs`.
+//! Whatever waits becomes one batch: one store commit, one flush and one signature. The story is [`make`] and then [`Made::land`],
+//! top to bottom. Who calls them, and when, is `sequence.rs`; what start-up does when the story was cut short is `recover.rs`; what follows an answer,
+//! `attendant.rs`; erasing and its kin, one at a time between batches, `erase.rs`.
 //!
 //! Not here: whether a decision is allowed (the caller), how a receipt is read again later (`ledger.rs`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use assent_core::commitment::{Leaf, SALT_LEN, Salt};
@@ -24,19 +22,17 @@ use crate::backup::PER_PART;
 use crate::draft::Published;
 use crate::draft::{Draft, PublishedNotice};
 use crate::error::{AppendError, ReadError};
-use crate::growing::Growing;
+use crate::growing::{Growing, Grown};
 use crate::id::ReceiptId;
 use crate::keys::{Secret, Slot};
 use crate::ledger::Shared;
 use crate::outside;
-use crate::recover::{recover, vouch};
+use crate::recover::vouch;
 use crate::seal::{NONCE_LEN, Place};
 use crate::store::{
     Batch, CommitError, DocumentKind, DocumentRef, Head, RecordRef, RecordRow, RequestId, RowBody,
 };
 
-/// Most requests in one commit: bounds memory, and how long the first of them waits for the last.
-const MAX_BATCH: usize = 1024;
 /// Random bytes of one record: id, salt, nonce.
 const DICE: usize = 10 + SALT_LEN + NONCE_LEN;
 
@@ -97,51 +93,8 @@ impl Tail {
     }
 }
 
-/// Runs until every sender is gone and the queue is empty.
-pub(crate) fn sequence(shared: &Shared, queue: &Receiver<Request>, tail: Tail) {
-    let mut tail = Some(tail);
-    while let Ok(first) = queue.recv() {
-        let (requests, change) = gather(first, queue);
-        if !requests.is_empty() {
-            match standing(shared, tail.take()) {
-                Some(at) => tail = append(shared, at, requests),
-                None => requests.into_iter().for_each(|request| request.refuse(AppendError::Unavailable)),
-            }
-        }
-        if let Some(change) = change {
-            match standing(shared, tail.take()) {
-                Some(at) => tail = change.run(shared, at),
-                None => change.refuse(AppendError::Unavailable),
-            }
-        }
-    }
-}
-
-/// Whatever waits, up to the first change.
-fn gather(first: Request, queue: &Receiver<Request>) -> (Vec<Request>, Option<Box<dyn Change>>) {
-    let mut requests = Vec::new();
-    let mut next = Some(first);
-    while let Some(request) = next {
-        if let Request::Change(change) = request {
-            return (requests, Some(change));
-        }
-        requests.push(request);
-        next = if requests.len() < MAX_BATCH { queue.try_recv().ok() } else { None };
-    }
-    (requests, None)
-}
-
-/// Where the log ends. After an unknown outcome, or an errand that failed, it is looked at again.
-fn standing(shared: &Shared, tail: Option<Tail>) -> Option<Tail> {
-    if shared.errands.take_failure() {
-        shared.stop();
-        return recover(shared).ok();
-    }
-    tail.or_else(|| recover(shared).ok())
-}
-
 impl Request {
-    fn refuse(self, error: AppendError) {
+    pub(crate) fn refuse(self, error: AppendError) {
         // A caller that has gone away needs no answer.
         match self {
             Request::Append(_, reply) => drop(reply.send(Err(error))),
@@ -185,29 +138,6 @@ enum Later {
     SameDraft(usize),
     SameDocument(usize),
     Moved(usize),
-}
-
-/// Appends what can be appended and answers everybody. Nothing: the outcome is unknown and the log stands still.
-fn append(shared: &Shared, tail: Tail, requests: Vec<Request>) -> Option<Tail> {
-    let judged = judge(shared, &tail, requests);
-    if judged.drafts.is_empty() && judged.documents.is_empty() {
-        return Some(tail);
-    }
-    let began = Instant::now();
-    match record(shared, &tail, &judged) {
-        Ok((grown, recorded)) => {
-            shared.stats.committed(grown.head.size - tail.head.size, began.elapsed());
-            answer(judged, tail.head.size, recorded);
-            Some(grown)
-        }
-        Err(stopped) => {
-            let (error, tail) = stopped.heard(shared, tail);
-            judged.drafts.into_iter().for_each(|draft| drop(draft.reply.send(Err(error.clone()))));
-            judged.documents.into_iter().for_each(|document| drop(document.reply.send(Err(error.clone()))));
-            judged.later.into_iter().for_each(|(request, _)| request.refuse(error.clone()));
-            tail
-        }
-    }
 }
 
 /// Sorts a batch out. Replays, reused keys, moved subjects and impossible drafts are answered without writing.
@@ -360,23 +290,51 @@ impl Stopped {
     }
 }
 
-/// Records a batch: the whole story. A crash (or an error) at any step leaves what its comment says.
-fn record(shared: &Shared, tail: &Tail, judged: &Judged) -> Result<(Tail, Vec<Recorded>), Stopped> {
+/// A batch that was made in memory, and who waits for it.
+pub(crate) struct Made {
+    judged: Judged,
+    batch: Batch,
+    grown: Grown,
+    records: Vec<(ReceiptId, u64, String, Salt)>,
+    /// Where the log ends when it has landed.
+    pub(crate) after: Tail,
+    began: Instant,
+}
+
+/// Makes a batch of what can be recorded, and answers everybody else: the first half of the story. A crash (or an error) at
+/// any step leaves what its comment says. Nothing: there is nothing to record, or it could not be made; nothing was stored.
+pub(crate) fn make(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Option<Made> {
+    let judged = judge(shared, tail, requests);
+    if judged.drafts.is_empty() && judged.documents.is_empty() {
+        return None;
+    }
     let (site, origin) = (&shared.config.site, shared.config.origin.as_str());
     let random = &*shared.outside.random;
+    let began = Instant::now();
+    let failed = |judged: Judged| {
+        shared.stats.commit_failed();
+        judged.refuse(&AppendError::Unavailable);
+    };
 
     // 1. The time, later than the batch before even when the clock went back, so that a subject's receipt ids
     //    (UUID v7) grow with its records; and the dice: ids, salts, nonces.
     //    Crash: nothing was written. Callers ask again.
     let time = time_after(shared, tail);
     let mut dice = Zeroizing::new(vec![0; DICE * judged.drafts.len()]);
-    random.fill(&mut dice).map_err(|_| Stopped::NothingStored)?;
+    if random.fill(&mut dice).is_err() {
+        failed(judged);
+        return None;
+    }
 
     // 2. Secrets for new subjects, out of those that the attendant drew and made durable before: a row whose secret were
     //    lost could never be opened again. Only a month's secret may have to be written here, once a month.
     //    Crash: secrets that no row uses. The store's head says which were given out; the others wait for the next start.
     let new_subjects = judged.drafts.iter().filter(|accepted| accepted.secret.is_none()).count();
-    let mut fresh = shared.keys.take(new_subjects, random).map_err(|_| Stopped::NothingStored)?.into_iter();
+    let Ok(fresh) = shared.keys.take(new_subjects, random) else {
+        failed(judged);
+        return None;
+    };
+    let mut fresh = fresh.into_iter();
     let mut secrets = tail.head.secrets;
 
     // 3. Complete the records, seal them, build leaves and tree. All in memory.
@@ -393,17 +351,18 @@ fn record(shared: &Shared, tail: &Tail, judged: &Judged) -> Result<(Tail, Vec<Re
         growing.batch().documents.push((*hash, document.clone()));
         *after.newest(*kind) = Some(DocumentRef { kind: *kind, index, hash: *hash, time });
     }
-    let mut recorded = Vec::with_capacity(judged.drafts.len());
+    let mut records = Vec::with_capacity(judged.drafts.len());
     for (accepted, dice) in judged.drafts.iter().zip(dice.chunks_exact(DICE)) {
         let draft = &accepted.draft;
         let (id, salt, nonce) = throw(time, dice);
-        let (slot, secret) = match &accepted.secret {
-            Some(known) => known.clone(),
-            None => fresh.next().ok_or(Stopped::NothingStored)?,
+        let period = outside::month(draft.retain_until.max(time));
+        let secret = accepted.secret.clone().or_else(|| fresh.next());
+        let (Some((slot, secret)), Ok(period_secret)) = (secret, shared.keys.period_or_new(period, random))
+        else {
+            failed(judged);
+            return None;
         };
         secrets = secrets.max(slot + 1);
-        let period = outside::month(draft.retain_until.max(time));
-        let period_secret = shared.keys.period_or_new(period, random).map_err(|_| Stopped::NothingStored)?;
         let hashes = draft.contacts.iter().map(|one| shared.keys.contact_hash(one.channel, &one.address));
         let contacts: Vec<Hash> = hashes.collect();
         let record = complete(shared, accepted, &contacts, (id, time, tail.head));
@@ -415,21 +374,66 @@ fn record(shared: &Shared, tail: &Tail, judged: &Judged) -> Result<(Tail, Vec<Re
         let request = accepted.request;
         let row = RecordRow { id, subject: draft.subject, secret: slot, period, request, contacts, sealed };
         growing.add(&leaf, RowBody::Record(row));
-        recorded.push((id, index, record, salt));
+        records.push((id, index, record, salt));
+    }
+    let (batch, grown) = growing.finish(secrets);
+    (after.head, after.tree) = (batch.head, grown.tree.clone());
+    Some(Made { judged, batch, grown, records, after, began })
+}
+
+impl Made {
+    /// How many requests are answered with it.
+    pub(crate) fn len(&self) -> usize {
+        self.judged.drafts.len() + self.judged.documents.len() + self.judged.later.len()
     }
 
-    // 4. to 7. The store commit, the read back, the signature, the errand.
-    let (batch, grown) = growing.finish(secrets);
-    let (tail, checkpoint) = land(shared, &after, batch)?;
+    /// Whom it is about.
+    pub(crate) fn subjects(&self) -> HashSet<SubjectId> {
+        self.judged.drafts.iter().map(|accepted| accepted.draft.subject).collect()
+    }
 
-    // 8. Proofs for everybody, out of what is in memory. Answers go out after this.
-    //    Crash: all is durable. Callers who ask again with their key get these same receipts.
-    let recorded = recorded.into_iter().map(|(id, index, record, salt)| {
-        let path = grown.path(index).map_err(|_| Stopped::Unknown)?;
-        Ok(Recorded { id, index, record, salt, path, checkpoint: Arc::clone(&checkpoint) })
-    });
-    let recorded = recorded.collect::<Result<_, Stopped>>()?;
-    Ok((tail, recorded))
+    /// Answers everybody that it was not recorded.
+    pub(crate) fn refuse(self, error: &AppendError) {
+        self.judged.refuse(error);
+    }
+
+    /// Records it at the end of the log that it was made for, and answers everybody: the other half of the story. Nothing: the
+    /// outcome is unknown and the log stands still.
+    pub(crate) fn land(self, shared: &Shared, before: Tail) -> Option<Tail> {
+        let Made { judged, batch, grown, records, after, began } = self;
+        let after = Tail { tree: before.tree.clone(), ..after };
+
+        // 4. to 7. The store commit, the read back, the signature, the errand.
+        let landed = land(shared, &after, batch).and_then(|(tail, checkpoint)| {
+            // 8. Proofs for everybody, out of what is in memory. Answers go out after this.
+            //    Crash: all is durable. Callers who ask again with their key get these same receipts.
+            let recorded = records.into_iter().map(|(id, index, record, salt)| {
+                let path = grown.path(index).map_err(|_| Stopped::Unknown)?;
+                Ok(Recorded { id, index, record, salt, path, checkpoint: Arc::clone(&checkpoint) })
+            });
+            Ok((tail, recorded.collect::<Result<_, Stopped>>()?))
+        });
+        match landed {
+            Ok((tail, recorded)) => {
+                shared.stats.committed(tail.head.size - before.head.size, began.elapsed());
+                answer(judged, before.head.size, recorded);
+                Some(tail)
+            }
+            Err(stopped) => {
+                let (error, tail) = stopped.heard(shared, before);
+                judged.refuse(&error);
+                tail
+            }
+        }
+    }
+}
+
+impl Judged {
+    fn refuse(self, error: &AppendError) {
+        self.drafts.into_iter().for_each(|draft| drop(draft.reply.send(Err(error.clone()))));
+        self.documents.into_iter().for_each(|document| drop(document.reply.send(Err(error.clone()))));
+        self.later.into_iter().for_each(|(request, _)| request.refuse(error.clone()));
+    }
 }
 
 /// The time of the next batch.
@@ -437,7 +441,7 @@ pub(crate) fn time_after(shared: &Shared, tail: &Tail) -> u64 {
     shared.outside.clock.now().max(tail.head.time + 1)
 }
 
-/// Commits a batch that adds leaves, and vouches for it: steps 4 to 7 of [`record`].
+/// Commits a batch that adds leaves, and vouches for it: steps 4 to 7 of the story.
 pub(crate) fn land(shared: &Shared, tail: &Tail, batch: Batch) -> Result<(Tail, Arc<str>), Stopped> {
     let head = batch.head;
     // Nothing can be signed for a log that was taken over.
@@ -457,7 +461,7 @@ pub(crate) fn land(shared: &Shared, tail: &Tail, batch: Batch) -> Result<(Tail, 
     //    Crash: the store is ahead of the checkpoint file; `recover` comes here again.
     let (checkpoint, tree) = vouch(shared, tail.tree.clone(), head).map_err(|_| Stopped::Unknown)?;
 
-    // 7. Readers may see it, and the attendant writes the checkpoint's own file, a few milliseconds behind the answer.
+    // 7. Readers may see it, and the attendant writes the checkpoint's own file, a moment behind the answer.
     //    Crash: as in step 5. The file tells a store that was rolled back; it is never ahead of the store.
     let published = Published { size: head.size, root: head.root, checkpoint: Arc::clone(&checkpoint) };
     shared.publish(published);

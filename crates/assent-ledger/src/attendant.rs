@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use crate::ledger::Shared;
 
-/// Checkpoints that come within this time are written as one: the file is never further behind than that.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Checkpoints that come within this time are written as one: the file is never further behind than that. Each is an fdatasync
+/// that decisions on the same disk wait for.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What the attendant is to do next. The newest checkpoint counts; older ones need no writing.
 #[derive(Debug, Default)]

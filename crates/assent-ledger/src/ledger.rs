@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -23,9 +22,10 @@ use assent_core::receipt::Receipt;
 use assent_core::record::Record;
 use assent_core::subject::SubjectId;
 use assent_core::tile::{TILE_WIDTH, Tile, encode_bundle, encode_hashes};
+use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
-use crate::append::{self, Answer, Change, Recorded, Request};
+use crate::append::{Answer, Change, Recorded, Request};
 use crate::attendant::{self, Errands};
 use crate::backup::{self, CopyError, LogCopy, Parts};
 use crate::checkpoint_file::CheckpointFile;
@@ -44,6 +44,7 @@ use crate::outside::Outside;
 use crate::recover::recover;
 use crate::retention::{self, PurgePlan, Retention};
 use crate::seal::{Content, Place};
+use crate::sequence::sequence;
 use crate::stats::Stats;
 use crate::store::{
     Batch, DocumentKind, Gone, GoneReason, Head, MarkEntry, MarkKind, RecordRow, Row, RowBody, Store,
@@ -61,7 +62,7 @@ use crate::{check, export, export_csv};
 pub struct Ledger {
     shared: Arc<Shared>,
     /// Gone only while dropping.
-    queue: Option<SyncSender<Request>>,
+    queue: Option<Sender<Request>>,
     sequencer: Option<JoinHandle<()>>,
     attendant: Option<JoinHandle<()>>,
 }
@@ -200,10 +201,10 @@ impl Ledger {
             config,
         });
         let tail = recover(&shared)?;
-        let (sender, receiver) = sync_channel(shared.config.queue.max(1));
+        let (sender, receiver) = bounded(shared.config.queue.max(1));
         let sequencer = std::thread::Builder::new().name(format!("log-{site}")).spawn({
             let shared = Arc::clone(&shared);
-            move || append::sequence(&shared, &receiver, tail)
+            move || sequence(&shared, &receiver, tail)
         });
         let sequencer = sequencer.map_err(OpenError::Thread)?;
         let attendant = std::thread::Builder::new().name(format!("tend-{site}")).spawn({

@@ -26,6 +26,7 @@ mod outside;
 mod recover;
 mod retention;
 mod seal;
+mod sequence;
 mod stats;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]

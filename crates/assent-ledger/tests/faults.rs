@@ -4,10 +4,13 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use assent_ledger::store::memory::{Fault, SiteLog};
 use assent_ledger::store::{Gone, GoneReason, RecordRow, Row, RowBody};
+use assent_ledger::testing::block_on;
 use assent_ledger::{AppendError, CheckError, KeyStoreError, Ledger, OpenError, OperatorKey};
 use common::{World, append, assert_good, config, decide, draft, keyed, site, subject};
 
@@ -52,6 +55,75 @@ fn every_commit_may_fail_in_every_way() {
             }
         }
     }
+}
+
+/// While one batch is landing the next is made on top of it. Whichever of them fails, and however: everybody hears the truth, and
+/// who asks again is recorded once.
+#[test]
+fn a_batch_made_on_top_of_one_that_fails_is_not_stored() {
+    const BURST: u64 = 40;
+    for failing in 0..4usize {
+        for fault in [Fault::Refused, Fault::Lost, Fault::AppliedUnheard] {
+            let world = World::new();
+            let ledger = world.create();
+            world.store.slow(Duration::from_millis(5));
+            world.store.inject((0..4).map(|commit| (commit == failing).then_some(fault)));
+            let (mut people, mut failures) = (0, 0);
+            let (mut waiting, mut receipts) = (Vec::new(), Vec::new());
+            while failures == 0 || !waiting.is_empty() {
+                if waiting.is_empty() {
+                    let burst = people..people + BURST;
+                    waiting =
+                        burst.map(|one| keyed(draft(one, None), &format!("key {one}"), "body")).collect();
+                    people += BURST;
+                }
+                let mut heard = Vec::new();
+                for (number, draft) in std::mem::take(&mut waiting).into_iter().enumerate() {
+                    heard.push((draft.clone(), ledger.append(draft)));
+                    // Some come while the first batches are under way.
+                    if number % 10 == 9 {
+                        std::thread::sleep(Duration::from_millis(8));
+                    }
+                }
+                for (draft, outcome) in heard {
+                    match block_on(outcome) {
+                        Ok(appended) => receipts.push(appended),
+                        Err(AppendError::Unavailable | AppendError::OutcomeUnknown) => waiting.push(draft),
+                        Err(other) => panic!("{failing} {fault:?}: {other}"),
+                    }
+                }
+                failures += waiting.len();
+                ledger.check(&mut |_| {}).unwrap();
+            }
+            assert_eq!(ledger.size(), people, "{failing} {fault:?}");
+            let stored: BTreeSet<u64> = receipts.iter().map(|appended| appended.index).collect();
+            assert_eq!(stored.len() as u64, people, "everybody has a leaf of their own");
+            receipts.iter().for_each(|appended| assert_good(&ledger, appended));
+            drop(ledger);
+            world.open().unwrap().check(&mut |_| {}).unwrap();
+        }
+    }
+}
+
+/// Two decisions of one person, the second asked for while the first is landing among others: it is judged by what came of the first.
+#[test]
+fn a_person_who_decides_again_meanwhile_is_judged_by_the_first_decision() {
+    let world = World::new();
+    let ledger = world.create();
+    world.store.slow(Duration::from_millis(20));
+    let first: Vec<_> =
+        (0..8).map(|number| ledger.append(keyed(draft(number, None), "key", "body"))).collect();
+    std::thread::sleep(Duration::from_millis(5));
+    let again: Vec<_> =
+        (0..8).map(|number| ledger.append(keyed(draft(number, None), "key", "body"))).collect();
+    let other: Vec<_> =
+        (0..8).map(|number| ledger.append(keyed(draft(number, None), "other", "body"))).collect();
+    for ((first, again), other) in first.into_iter().zip(again).zip(other) {
+        let (first, again) = (block_on(first).unwrap(), block_on(again).unwrap());
+        assert_eq!((first.index, again.replayed), (again.index, true));
+        assert_eq!(block_on(other).unwrap_err(), AppendError::SubjectMoved { latest: Some(first.id) });
+    }
+    assert_eq!(ledger.size(), 8);
 }
 
 #[test]

@@ -50,6 +50,8 @@ const RECENT_MAX: usize = 64 << 20;
 const RESERVE: u64 = 96 << 20;
 /// How much longer absorbing rests than it works.
 const SHARE: u32 = 3;
+/// How much nicer absorbing is than whoever decides: the processor is theirs first.
+const NICE: i32 = 5;
 /// How long absorbing rests after it failed.
 const REST: Duration = Duration::from_secs(1);
 
@@ -156,7 +158,11 @@ impl SledStore {
         });
         let absorber = std::thread::Builder::new().name("absorb".into()).spawn({
             let inner = Arc::clone(&inner);
-            move || inner.attend()
+            move || {
+                // On Linux a thread has a niceness of its own. Where it cannot be set, absorbing is as urgent as everything else.
+                let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+                inner.attend();
+            }
         });
         let absorber = absorber.map_err(|error| unusable(error.into()))?;
         Ok(SledStore { inner, absorber: Some(absorber) })

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
@@ -35,6 +36,8 @@ pub struct MemoryStore {
     sites: Mutex<BTreeMap<SiteId, SiteLog>>,
     /// One entry per commit to come; nothing means that it succeeds.
     faults: Mutex<VecDeque<Option<Fault>>>,
+    /// How long a commit takes.
+    pace: Mutex<Duration>,
 }
 
 /// One site's log. Public so that tests can change it.
@@ -64,6 +67,11 @@ impl MemoryStore {
     /// Plans the outcome of the next commits, one entry each; `None` is success.
     pub fn inject(&self, outcomes: impl IntoIterator<Item = Option<Fault>>) {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).extend(outcomes);
+    }
+
+    /// Makes every commit take this long, as a disk would.
+    pub fn slow(&self, pace: Duration) {
+        *self.pace.lock().unwrap_or_else(PoisonError::into_inner) = pace;
     }
 
     /// Changes a site's log behind everybody's back.
@@ -123,6 +131,10 @@ impl Store for MemoryStore {
     }
 
     fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        let pace = *self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        if !pace.is_zero() {
+            std::thread::sleep(pace);
+        }
         let fault = self.faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front().flatten();
         let unwell = || StoreError::new("commit", "a fault was injected");
         match fault {
