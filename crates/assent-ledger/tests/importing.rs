@@ -11,10 +11,11 @@ use assent_core::commitment::Salt;
 use assent_core::export_format::Line;
 use assent_core::tile::decode_bundle;
 use assent_ledger::store::{DocumentKind, GoneReason, Store};
-use assent_ledger::testing::block_on;
+use assent_ledger::store::memory::MemoryStore;
+use assent_ledger::testing::{MemoryParts, block_on};
 use assent_ledger::{
     AppendError, Appended, Contact, CreateError, ExportFilter, Import, ImportError, Imported, ImportedBody,
-    Ledger,
+    Ledger, restore,
 };
 use common::{DAY, START, World, append, config, decide, draft, operator, subject};
 
@@ -144,6 +145,33 @@ fn the_same_receipts_come_out_and_nothing_goes_in() {
     assert_eq!(block_on(copy.erase(subject(3), GoneReason::Asked, true)).unwrap(), 2);
     assert!(copy.history(&subject(3)).unwrap().is_empty());
     copy.check(&mut |_| ()).unwrap();
+}
+
+#[test]
+fn a_backup_of_it_comes_back_as_a_log_that_was_taken_over() {
+    let (_origin, ledger, receipts) = a_log();
+    let world = World::new();
+    let copy = import(&world, &ledger, &brought(&ledger), usize::MAX).unwrap();
+    // Leaving it goes into the backup, too.
+    block_on(copy.erase(subject(3), GoneReason::Asked, false)).unwrap();
+    let kept = MemoryParts::default();
+    let backup = copy.copy(&kept, &mut |_| {}).unwrap();
+
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    restore(&backup, &kept, &config(dir.path()), &*store, &mut |_| {}).unwrap();
+    let again = Ledger::open(config(dir.path()), store, &operator(), world.outside()).unwrap();
+    assert_eq!(
+        (again.vkey(), again.checkpoint(), again.is_imported()),
+        (ledger.vkey(), ledger.checkpoint(), true)
+    );
+    for (who, appended) in &receipts {
+        let found = again.receipt(&subject(*who), appended.id).unwrap();
+        let json = found.map(|found| found.receipt.to_json());
+        assert_eq!(json, (*who != 3).then(|| appended.receipt.to_json()), "{who}");
+    }
+    again.check(&mut |_| ()).unwrap();
+    assert_eq!(append(&again, draft(2000, None)).unwrap_err(), AppendError::Unavailable);
 }
 
 #[test]
