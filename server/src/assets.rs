@@ -18,6 +18,8 @@ const QUALITY: i32 = 11;
 pub struct Assets {
     /// The loader's function expression.
     pub loader: Option<String>,
+    /// By name: function expressions that tell one tool of others what holds.
+    pub tools: BTreeMap<String, String>,
     /// Names the content of all files together, so that addresses can be cached for ever.
     pub hash: String,
     /// SRI of the wasm file.
@@ -80,7 +82,8 @@ impl Assets {
         let integrity = |file: &Packed| format!("sha384-{}", base64_encode(&Sha384::digest(&file.plain)));
         let wasm_integrity = files.get("assent_bg.wasm").map(integrity).unwrap_or_default();
         let loader = loader.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        Ok(Self { loader, hash, wasm_integrity, files })
+        let tools = tools(&web_dir.join("tools"))?;
+        Ok(Self { loader, tools, hash, wasm_integrity, files })
     }
 
     /// A file below the current hash.
@@ -88,6 +91,22 @@ impl Assets {
     pub fn get(&self, hash: &str, name: &str) -> Option<&Packed> {
         self.files.get(name).filter(|_| hash == self.hash)
     }
+}
+
+fn tools(folder: &Path) -> io::Result<BTreeMap<String, String>> {
+    let mut tools = BTreeMap::new();
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(tools),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if let (Some(name), Some("js")) = (path.file_stem(), path.extension().and_then(|it| it.to_str())) {
+            tools.insert(name.to_string_lossy().into_owned(), std::fs::read_to_string(&path)?);
+        }
+    }
+    Ok(tools)
 }
 
 fn short(hash: Hash) -> String {

@@ -35,6 +35,7 @@ mod gates;
 mod layouts;
 mod monitor;
 mod screenshots;
+mod tools;
 mod vectors;
 mod verify_offline;
 mod views;

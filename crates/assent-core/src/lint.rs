@@ -4,7 +4,7 @@
 //! refuse on any finding. What the software itself guarantees (nothing pre-ticked, equal buttons, a permanent way
 //! back) has no rule here, because a site file has no key that could break it. Not legal advice.
 
-use crate::notice::{Asked, GoogleKey, Notice, Purpose, RecipientRole, Route, StorageKind};
+use crate::notice::{Asked, GoogleKey, Notice, Purpose, RecipientRole, Route, StorageKind, Tool};
 use crate::words::Words;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -67,6 +67,11 @@ pub const RULES: &[(&str, &str)] = &[
     (
         "google-unasked",
         "Google's advertising keys follow a purpose that people agree to, and that says that it shares.",
+    ),
+    (
+        "tool-unasked",
+        "Microsoft's advertising keys follow a purpose that people agree to and that says that it shares; Clarity, which \
+         records sessions, one that they agree to.",
     ),
     ("route-not-here", "Soft opt-in and service routes are for alerts, not for the banner."),
 ];
@@ -147,6 +152,15 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
         if purpose.google.iter().any(advertises) && !(purpose.route == Route::Consent && purpose.sharing) {
             let message = "Put advertising keys on a purpose with the consent route and `sharing = true`.";
             say("google-unasked", format!("{place}.google"), message);
+        }
+        let tool = |tool: &Tool| match tool {
+            Tool::Uet | Tool::ClarityAds => purpose.route == Route::Consent && purpose.sharing,
+            Tool::Clarity => purpose.route == Route::Consent,
+            Tool::Gtm | Tool::Matomo => true,
+        };
+        if !purpose.tools.iter().all(tool) {
+            let message = "Put `clarity` on a purpose with the consent route; `uet` and `clarity-ads` also need `sharing = true`.";
+            say("tool-unasked", format!("{place}.tools"), message);
         }
         if purpose.asked == Asked::Banner && matches!(purpose.route, Route::SoftOptIn | Route::Service) {
             say("route-not-here", place.clone(), "On the banner, choose consent, statistics or necessary.");
@@ -401,6 +415,9 @@ mod tests {
             file.purposes[1].google = Vec::from([GoogleKey::AdUserData]);
             file.purposes[1].sharing = false;
         });
+        breaks("tool-unasked", |file| {
+            file.purposes[0].tools = Vec::from([Tool::Clarity]);
+        });
     }
 
     fn first_text(file: &mut SiteFile) -> &mut crate::site::TextFile {
@@ -465,6 +482,7 @@ mod tests {
                 file.recipients.get_mut("wayfinder").unwrap().role = RecipientRole::Independent;
             }),
             breaks("google-unasked", |file| file.purposes[1].google = Vec::from([GoogleKey::AdStorage])),
+            breaks("tool-unasked", |file| file.purposes[1].tools = Vec::from([Tool::Uet])),
             breaks("route-not-here", |file| file.purposes[2].route = Route::SoftOptIn),
         ]);
         let all: BTreeSet<_> = RULES.iter().map(|(id, _)| *id).collect();

@@ -197,6 +197,9 @@ pub struct Purpose {
     /// Google Consent Mode keys that follow this purpose.
     #[serde(default)]
     pub google: Vec<GoogleKey>,
+    /// Other tools on the site's pages that are told whether this purpose is allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
     /// Whether it shares data with others for their own ends, or serves advertising: a browser that sends Global Privacy
     /// Control says no to it before anybody asks.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
@@ -355,6 +358,23 @@ pub enum GoogleKey {
     FunctionalityStorage,
     PersonalizationStorage,
     SecurityStorage,
+}
+
+/// Tools of others that take a person's choice by a call of their own. A tool, or one of its keys, is granted when every
+/// purpose that names it is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tool {
+    /// The data layer: an event `assent` with what holds for each purpose that names it, for Tag Manager.
+    Gtm,
+    /// Microsoft Advertising (UET): `ad_storage`.
+    Uet,
+    /// Microsoft Clarity: `analytics_Storage`. It records sessions.
+    Clarity,
+    /// Microsoft Clarity: `ad_Storage`.
+    ClarityAds,
+    /// Matomo.
+    Matomo,
 }
 
 /// How long choices are remembered before the person is asked again.

@@ -148,6 +148,7 @@ pub(crate) mod tests {
         notice.look.layout = crate::notice::Layout::Inline;
         let analytics = &mut notice.purposes[1];
         analytics.sharing = true;
+        analytics.tools = Vec::from([crate::notice::Tool::Matomo]);
         analytics.changed = Some("2026-11-01T09:00:00Z".into());
         analytics.statistics = Some(crate::notice::StatisticsConditions::default());
         notice
@@ -254,7 +255,7 @@ pub(crate) mod tests {
             "text-news",
         ];
         let optional = ["phone", "jurisdiction", "location", "special_categories", "channel", "topic"];
-        let optional = [&optional[..], &["look", "sharing", "changed", "statistics"]].concat();
+        let optional = [&optional[..], &["look", "tools", "sharing", "changed", "statistics"]].concat();
         let addresses = ["address"]; // the controller's own is needed; see below
         let optional = [&maps[..], &optional, &addresses].concat();
         sweep("notice.schema.json", &small, &optional, &["words"]);

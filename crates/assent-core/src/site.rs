@@ -7,7 +7,7 @@ use crate::ids::{NameError, PurposeId, SiteId};
 use crate::note::{KeyKind, VerifierKey};
 use crate::notice::{
     Asked, Channel, Controller, GoogleKey, Look, Memory, NOTICE_FORMAT, Notice, Purpose, PurposeText,
-    Recipient, Route, StatisticsConditions, StorageItem, Text,
+    Recipient, Route, StatisticsConditions, StorageItem, Text, Tool,
 };
 use crate::policy::{Policy, PolicyError};
 use crate::retention::{RetentionFile, RetentionRules};
@@ -137,6 +137,10 @@ pub struct PurposeFile {
     /// Google Consent Mode keys that follow this purpose.
     #[serde(default)]
     pub google: Vec<GoogleKey>,
+    /// Other tools on the site's pages that are told whether this purpose is allowed: `gtm`, `uet`, `clarity`, `clarity-ads`,
+    /// `matomo`.
+    #[serde(default)]
+    pub tools: Vec<Tool>,
     /// Whether it shares data with others for their own ends, or serves advertising: Global Privacy Control says no to it.
     #[serde(default)]
     pub sharing: bool,
@@ -360,6 +364,7 @@ impl SiteFile {
                 recipients: purpose.recipients.clone(),
                 storage: purpose.storage.clone(),
                 google: purpose.google.clone(),
+                tools: purpose.tools.clone(),
                 sharing: purpose.sharing,
                 changed: purpose.changed.clone(),
                 statistics: purpose.statistics.clone(),
@@ -377,6 +382,7 @@ impl SiteFile {
                     recipients: alert.recipients.clone(),
                     storage: Vec::new(),
                     google: Vec::new(),
+                    tools: Vec::new(),
                     sharing: false,
                     changed: None,
                     statistics: None,

@@ -6,7 +6,7 @@
 use crate::decision::{Act, Choice, Standing};
 use crate::hash::Hash;
 use crate::ids::{PurposeId, SiteId};
-use crate::notice::{Channel, GoogleKey, Layout, Memory, Notice, Purpose, Route, StorageKind, Text};
+use crate::notice::{Channel, GoogleKey, Layout, Memory, Notice, Purpose, Route, StorageKind, Text, Tool};
 use crate::record::{Signals, Surface};
 use crate::site::SiteFile;
 use crate::subject::SubjectId;
@@ -261,6 +261,9 @@ pub struct EmbedPurpose {
     /// Google Consent Mode keys that follow it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub google: Vec<GoogleKey>,
+    /// Other tools that are told whether it is allowed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
     /// When it last changed significantly, in Unix seconds: an older yes holds no longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<u64>,
@@ -340,6 +343,7 @@ impl EmbedData {
                 .map(|item| EmbedItem { name: item.name.clone(), kind: item.kind })
                 .collect(),
             google: purpose.google.clone(),
+            tools: purpose.tools.clone(),
             changed: notice.purpose(&purpose.id).and_then(Purpose::changed_at),
             sharing: purpose.sharing,
             parties: if purpose.storage.iter().any(|item| item.kind == StorageKind::Frame) {
@@ -372,6 +376,26 @@ impl EmbedData {
     }
 }
 
+impl EmbedData {
+    /// The scripts that tell tools of others what holds, as far as a purpose names them: each a file of the loader's
+    /// `src/tools`, without its ending.
+    #[must_use]
+    pub fn tools(&self) -> Vec<&'static str> {
+        let named = |tools: &[Tool]| self.purposes.iter().any(|it| it.tools.iter().any(|tool| tools.contains(tool)));
+        let google = self.purposes.iter().any(|purpose| !purpose.google.is_empty());
+        [
+            ("google", google),
+            ("gtm", named(&[Tool::Gtm])),
+            ("uet", named(&[Tool::Uet])),
+            ("clarity", named(&[Tool::Clarity, Tool::ClarityAds])),
+            ("matomo", named(&[Tool::Matomo])),
+        ]
+        .into_iter()
+        .filter_map(|(name, is_named)| is_named.then_some(name))
+        .collect()
+    }
+}
+
 impl LayerData {
     /// What the layers of `notice` are drawn from for a visitor who reads `language`.
     #[must_use]
@@ -383,6 +407,7 @@ impl LayerData {
             purpose.special_categories = None;
             purpose.statistics = None;
             purpose.changed = None;
+            purpose.tools = Vec::new();
         }
         let mut text = text.clone();
         text.purposes.retain(|id, _| purposes.iter().any(|purpose| purpose.id == *id));

@@ -1,5 +1,5 @@
-//! Makes what browsers load, in `target/web`: the bundled loader (`loader.js`, which the server puts into each site's
-//! embed), the widget (`assent_bg.wasm`) and its glue (`assent.js`), the last two also as `.br`.
+//! Makes what browsers load, in `target/web`: the bundled loader (`loader.js`) and what tells the tools of others (`tools/`),
+//! which the server puts into each site's embed, the widget (`assent_bg.wasm`) and its glue (`assent.js`), the last two also as `.br`.
 //!
 //! Cargo decides whether the widget must be compiled; a hash of everything that goes in decides whether the steps after
 //! it must run. Does not serve anything and does not measure it (`size.rs` does).
@@ -36,12 +36,16 @@ const WASM_OPT: [&str; 5] =
 const ESBUILD: [&str; 5] =
     ["--minify", "--target=es2020", "--charset=utf8", "--legal-comments=none", "--log-level=warning"];
 
-/// The loader is one function of four arguments; the server writes the call behind it (frontend/loader/README.md).
+/// The loader is one function of five arguments; the server writes the call behind it (frontend/loader/README.md).
 const LOADER: [&str; 4] =
-    ["--bundle", "--format=esm", "--banner:js=(DATA,HTML,CSS,ASSETS)=>{\"use strict\";", "--footer:js=}"];
+    ["--bundle", "--format=esm", "--banner:js=(DATA,HTML,CSS,ASSETS,TOOLS)=>{\"use strict\";", "--footer:js=}"];
+
+/// What tells one tool of others is a function of two arguments, sent only where a notice names the tool.
+const TOOL: [&str; 4] =
+    ["--bundle", "--format=esm", "--banner:js=(PURPOSES,HEAR)=>{\"use strict\";", "--footer:js=}"];
 
 /// Changed when the steps below change in a way that none of their inputs shows.
-const PIPELINE: &str = "1";
+const PIPELINE: &str = "2";
 
 /// The files in `target/web`.
 #[derive(Debug, Clone)]
@@ -82,11 +86,12 @@ fn loader(place: &Place, commands: &Path, web: &Web) -> Result<()> {
     if !source.is_file() {
         bail!("{} is missing: it is the script behind the one tag", place.short(&source));
     }
-    let mut parts =
-        vec![PIPELINE.as_bytes().to_vec(), ESBUILD.join(" ").into(), LOADER.join(" ").into(), lock(place)?];
-    for file in sorted_files(&folder)? {
+    let tools = sorted_files(&folder.join("tools"))?;
+    let options = [&ESBUILD[..], &LOADER[..], &TOOL[..]].concat().join(" ");
+    let mut parts = vec![PIPELINE.as_bytes().to_vec(), options.into(), lock(place)?];
+    for file in sorted_files(&folder)?.iter().chain(&tools) {
         parts.push(file.to_string_lossy().into_owned().into());
-        parts.push(read(&file)?);
+        parts.push(read(file)?);
     }
     let stamp = hash(&parts);
     if current(&stamp, &web.loader, &[&web.loader]) {
@@ -95,6 +100,10 @@ fn loader(place: &Place, commands: &Path, web: &Web) -> Result<()> {
     }
     let step = say::step("bundling the loader");
     minify(commands, &source, &web.loader, &LOADER)?;
+    for tool in tools.iter().filter(|tool| !tool.ends_with("shared.js")) {
+        let name = tool.file_name().context("a tool has a name")?;
+        minify(commands, tool, &place.web().join("tools").join(name), &TOOL)?;
+    }
     remember(&stamp, &web.loader)?;
     let made = read(&web.loader)?;
     step.done(format_args!(

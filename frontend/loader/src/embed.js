@@ -1,12 +1,11 @@
 // The script behind the one tag. Remembers the choice, applies it (signals, storage, gates), asks when a question is due,
 // sends what was said, and loads the widget only when something more than the first layer is needed.
 //
-// It runs inside a function of four arguments, DATA, HTML, CSS and ASSETS (README.md says what they are). It decides
-// nothing for the person: whatever fails, fails to "no".
+// It runs inside a function of five arguments, DATA, HTML, CSS, ASSETS and TOOLS (README.md says what they are). It
+// decides nothing for the person: whatever fails, fails to "no".
 
 import { allows, isChoice, isFresh, newest, older, print, unsaid } from './cookie.js';
 import { onAgree, scan, setAllowed } from './gates.js';
-import { deny, update } from './google.js';
 import { isSafe, policy, sheets } from './page.js';
 import { enqueue, flush } from './queue.js';
 import { clear } from './storage.js';
@@ -25,6 +24,16 @@ let told;
 let host, root, note, back, pad, opener;
 // The widget's module once it has taken over; whether it cannot; what it is to do first.
 let widget, broken, loading, wanted, kept;
+
+// What tells the tools on the page, one function each; a tool that is broken stays without a yes.
+const listeners = [];
+const attempt = (tell, ...what) => {
+  try {
+    tell(...what);
+  } catch (error) {
+    console.error(error);
+  }
+};
 
 // The browser says no to whatever shares data, until the person says something about it here.
 const gpc = navigator.globalPrivacyControl === true;
@@ -101,7 +110,7 @@ const newToken = () =>
 
 const apply = () => {
   const may = allowed();
-  if (choice) update(may);
+  if (choice || told) for (const tell of listeners) attempt(tell, may, !!choice);
   if (told) clear(may);
   setAllowed(may);
   if (window.assent) tell('change', state());
@@ -404,7 +413,7 @@ if (window.assent) {
 } else if (!isSafe(location)) {
   console.error('assent: this page is not served over https, so nothing is asked and nothing runs');
 } else {
-  deny();
+  for (const tool of TOOLS) attempt(tool, purposes, (tell) => listeners.push(tell));
   readChoice();
   told = !isDue();
   // Documented in assent.d.ts.

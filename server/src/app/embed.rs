@@ -99,12 +99,17 @@ pub fn texts(
     log_key: &str,
     assets: &Assets,
 ) -> Option<Texts> {
-    let loader = assets.loader.as_ref()?.trim().trim_end_matches(';');
+    let function = |text: &str| text.trim().trim_end_matches(';').to_string();
+    let loader = function(assets.loader.as_ref()?);
     let mut layers = LayerData::new(notice, language, log_key, ui::layers_css());
     // A notice published by an older version may not be written the same today: its name is the published bytes'.
     layers.notice = hash;
     let html = ui::first_layer_html(&layers);
     let data = EmbedData::new(&layers, notice, file);
+    // A site whose tools were not built would never hear a no.
+    let tools: Option<Vec<String>> =
+        data.tools().into_iter().map(|name| assets.tools.get(name).map(|text| function(text))).collect();
+    let tools = tools?.join(",");
     let layers = json(&layers);
     let folder = format!("{}/v1/assets/{}", file.public_url, assets.hash);
     let addresses = Addresses {
@@ -116,7 +121,7 @@ pub fn texts(
     };
     let (data, html) = (in_script(&data), in_script(&html));
     let (css, addresses) = (in_script(&ui::banner_css(notice.look)), in_script(&addresses));
-    Some(Texts { script: format!("({loader})({data},{html},{css},{addresses});"), layers })
+    Some(Texts { script: format!("({loader})({data},{html},{css},{addresses},[{tools}]);"), layers })
 }
 
 /// What an embed calls its layers' data by: it names their content, so that they can be cached for ever.

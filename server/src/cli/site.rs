@@ -1,4 +1,4 @@
-//! `assent site`: check a site file, publish it, or print the embed it makes.
+//! `assent site`: check a site file, publish it, or print the tags for its pages and the embed it makes.
 
 use super::client::Server;
 use crate::app::embed::texts;
@@ -8,6 +8,7 @@ use crate::config::Loaded;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::http::SiteFileApplied;
 use anyhow::Context as _;
+use assent_core::hash::sha256;
 use assent_core::notice::Asked;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,6 +32,18 @@ enum Command {
         /// The site file.
         file: PathBuf,
     },
+    /// Print what goes into the head of the site's pages. Changes nothing.
+    Tags {
+        /// The site file.
+        file: PathBuf,
+        /// Language, as in `cy`; else the embed follows the visitor's browser.
+        #[arg(long)]
+        lang: Option<String>,
+        /// Google Consent Mode's advanced mode: Google's own tag may then run before anybody agreed, and sends pings without
+        /// cookies. Whether that needs consent is for the controller to judge.
+        #[arg(long)]
+        advanced: bool,
+    },
     /// Print the embed that a site file makes, as it would be served. Changes nothing.
     Embed {
         /// The site file.
@@ -51,6 +64,7 @@ pub(super) fn run(
     match arguments.command {
         Command::Check { file } => says(&file),
         Command::Apply { file } => publish(&file, load()?, LogIs::There),
+        Command::Tags { file, lang, advanced } => tags(&file, lang.as_deref(), advanced),
         Command::Embed { file, lang, layers } => embed(&file, lang.as_deref(), layers, load()?),
     }
 }
@@ -119,6 +133,32 @@ pub(super) fn publish(path: &Path, loaded: Loaded, log: LogIs) -> anyhow::Result
         (false, false) => "in force; the notice is as before",
     };
     super::data(&format!("{}: {what}. Notice {}\n", applied.site, applied.notice))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Google's default state, which its documentation wants before any of its commands, and so inline: all seven keys denied, a
+/// real `arguments` object, and half a second for the embed to tell what was chosen before.
+const ADVANCED: &str = "window.dataLayer=window.dataLayer||[];function gtag(){dataLayer.push(arguments)}gtag('consent','default',\
+    {ad_storage:'denied',ad_user_data:'denied',ad_personalization:'denied',analytics_storage:'denied',\
+    functionality_storage:'denied',personalization_storage:'denied',security_storage:'denied',wait_for_update:500});\
+    gtag('set','ads_data_redaction',true)";
+
+fn tags(path: &Path, lang: Option<&str>, advanced: bool) -> anyhow::Result<ExitCode> {
+    let (file, notice) = check(&read(path)?)?;
+    if let Some(lang) = lang.filter(|lang| !notice.languages.contains_key(*lang)) {
+        anyhow::bail!("the site file has no [text.{lang}]");
+    }
+    let uses_google = notice.purposes.iter().any(|purpose| !purpose.google.is_empty());
+    if advanced && !uses_google {
+        anyhow::bail!("no purpose of the site file has `google` keys, so Google would never be told anything");
+    }
+    if advanced {
+        super::data(&format!("<script>{ADVANCED}</script>\n"))?;
+        let hash = assent_core::hash::base64_encode(&sha256(ADVANCED.as_bytes()).0);
+        super::note(format_args!("With a strict CSP, script-src 'sha256-{hash}' lets the inline script run."));
+    }
+    let query = lang.map(|lang| format!("?lang={lang}")).unwrap_or_default();
+    super::data(&format!("<script async src=\"{}/v1/{}/embed.js{query}\"></script>\n", file.public_url, file.id))?;
     Ok(ExitCode::SUCCESS)
 }
 
