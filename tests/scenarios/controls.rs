@@ -147,6 +147,31 @@ async fn global_privacy_control_is_a_no_until_the_person_says_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_banner_says_that_it_heard_the_browser() {
+    let stack = Stack::starts().await;
+    let one_shares = |file: String| {
+        file.replacen("id = \"analytics\"\nroute = \"consent\"\n", "id = \"analytics\"\nroute = \"consent\"\nsharing = true\n", 1)
+    };
+    let pages = Pages::of(&stack, CLINIC, PAGE, one_shares).await;
+    for says in [true, false] {
+        let visitor = Visitor::arrives(Browser::Chromium).await;
+        if says {
+            let script = "Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })";
+            visitor.begins_pages_with(script).await;
+        }
+        visitor.visits(&pages.origin).await;
+        visitor.is_asked().await;
+        let sentence = "Your browser asks sites not to share your data. That is a no to: Website statistics.";
+        assert_eq!(visitor.banner_text().await.contains(sentence), says, "on the question");
+        visitor.has_the_widget().await;
+        visitor.presses("choose").await;
+        visitor.sees_in_banner("[data-act='save']").await;
+        assert_eq!(visitor.banner_text().await.contains(sentence), says, "among the single choices");
+        visitor.takes_picture(&format!("heard-{says}")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn do_not_track_counts_only_where_a_site_honours_it() {
     let stack = Stack::starts().await;
     for honours in [false, true] {

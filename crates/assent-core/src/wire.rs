@@ -322,6 +322,9 @@ pub struct LayerData {
     pub purposes: Vec<Purpose>,
     /// Names and statements of the recipients those purposes name: id → (name, privacy statement).
     pub recipients: BTreeMap<String, (String, String)>,
+    /// What is said to a person whose browser says no to what shares data; empty where nothing does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub heard: String,
     /// The words.
     pub text: Text,
     /// The later layers' stylesheet.
@@ -414,6 +417,16 @@ impl LayerData {
         text.alerts_title.clear();
         text.alerts_intro.clear();
         text.words = text.words.filled(language).without_pages();
+        let sharing: Vec<&str> = purposes
+            .iter()
+            .filter(|purpose| purpose.sharing && purpose.is_choice())
+            .filter_map(|purpose| text.purposes.get(&purpose.id).map(|said| said.name.as_str()))
+            .collect();
+        let heard = if sharing.is_empty() {
+            String::new()
+        } else {
+            text.words.signal_heard.replacen("{}", &sharing.join(", "), 1)
+        };
         let recipients = notice
             .recipients
             .iter()
@@ -433,6 +446,7 @@ impl LayerData {
             privacy_url: notice.controller.privacy_url.clone(),
             purposes,
             recipients,
+            heard,
             text,
             css,
         }

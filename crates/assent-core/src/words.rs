@@ -216,6 +216,8 @@ words! {
         signed_up: "Thank you. Nothing will be sent until the address is confirmed. Please look for our message.", "Diolch. Ni anfonir dim nes i’r cyfeiriad gael ei gadarnhau. Chwiliwch am ein neges.";
         /// Alert state.
         unconfirmed: "waiting to be confirmed", "yn aros i gael ei gadarnhau";
+        /// The browser says no to what shares data. `{}` is the purposes it says no to.
+        signal_heard: "Your browser asks sites not to share your data. That is a no to: {}. Only you can change it here.", "Mae eich porwr yn gofyn i wefannau beidio â rhannu eich data. Mae hynny’n “na” i: {}. Dim ond chi all newid hynny yma.";
         /// Who asks. `{}` is the controller.
         asked_by: "{} asks", "Mae {} yn gofyn";
         /// Link between languages: the other language's own name for itself.

@@ -272,6 +272,7 @@ const paint = () => {
   watch.observe(root);
   watch.observe(note);
   if (place != document.body) host.dataset.layout = layout;
+  if (asked.some(denied)) host.dataset.heard = '';
   place.append(host);
   if (isDue()) {
     fillRoot();

@@ -27,6 +27,8 @@ pub struct BannerData {
     pub title: String,
     /// What the banner says.
     pub intro: String,
+    /// What it says where the browser says no to what shares data; empty where nothing does.
+    pub heard: String,
     /// The banner's purposes, in order.
     pub purposes: Vec<BannerPurpose>,
     /// Recipients: id, name, privacy statement; in the order of their ids.
@@ -107,6 +109,7 @@ impl From<&LayerData> for BannerData {
             privacy_url: data.privacy_url.clone(),
             title: data.text.title.clone(),
             intro: data.text.intro.clone(),
+            heard: data.heard.clone(),
             purposes: purposes.collect(),
             recipients: recipients.collect(),
             words: BannerWords::from(&data.text.words),

@@ -31,6 +31,8 @@ pub fn FirstLayer(
                 <p class="who">{fill(words.asked_by(), &data.controller)}</p>
                 <h2 id="title">{data.title.clone()}</h2>
                 <p>{data.intro.clone()}</p>
+                // Shown where the loader finds such a browser.
+                <p class="heard">{data.heard.clone()}</p>
                 <ul class="told">{told}</ul>
                 <p>
                     <a href=data.privacy_url.clone()>{fill(words.privacy_of(), &data.controller)}</a>

@@ -17,7 +17,7 @@ pub(crate) fn preferences(data: &BannerData, now: &State) -> String {
         &[&data.language, words.your_choices()],
     );
     button(&mut html, "close", "close", words.close());
-    html.put("</div><div class=\"list\">", &[]);
+    html.put("</div><div class=\"list\"><p class=\"heard\">{}</p>", &[&data.heard]);
     for purpose in &data.purposes {
         one(&mut html, data, purpose, now);
     }

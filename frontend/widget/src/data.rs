@@ -34,6 +34,7 @@ pub fn banner_data(text: &str) -> Option<BannerData> {
         privacy_url: reader.own(&json, "privacy_url"),
         title: reader.own(said, "title"),
         intro: reader.own(said, "intro"),
+        heard: json.text("heard").unwrap_or_default().to_owned(),
         purposes,
         recipients,
         words: BannerWords::new(BannerWords::NAMES.iter().map(|name| reader.own(words, name)).collect()),
@@ -136,6 +137,7 @@ mod tests {
             read_by: "counter".into(),
         });
         data.recipients.insert("counter".into(), ("Counter “Ltd”".into(), "https://counter.example/".into()));
+        data.heard = "Heard.".into();
         let expected = BannerData::from(&data);
         assert_eq!(banner_data(&serde_json::to_string(&data).unwrap()).as_ref(), Some(&expected));
         // Not drawn, so not read.
