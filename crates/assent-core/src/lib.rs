@@ -17,6 +17,7 @@ pub mod subject;
 pub mod lint;
 pub mod notice;
 pub mod site;
+pub mod languages;
 pub mod words;
 
 pub mod choice_cookie;

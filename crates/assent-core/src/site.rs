@@ -230,7 +230,7 @@ pub enum SiteFileError {
     #[error("the default language `{0}` has no [text.{0}]")]
     DefaultLanguageMissing(String),
     /// Words for a language are not built in, and the file does not give them all.
-    #[error("the interface's words are not built in for `{0}`: this version has en and cy")]
+    #[error("the interface's words do not come in `{0}`: give every word of the banner under [text.{0}.words], as in words.rs")]
     WordsMissing(String),
     /// Two purposes have the same id.
     #[error("the purpose `{0}` is declared twice")]
@@ -416,6 +416,7 @@ impl SiteFile {
             return Err(SiteFileError::TextUnused { language: language.to_string(), id: id.clone() });
         }
         let words = Words::built_in(language)
+            .or_else(|| Words::built_in("en").filter(|_| text.words.has_layers()))
             .ok_or_else(|| SiteFileError::WordsMissing(language.to_string()))?
             .with(&text.words);
         Ok(Text {

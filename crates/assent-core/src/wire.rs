@@ -232,6 +232,9 @@ pub struct EmbedData {
     /// Domain for the choice cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cookie_domain: Option<String>,
+    /// Whether that language is written from right to left.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub rtl: bool,
     /// How long choices are remembered.
     pub memory: Memory,
     /// Where the question stands.
@@ -362,6 +365,7 @@ impl EmbedData {
             notice: layers.notice,
             language: layers.language.clone(),
             cookie_domain: file.cookie_domain.clone(),
+            rtl: crate::languages::is_right_to_left(&layers.language),
             memory: notice.memory,
             layout: notice.look.layout,
             dnt: file.honour_dnt,

@@ -40,8 +40,24 @@ macro_rules! words {
             $($(#[$doc])* pub $field: Option<String>,)*
             $($(#[$page_doc])* pub $page: Option<String>,)*
         }
+        impl WordsOverride {
+            /// The words that are not here.
+            pub fn missing(&self) -> impl Iterator<Item = &'static str> {
+                [
+                    $((stringify!($field), self.$field.is_none()),)*
+                    $((stringify!($page), self.$page.is_none()),)*
+                ]
+                .into_iter()
+                .filter_map(|(name, is_missing)| is_missing.then_some(name))
+            }
+            /// Whether every word of the banner's layers is here, so that a language needs no others.
+            #[must_use]
+            pub fn has_layers(&self) -> bool {
+                $(self.$field.is_some())&&*
+            }
+        }
         impl Words {
-            /// The words of a built-in language (`en`, `cy`), or nothing.
+            /// The words of a language that comes in the box ([`crate::languages`]), or nothing.
             #[must_use]
             pub fn built_in(language: &str) -> Option<Self> {
                 let base = language.split('-').next().unwrap_or(language);
@@ -54,7 +70,7 @@ macro_rules! words {
                         $($field: $cy.to_string(),)*
                         $($page: $page_cy.to_string(),)*
                     }),
-                    _ => None,
+                    _ => crate::languages::words(language),
                 }
             }
             /// These words with the operator's replacements.

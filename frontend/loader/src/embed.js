@@ -6,7 +6,7 @@
 
 import { allows, isChoice, isFresh, newest, older, print, unsaid } from './cookie.js';
 import { onAgree, scan, setAllowed } from './gates.js';
-import { isSafe, policy, sheets } from './page.js';
+import { dir, isSafe, policy, sheets } from './page.js';
 import { enqueue, flush } from './queue.js';
 import { clear } from './storage.js';
 
@@ -249,7 +249,7 @@ const paint = () => {
     // What people already look at does not move: then it is the bar.
     if (slot && !performance.getEntriesByName('first-contentful-paint').length) place = slot;
   }
-  host = element('assent-choices', { id: 'assent-choices' });
+  host = element('assent-choices', { id: 'assent-choices', dir });
   const shadow = host.attachShadow({ mode: 'open' });
   shadow.adoptedStyleSheets = sheets;
   root = element(layout == 'dialog' ? 'dialog' : 'div', { id: 'root' });

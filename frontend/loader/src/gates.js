@@ -1,7 +1,7 @@
 // Holds back and lets go what the page marked with `data-purpose`: scripts, frames, films, pixels, links and templates. What is held is
 // inert by the page's own markup; a failure here leaves it so. Each is let go once, scripts in the order of the page.
 
-import { fill, policy, sheets } from './page.js';
+import { dir, fill, policy, sheets } from './page.js';
 
 const known = new Map(DATA.purposes.map((purpose) => [purpose.id, purpose]));
 // Scripts and pixels that were let go, and tags that were complained about.
@@ -83,6 +83,7 @@ const holdFrame = (frame) => {
   }
   if (places.has(frame)) return;
   const place = document.createElement('assent-frame');
+  place.dir = dir;
   const shadow = place.attachShadow({ mode: 'open' });
   shadow.adoptedStyleSheets = sheets;
   const box = document.createElement('div');

@@ -16,6 +16,9 @@ const sheet = new CSSStyleSheet();
 sheet.replaceSync(CSS);
 export const sheets = [sheet];
 
+// The direction that the notice's language is written in, whatever the page's is.
+export const dir = DATA.rtl ? 'rtl' : 'ltr';
+
 // Plain http can be read and changed on its way, except to this very machine.
 export const isSafe = ({ protocol, hostname }) =>
   protocol == 'https:' || /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);

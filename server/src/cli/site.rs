@@ -96,6 +96,14 @@ fn says(path: &Path) -> anyhow::Result<ExitCode> {
         languages.join(", "),
         notice.hash()
     ))?;
+    for language in assent_core::languages::languages() {
+        let is_used = |tag: &&String| tag.split('-').next() == Some(language.tag);
+        let Some(tag) = notice.languages.keys().find(is_used).filter(|_| !language.reviewed) else { continue };
+        super::note(format_args!(
+            "Have the words of `{tag}` read by somebody who lives in that language: nobody has told us that it was done. Any \
+             of them can be replaced under [text.{tag}.words]"
+        ));
+    }
     let gaps = assent_core::view::gaps(&notice);
     if !gaps.is_empty() {
         super::note(format_args!(

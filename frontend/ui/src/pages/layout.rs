@@ -5,6 +5,7 @@
 
 use crate::fill;
 use assent_core::hash::Hash;
+use assent_core::languages::is_right_to_left;
 use assent_core::notice::{Asked, Notice, Text};
 use assent_core::words::Words;
 use leptos::prelude::*;
@@ -131,7 +132,7 @@ pub(crate) fn plain_document(stylesheet: &str, title: &str, main: AnyView) -> St
 
 fn document(language: &str, title: &str, stylesheet: &str, body: AnyView) -> String {
     let page = view! {
-        <html lang=language.to_string() dir=direction(language)>
+        <html lang=language.to_string() dir=if is_right_to_left(language) { "rtl" } else { "ltr" }>
             <head>
                 <meta charset="utf-8"/>
                 <title>{title.to_string()}</title>
@@ -146,12 +147,6 @@ fn document(language: &str, title: &str, stylesheet: &str, body: AnyView) -> Str
     // `<!>` separates texts for a hydrating client. No client follows here; in texts and attributes `<` is
     // escaped, so nothing else can look like it.
     format!("<!doctype html>\n{}\n", page.to_html().replace("<!>", ""))
-}
-
-fn direction(language: &str) -> &'static str {
-    const RIGHT_TO_LEFT: [&str; 10] = ["ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"];
-    let base = language.split('-').next().unwrap_or(language);
-    if RIGHT_TO_LEFT.contains(&base) { "rtl" } else { "ltr" }
 }
 
 fn languages(frame: &SiteFrame, here: Here<'_>, words: &Words) -> Option<AnyView> {
