@@ -1,0 +1,263 @@
+// `cargo xtask bench widget`: our banner against others from npm, around the same page, in one Chromium. Each round takes
+// every contender once in every profile, so that a machine that slows down slows all of them. Prints medians and ratios,
+// and which bars are missed by how much; never fails on a figure.
+
+import { parseArgs } from 'node:util';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { start } from './chromium.mjs';
+import { contenders } from './contenders.mjs';
+import { serve } from './server.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    chromium: { type: 'string' },
+    assent: { type: 'string' },
+    web: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    only: { type: 'string', default: '' },
+    profiles: { type: 'string', default: '' },
+    report: { type: 'string', default: '' },
+  },
+});
+
+const kbit = (rate) => (rate * 1000) / 8;
+const PROFILES = [
+  { name: 'full speed', cpu: 1 },
+  { name: '1.6 Mbps', cpu: 4, latency: 150, download: kbit(1600), upload: kbit(750) },
+  { name: '400 kbps', cpu: 6, latency: 400, download: kbit(400), upload: kbit(400) },
+];
+const only = options.only.split(',').filter(Boolean);
+const profiles = PROFILES.filter(({ name }) => !options.profiles || options.profiles.split(',').includes(name));
+
+const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+const probe = readFileSync(new URL('probe.js', import.meta.url), 'utf8');
+
+// What belongs to the contender.
+const isTheirs = (url) => /^\/(c|v1)\//.test(new URL(url).pathname);
+
+/** Opens a page and measures until it has been quiet for a while. */
+const visit = async (tab, address, profile, find, { asked, forget }) => {
+  const requests = new Map();
+  const sums = { requests: 0, bytes: 0, before: 0, wasm: 0 };
+  let busy = 0;
+  let visible;
+  tab.hear((method, { requestId, request, encodedDataLength }) => {
+    if (method == 'Network.requestWillBeSent' && request.method == 'GET' && request.url.startsWith('http') && isTheirs(request.url)) {
+      requests.set(requestId, { url: request.url, cached: false });
+      busy++;
+    } else if (requests.has(requestId) && method == 'Network.requestServedFromCache') {
+      requests.get(requestId).cached = true;
+    } else if (requests.has(requestId) && (method == 'Network.loadingFinished' || method == 'Network.loadingFailed')) {
+      const { url, cached } = requests.get(requestId);
+      requests.delete(requestId);
+      busy--;
+      if (url.endsWith('.wasm')) sums.wasm++;
+      if (cached || !encodedDataLength) return;
+      sums.requests++;
+      sums.bytes += encodedDataLength;
+      if (visible === undefined) sums.before += encodedDataLength;
+    }
+  });
+  await tab.send('Page.enable');
+  await tab.send('Network.enable');
+  await tab.send('Performance.enable');
+  if (forget) await tab.send('Network.clearBrowserCache');
+  await tab.send('Network.emulateNetworkConditions', {
+    offline: false,
+    latency: profile.latency || 0,
+    downloadThroughput: profile.download || -1,
+    uploadThroughput: profile.upload || -1,
+  });
+  await tab.send('Emulation.setCPUThrottlingRate', { rate: profile.cpu });
+  await tab.send('Page.addScriptToEvaluateOnNewDocument', { source: probe.replace('FIND', `(${find})`) });
+  await tab.send('Page.navigate', { url: address });
+  const deadline = Date.now() + 60000;
+  let quiet = 0;
+  let loaded = false;
+  while (Date.now() < deadline) {
+    await pause(50);
+    const now = await tab.value("window.noted && { at: noted.visible, ready: document.readyState }").catch(() => null);
+    if (now?.at !== undefined && visible === undefined) visible = now.at;
+    loaded = now?.ready == 'complete';
+    quiet = loaded && !busy && (visible !== undefined || !asked) ? quiet + 1 : 0;
+    if (quiet > 20) break;
+  }
+  const noted = await tab.value('({ visible: noted.visible, shift: noted.shift, blocked: noted.blocked, fcp: noted.fcp, lcp: noted.lcp })');
+  const { metrics } = await tab.send('Performance.getMetrics');
+  const metric = (name) => metrics.find((one) => one.name == name).value * 1000;
+  return { ...noted, ...sums, script: metric('ScriptDuration'), task: metric('TaskDuration') };
+};
+
+/** Presses "decline" as a person does, and waits until the banner is gone. */
+const press = async (tab) => {
+  const at = await tab.value('noted.place()');
+  if (!at) return {};
+  const mouse = (type) => tab.send('Input.dispatchMouseEvent', { type, x: at.x, y: at.y, button: 'left', clickCount: 1 });
+  await mouse('mouseMoved');
+  await mouse('mousePressed');
+  await mouse('mouseReleased');
+  for (let times = 0; times < 100 && (await tab.value('noted.gone ?? null')) === null; times++) await pause(20);
+  await pause(300);
+  return tab.value('({ gone: noted.gone, event: Math.max(0, ...noted.events) })');
+};
+
+const heap = async (tab) => {
+  await tab.send('HeapProfiler.collectGarbage');
+  const { usedSize } = await tab.send('Runtime.getHeapUsage');
+  return usedSize + (await tab.value('noted.memory()'));
+};
+
+const all = (await contenders(options)).filter(({ name }) => !only.length || only.includes(name) || name == 'nothing');
+const server = await serve(all);
+const browser = await start(options.chromium);
+const measured = new Map();
+const keep = (profile, name, figures) => {
+  const key = `${profile.name} ${name}`;
+  if (!measured.has(key)) measured.set(key, []);
+  measured.get(key).push(figures);
+};
+
+try {
+  for (let round = 0; round < +options.rounds; round++) {
+    for (const profile of profiles) {
+      // Another order each round.
+      const order = all.map((_, at) => all[(at + round) % all.length]);
+      for (const { name, find } of order) {
+        const address = `http://bench.localhost:${server.port}/${name}`;
+        const visitor = await browser.visitor();
+        const asked = name != 'nothing';
+        const figures = {};
+        try {
+          let tab = await visitor.tab();
+          figures.first = await visit(tab, address, profile, find, { asked });
+          figures.heap = await heap(tab);
+          if (asked) figures.press = await press(tab);
+          await pause(200);
+          await tab.close();
+          for (const [what, forget] of [['warm', false], ['cold', true]]) {
+            tab = await visitor.tab();
+            figures[what] = await visit(tab, address, profile, find, { asked: false, forget });
+            await tab.close();
+          }
+          keep(profile, name, figures);
+        } catch (error) {
+          process.stderr.write(`${name}, ${profile.name}: ${error.message}\n`);
+        }
+        await visitor.leave();
+      }
+      process.stderr.write(`round ${round + 1} of ${options.rounds}, ${profile.name}: done\n`);
+    }
+  }
+} finally {
+  await browser.end();
+  server.end();
+}
+
+// ---- what it says
+
+const median = (list) => {
+  const sorted = list.filter((value) => value !== undefined && value !== null).sort((a, b) => a - b);
+  if (!sorted.length) return undefined;
+  const half = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+};
+const figure = (profile, name, look) => median((measured.get(`${profile.name} ${name}`) || []).map((one) => look(one)));
+const round = (value, digits = 0) => (value === undefined ? '–' : value.toFixed(digits));
+const lines = [];
+const say = (line = '') => lines.push(line);
+const table = (head, rows) => {
+  say(`| ${head.join(' | ')} |`);
+  say(`| ${head.map((_, at) => (at ? '---:' : '---')).join(' | ')} |`);
+  for (const row of rows) say(`| ${row.join(' | ')} |`);
+  say();
+};
+
+say('# The banner, measured');
+say();
+say(`Made by \`cargo xtask bench widget\` in ${browser.product}; medians of ${options.rounds} rounds, interleaved, one machine. Chromium slows down the main thread only when it`);
+say('plays a slow processor: wasm is compiled in the background at full speed. `nothing` is the page without a banner.');
+say();
+for (const profile of profiles) {
+  say(`## ${profile.name}${profile.latency ? `, ${profile.latency} ms, processor ${profile.cpu}× slower` : ''}`);
+  say();
+  const assent = figure(profile, 'assent', (one) => one.first.visible);
+  const nothing = (look) => figure(profile, 'nothing', look) ?? 0;
+  table(
+    ['first visit', 'banner can be pressed, ms', 'assent ÷ it', 'kB until then', 'kB in all', 'blocking added, ms', 'layout shift', 'FCP, ms', 'LCP, ms', 'memory added, kB', 'press to gone, ms', 'slowest event, ms'],
+    all.map(({ name }) => {
+      const visible = figure(profile, name, (one) => one.first.visible);
+      const added = (look) => Math.max(0, (figure(profile, name, look) ?? 0) - nothing(look));
+      return [
+        name,
+        round(visible),
+        visible && assent ? round(assent / visible, 2) : '–',
+        round(figure(profile, name, (one) => one.first.before / 1000), 1),
+        round(figure(profile, name, (one) => one.first.bytes / 1000), 1),
+        round(added((one) => one.first.blocked)),
+        round(figure(profile, name, (one) => one.first.shift), 3),
+        round(figure(profile, name, (one) => one.first.fcp)),
+        round(figure(profile, name, (one) => one.first.lcp)),
+        round(added((one) => one.heap) / 1000),
+        round(figure(profile, name, (one) => one.press?.gone)),
+        round(figure(profile, name, (one) => one.press?.event)),
+      ];
+    }),
+  );
+  table(
+    ['returning, decided', 'requests, warm', 'requests, cold', 'kB, cold', 'wasm files', 'script added, warm, ms', 'script added, cold, ms', 'asked again'],
+    all.map(({ name }) => [
+      name,
+      round(figure(profile, name, (one) => one.warm.requests)),
+      round(figure(profile, name, (one) => one.cold.requests)),
+      round(figure(profile, name, (one) => one.cold.bytes / 1000), 1),
+      round(figure(profile, name, (one) => one.warm.wasm + one.cold.wasm)),
+      round(Math.max(0, (figure(profile, name, (one) => one.warm.script) ?? 0) - nothing((one) => one.warm.script)), 1),
+      round(Math.max(0, (figure(profile, name, (one) => one.cold.script) ?? 0) - nothing((one) => one.cold.script)), 1),
+      (measured.get(`${profile.name} ${name}`) || []).some((one) => one.warm.visible !== undefined) ? 'yes' : 'no',
+    ]),
+  );
+}
+
+// The bars, as far as these runs say something about them.
+const bars = [];
+const bar = (what, value, most, unit, digits = 1) => {
+  if (value === undefined || most === undefined || Number.isNaN(value)) return;
+  const met = value <= most;
+  bars.push([what, `${round(value, digits)} ${unit}`, `≤ ${round(most, digits)} ${unit}`, met ? 'met' : `missed by ${round(value - most, digits)} ${unit}`]);
+};
+const full = all.filter((one) => one.full).map(({ name }) => name);
+const least = (profile, look) => {
+  const found = full.map((name) => figure(profile, name, look)).filter((value) => value !== undefined);
+  return found.length ? Math.min(...found) : undefined;
+};
+const times = (value, factor) => (value === undefined ? undefined : value * factor);
+for (const profile of profiles) {
+  const ours = (look) => figure(profile, 'assent', look);
+  const added = (look) => Math.max(0, ours(look) - (figure(profile, 'nothing', look) ?? 0));
+  if (profile.cpu > 1) {
+    bar(`${profile.name}: banner, against the fastest full-featured peer`, ours((one) => one.first.visible), least(profile, (one) => one.first.visible), 'ms', 0);
+    bar(`${profile.name}: banner, against cookies-eu-banner`, ours((one) => one.first.visible), times(figure(profile, 'cookies-eu-banner', (one) => one.first.visible), 1.05), 'ms', 0);
+  }
+  if (profile.cpu == 4) {
+    bar('slowest event, processor 4× slower', ours((one) => one.press?.event), 50, 'ms', 0);
+    bar('press to banner gone, against the fastest full-featured peer', ours((one) => one.press?.gone), times(least(profile, (one) => one.press?.gone), 1.1), 'ms', 0);
+    bar('blocking added, processor 4× slower', added((one) => one.first.blocked), 20, 'ms', 0);
+  }
+  bar(`${profile.name}: layout shift`, ours((one) => one.first.shift), 0, '', 3);
+}
+const [any] = profiles;
+const ours = (look) => figure(any, 'assent', look);
+bar('brotli until the banner is there', ours((one) => one.first.before / 1000), 8, 'kB');
+bar('brotli, first visit, all', ours((one) => one.first.bytes / 1000), 60, 'kB');
+bar('returning, warm: requests', ours((one) => one.warm.requests), 0, '', 0);
+bar('returning, cold', ours((one) => one.cold.bytes / 1000), 8, 'kB');
+bar('returning: wasm files', ours((one) => one.warm.wasm + one.cold.wasm), 0, '', 0);
+bar('returning: script, against the lightest full-featured peer', ours((one) => one.cold.script), least(any, (one) => one.cold.script), 'ms');
+bar('memory added', Math.max(0, ours((one) => one.heap) - (figure(any, 'nothing', (one) => one.heap) ?? 0)) / 1e6, 1.5, 'MB', 2);
+say('## Bars');
+say();
+table(['figure', 'measured', 'bar', ''], bars);
+
+const text = `${lines.join('\n').trim()}\n`;
+process.stdout.write(text);
+if (options.report) writeFileSync(options.report, text);
