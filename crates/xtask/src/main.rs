@@ -41,7 +41,7 @@ enum Command {
     Build(build::Args),
     /// Print the bytes of embed, widget and glue, and fail when one is over its budget
     Size,
-    /// Measure the ledger on this machine against peers and limits, and print the table
+    /// Measure the ledger or the banner on this machine against peers and limits, and print the tables
     Bench(bench::Args),
     /// Run every check, real browsers included, or only the named parts
     Test(test::Args),

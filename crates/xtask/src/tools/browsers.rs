@@ -30,6 +30,11 @@ pub(crate) struct Browsers {
     pub(crate) webkit: bool,
 }
 
+/// Chromium, where it is installed.
+pub(crate) fn chromium() -> Option<PathBuf> {
+    NEEDED[0].0.iter().find_map(|name| run::which(name))
+}
+
 /// Makes sure that Chromium and Firefox are there, and WebKit where apt has it.
 ///
 /// # Errors
