@@ -33,6 +33,8 @@ mod controls;
 mod copied_log;
 mod fair_asking;
 mod gates;
+mod hostile;
+mod languages;
 mod layouts;
 mod monitor;
 mod screenshots;

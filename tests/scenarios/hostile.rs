@@ -1,0 +1,144 @@
+//! Pages and browsers that get in the way: old libraries that change what every list can do, no storage, no cookies, a clock
+//! that is years off, a service that answers rubbish, a frame. The page works, nothing runs before a yes, the person can
+//! choose, and what they chose is recorded once.
+
+use crate::harness::{Browser, CLINIC, Holder, Pages, Stack, Visitor, until, until_so};
+use assent_core::decision::Act;
+use assent_core::subject::SubjectToken;
+use serde_json::Value;
+
+const PAGE: &str = "<head><script src='%TAG%'></script>
+    <script type=text/plain data-purpose=analytics src=/counted.js></script></head>
+    <body><h1>A page</h1><p>Text.</p>";
+
+/// Notes whose decisions leave the page.
+const LISTEN: &str = "const real = fetch; window.fetch = (address, how) => {
+        const whose = how?.headers?.['assent-subject'];
+        if (whose && how.method == 'POST') (window.whose ||= []).push(whose);
+        return real(address, how);
+    };";
+
+async fn ran(visitor: &Visitor) -> Value {
+    visitor.runs("return window.ran ?? []").await
+}
+
+/// Whoever decided on this page.
+async fn holder(visitor: &Visitor) -> Holder {
+    let token = until("a decision to leave the page", async || {
+        visitor.runs("return window.whose?.[0] ?? null").await.as_str().map(String::from)
+    })
+    .await;
+    Holder(SubjectToken::parse(&token).unwrap())
+}
+
+/// Asks on a page that begins with `script`; a yes holds at once and is recorded once. Gives the visitor on that page.
+async fn asks_and_records_once(stack: &Stack, pages: &Pages, script: &str) -> Visitor {
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.begins_pages_with(&format!("{LISTEN}{script}")).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    assert_eq!(ran(&visitor).await, Value::Array(Vec::new()), "before a yes");
+    visitor.presses("accept-all").await;
+    until_so("the script to run", async || ran(&visitor).await == serde_json::json!(["/counted.js"])).await;
+    let holder = holder(&visitor).await;
+    let history = until("the record", async || {
+        Some(stack.api(CLINIC).history(&holder).await).filter(|history| !history.is_empty())
+    })
+    .await;
+    let acts: Vec<_> = history.iter().map(|record| record.act).collect();
+    assert_eq!(acts, [Act::AcceptAll]);
+    visitor
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_libraries_do_not_get_in_the_way() {
+    let stack = Stack::starts().await;
+    let pages = Pages::of(&stack, CLINIC, PAGE, |file| file).await;
+    // As Prototype, MooTools and their like did: lists that print as text, and additions that `for in` finds.
+    let script = "Array.prototype.toJSON = function () { return '[' + this.join() + ']' };
+        String.prototype.toJSON = function () { return '\"' + this + '\"' };
+        Array.prototype.each = Array.prototype.forEach; Object.prototype.keys = function () { return [] };
+        Function.prototype.bind = function (self) { const f = this; return () => f.apply(self) };";
+    let visitor = asks_and_records_once(&stack, &pages, script).await;
+    visitor.visits(&pages.origin).await;
+    assert!(!visitor.is_being_asked().await, "and is remembered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_storage_the_choice_is_recorded_all_the_same() {
+    let stack = Stack::starts().await;
+    let pages = Pages::of(&stack, CLINIC, PAGE, |file| file).await;
+    let script = "for (const name of ['localStorage', 'sessionStorage', 'indexedDB'])
+        Object.defineProperty(window, name, { get() { throw new DOMException('no', 'SecurityError') } });";
+    let visitor = asks_and_records_once(&stack, &pages, script).await;
+    visitor.visits(&pages.origin).await;
+    assert!(!visitor.is_being_asked().await, "the cookie remembers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_cookies_the_choice_holds_as_long_as_the_page() {
+    let stack = Stack::starts().await;
+    let pages = Pages::of(&stack, CLINIC, PAGE, |file| file).await;
+    let script = "Object.defineProperty(Document.prototype, 'cookie', {
+        get() { throw new DOMException('no', 'SecurityError') }, set() { throw new DOMException('no', 'SecurityError') } });";
+    let visitor = asks_and_records_once(&stack, &pages, script).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    assert_eq!(ran(&visitor).await, Value::Array(Vec::new()), "what is not remembered is not allowed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_years_off_grants_nothing_later() {
+    let stack = Stack::starts().await;
+    let pages = Pages::of(&stack, CLINIC, PAGE, |file| file).await;
+    for years in [-20, 12] {
+        let script = format!(
+            "const Right = Date, off = {years} * 31557600000; window.Date = class extends Right {{
+                constructor(...all) {{ all.length ? super(...all) : super(Right.now() + off) }}
+                static now() {{ return Right.now() + (window.right ? 0 : off) }} }};"
+        );
+        asks_and_records_once(&stack, &pages, &script).await;
+    }
+    // A choice from the future, as a clock that was ahead left it: asked again, and no yes.
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    let script = "const later = Math.floor(Date.now() / 1000) + 12 * 31557600;
+        document.cookie = `assent=v1.BwcHBwcHBwcHBwcHBwcHBw.0123456789abcdef.${later}.analytics:y~embeds:y~surveys:y;path=/`";
+    visitor.runs(script).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    assert_eq!(ran(&visitor).await, Value::Array(Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rubbish_from_the_service_is_asked_again() {
+    let stack = Stack::starts().await;
+    let pages = Pages::of(&stack, CLINIC, PAGE, |file| file).await;
+    // Something between browser and service answers for it twice: a page of a hotel's network, then half a message.
+    let script = "let left = 2; const listened = window.fetch; window.fetch = (address, how) =>
+        how?.method == 'POST' && left-- > 0
+            ? Promise.resolve(new Response('<html>Please log in', { status: left ? 200 : 502 }))
+            : listened(address, how);";
+    asks_and_records_once(&stack, &pages, script).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_choice_in_a_frame_is_heard_around_it() {
+    let stack = Stack::starts().await;
+    let page = format!(
+        "{PAGE}<script>if (top == self) document.body.append(Object.assign(document.createElement('iframe'), {{ src: '/inside', width: 900, height: 600 }}))</script>"
+    );
+    let pages = Pages::of(&stack, CLINIC, &page, |file| file).await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    let press = "const button = frames[0].document.querySelector('#assent-choices')?.shadowRoot.querySelector('[data-act=reject-all]');
+        button?.click(); return !!button";
+    until_so("the frame to ask", async || visitor.runs(press).await == true).await;
+    until_so("the page around it to know", async || !visitor.is_being_asked().await).await;
+    visitor.has_sent_everything(CLINIC).await;
+    let history = stack.api(CLINIC).history(&visitor.holder().await).await;
+    assert_eq!(history.iter().map(|record| record.act).collect::<Vec<_>>(), [Act::RejectAll]);
+    assert_eq!(ran(&visitor).await, Value::Array(Vec::new()));
+}
