@@ -123,6 +123,33 @@ async fn rubbish_from_the_service_is_asked_again() {
     asks_and_records_once(&stack, &pages, script).await;
 }
 
+/// A crawler reads, and a browser prepares pages that nobody may ever see: neither is told, neither decides.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_prepared_unseen_tells_nobody_and_records_nothing() {
+    let stack = Stack::starts().await;
+    // Counting runs as soon as people were told.
+    let counts = |file: String| {
+        let conditions = "route = \"statistics\"\nstatistics = { own_service = \"Ours.\", only_statistics = \"Counts.\", \
+            not_shared = \"A processor.\", information = \"The banner.\", objection = \"A switch.\" }\n";
+        let file = file.replacen("id = \"analytics\"\nroute = \"consent\"\n", &format!("id = \"analytics\"\n{conditions}"), 1);
+        file.replacen("    { name = \"pixel.gif\", kind = \"pixel\", days = 0, read_by = \"wayfinder\" },\n", "", 1)
+    };
+    let pages = Pages::of(&stack, CLINIC, PAGE, counts).await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let script = "let unseen = true; Object.defineProperty(document, 'prerendering', { get: () => unseen });
+        window.comesIntoSight = () => { unseen = false; document.dispatchEvent(new Event('prerenderingchange')) };";
+    visitor.begins_pages_with(&format!("{LISTEN}{script}")).await;
+    visitor.visits(&pages.origin).await;
+    visitor.runs_to_its_end("setTimeout(arguments[0], 500)").await;
+    assert!(!visitor.is_being_asked().await);
+    assert_eq!(ran(&visitor).await, Value::Array(Vec::new()));
+    visitor.runs("comesIntoSight()").await;
+    visitor.is_asked().await;
+    until_so("counting to begin", async || ran(&visitor).await == serde_json::json!(["/counted.js"])).await;
+    assert_eq!(visitor.runs("return window.whose ?? null").await, Value::Null, "nobody decided anything");
+    assert_eq!(visitor.choice().await, None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_choice_in_a_frame_is_heard_around_it() {
     let stack = Stack::starts().await;

@@ -241,7 +241,8 @@ const makeRoom = () => {
 };
 
 const paint = () => {
-  if (host || !document.body) return;
+  // Nobody is told anything by a page that a browser prepares unseen.
+  if (host || !document.body || document.prerendering) return;
   let place = document.body;
   if (layout == 'inline' && isDue()) {
     const slot = document.querySelector('[data-assent=here]');
@@ -445,6 +446,7 @@ if (window.assent) {
     if (host) makeRoom();
   });
   addEventListener('load', () => host && makeRoom());
+  document.addEventListener('prerenderingchange', paint);
   document.addEventListener('click', (event) => {
     const link = event.composedPath()[0].closest?.('[data-assent=open]');
     if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
