@@ -53,9 +53,11 @@ const visit = async (tab, address, profile, find, { asked, forget }) => {
       busy--;
       if (url.endsWith('.wasm')) sums.wasm++;
       if (cached || !encodedDataLength) return;
+      // The body as it was sent; headers are alike for everybody.
+      const size = server.size(new URL(url).pathname) || 0;
       sums.requests++;
-      sums.bytes += encodedDataLength;
-      if (visible === undefined) sums.before += encodedDataLength;
+      sums.bytes += size;
+      if (visible === undefined) sums.before += size;
     }
   });
   await tab.send('Page.enable');
