@@ -131,6 +131,18 @@ fn consent_is_off_and_statistics_told_on_the_first_layer() {
 }
 
 #[test]
+fn what_was_heard_of_the_browser_stands_on_both_layers() {
+    let mut data = data();
+    data.heard = "Your browser says no to <Ads>.".into();
+    let layers = [first_layer_html(&data), layer_html(&BannerData::from(&data), &state(View::Preferences))];
+    for html in layers {
+        assert!(html.contains("<p class=\"heard\">Your browser says no to &lt;Ads&gt;.</p>"), "{html}");
+    }
+    // Until the loader says so, nobody sees it.
+    assert!(banner_css(Default::default()).contains(".heard{display:none}:host([data-heard]) .heard{display:block}"));
+}
+
+#[test]
 fn nothing_inline_and_everything_escaped() {
     for view in [View::FirstLayer, View::Preferences, View::Confirmation, View::Receipt] {
         let html = html(view);
