@@ -2,8 +2,9 @@
 //! a press.
 
 use crate::axe;
-use crate::harness::{Browser, CLINIC, Looks, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Looks, Pages, Stack, Visitor, screenshots, until_so};
 use serde_json::Value;
+use std::fmt::Write as _;
 
 const PAGE: &str = "<body style=margin:0><div data-assent=here></div><script src='%TAG%'></script>
     <main><h1>A page of the clinic</h1><p><a href='#end'>A link of the page</a></p><p style='height:1500px'>Text.</p><p id=end>End.</main>";
@@ -132,34 +133,67 @@ async fn a_dialog_keeps_the_focus(browser: Browser) {
     visitor.presses_on_page("h1 + p a").await;
 }
 
-/// Pictures of every layout, theme and size, in light and dark. Not a check: `cargo test -p tests -- --ignored looks`.
+const LAYOUTS: [&str; 3] = ["bar", "inline", "dialog"];
+const THEMES: [&str; 3] = ["plain", "government", "health"];
+/// Names of colours: whether they are dark, and whether the system forces its own.
+const COLOURS: [(&str, bool, bool); 3] = [("light", false, false), ("dark", true, false), ("forced", false, true)];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_to_complain_about_in_any_look() {
+    let stack = Stack::starts().await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    for layout in LAYOUTS {
+        for theme in THEMES {
+            let pages = Pages::of(&stack, CLINIC, PAGE, look(layout, theme)).await;
+            visitor.forgets_files().await;
+            for (colours, dark, forced) in COLOURS {
+                visitor.looks(Looks { dark, forced, ..Looks::default() }).await;
+                visitor.visits(&pages.origin).await;
+                visitor.is_asked().await;
+                axe::finds_nothing(&visitor, &format!("{layout}, {theme}, {colours}: the question")).await;
+                visitor.has_the_widget().await;
+                visitor.presses("choose").await;
+                visitor.sees_in_banner("[data-act='save']").await;
+                axe::finds_nothing(&visitor, &format!("{layout}, {theme}, {colours}: single choices")).await;
+            }
+        }
+    }
+}
+
+/// Pictures of every layout, theme, size and kind of colours, and a page that shows them side by side. Not a check:
+/// `cargo test -p tests -- --ignored looks`, then `target/screenshots/looks.html`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes pictures"]
 async fn looks() {
     let stack = Stack::starts().await;
-    for layout in ["bar", "inline", "dialog"] {
-        for theme in ["plain", "government", "health"] {
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let mut sheet = String::from(
+        "<!doctype html><meta charset=utf-8><title>Every look</title><style>body{font:16px system-ui;margin:2rem;background:#eee}
+        div{display:flex;flex-wrap:wrap;gap:1rem;align-items:start}figure{margin:0;width:22rem}img{width:100%;border:1px solid #999}</style>",
+    );
+    for layout in LAYOUTS {
+        for theme in THEMES {
             let pages = Pages::of(&stack, CLINIC, PAGE, look(layout, theme)).await;
-            for (size, name) in [((1280, 800), "desktop"), ((390, 844), "phone")] {
-                for dark in [false, true] {
-                    let visitor =
-                        Visitor::arrives_with(Browser::Chromium, Looks { dark, size, ..Looks::default() })
-                            .await;
+            visitor.forgets_files().await;
+            let _ = write!(sheet, "<h2>{layout}, {theme}</h2><div>");
+            for (size, width) in [((1280, 800), "desktop"), ((390, 844), "phone")] {
+                for (colours, dark, forced) in COLOURS {
+                    visitor.looks(Looks { dark, forced, size, ..Looks::default() }).await;
                     visitor.visits(&pages.origin).await;
                     visitor.is_asked().await;
                     visitor.has_the_widget().await;
-                    let scheme = if dark { "dark" } else { "light" };
-                    let name = format!("look-{layout}-{theme}-{name}-{scheme}");
+                    let name = format!("look-{layout}-{theme}-{width}-{colours}");
                     visitor.takes_picture(&name).await;
-                    axe::finds_nothing(&visitor, &name).await;
-                    if dark == (size.0 < 600) {
-                        visitor.presses("choose").await;
-                        visitor.sees_in_banner("[data-act='save']").await;
-                        visitor.takes_picture(&format!("{name}-choices")).await;
-                        axe::finds_nothing(&visitor, &name).await;
+                    visitor.presses("choose").await;
+                    visitor.sees_in_banner("[data-act='save']").await;
+                    visitor.takes_picture(&format!("{name}-choices")).await;
+                    for file in [name.clone(), format!("{name}-choices")] {
+                        let _ = write!(sheet, "<figure><a href={file}.png><img src={file}.png alt=''></a><figcaption>{width}, {colours}</figcaption></figure>");
                     }
                 }
             }
+            sheet.push_str("</div>");
         }
     }
+    std::fs::write(screenshots().join("looks.html"), sheet).unwrap();
 }

@@ -23,14 +23,14 @@ async fn seen_changed_moved_and_stopped_without_script() {
     axe::finds_nothing(&visitor, "the page with everything").await;
     for (name, size) in [("desktop", (1280, 860)), ("phone", (390, 844))] {
         for dark in [false, true] {
-            visitor.looks(Looks { language: "en", dark, size }).await;
+            visitor.looks(Looks { language: "en", dark, size, ..Looks::default() }).await;
             let scheme = if dark { "dark" } else { "light" };
             if std::env::var_os("ASSENT_SCREENSHOTS").is_some() {
                 visitor.takes_long_picture(&format!("your-alerts-{name}-{scheme}")).await;
             }
         }
     }
-    visitor.looks(Looks { language: "en", dark: false, size: (1280, 860) }).await;
+    visitor.looks(Looks { language: "en", size: (1280, 860), ..Looks::default() }).await;
     visitor.allows_script(false).await;
     visitor.opens(&mail.link("your-alerts")).await;
     let text = visitor.reads("main").await;

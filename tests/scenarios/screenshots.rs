@@ -21,7 +21,7 @@ async fn screenshots_of_everything() {
                 for dark in [false, true] {
                     let scheme = if dark { "dark" } else { "light" };
                     let visitor =
-                        Visitor::arrives_with(Browser::Chromium, Looks { language, dark, size }).await;
+                        Visitor::arrives_with(Browser::Chromium, Looks { language, dark, size, ..Looks::default() }).await;
                     let mut camera = Camera {
                         visitor,
                         prefix: format!("{id}-{language}-{size_name}-{scheme}"),

@@ -36,13 +36,15 @@ pub(crate) struct Looks {
     pub(crate) language: &'static str,
     /// Whether it prefers dark colours.
     pub(crate) dark: bool,
+    /// Whether the system forces its own few colours (Chromium).
+    pub(crate) forced: bool,
     /// Width and height of the page in CSS pixels.
     pub(crate) size: (u32, u32),
 }
 
 impl Default for Looks {
     fn default() -> Self {
-        Self { language: "en-GB", dark: false, size: (1280, 900) }
+        Self { language: "en-GB", dark: false, forced: false, size: (1280, 900) }
     }
 }
 

@@ -57,6 +57,7 @@ impl Visitor {
         let features = json!([
             { "name": "prefers-color-scheme", "value": scheme },
             { "name": "prefers-reduced-motion", "value": "reduce" },
+            { "name": "forced-colors", "value": if looks.forced { "active" } else { "none" } },
         ]);
         self.session.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
         let (width, height) = looks.size;
