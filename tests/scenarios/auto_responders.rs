@@ -34,7 +34,8 @@ async fn autoconsent_says_no() {
     let visitor = Visitor::arrives(Browser::Chromium).await;
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
-    let program = std::fs::read_to_string(npm("@duckduckgo/autoconsent/dist/autoconsent.playwright.js")).unwrap();
+    let program =
+        std::fs::read_to_string(npm("@duckduckgo/autoconsent/dist/autoconsent.playwright.js")).unwrap();
     // What its extension does: hands over the rules, and takes what it is told.
     let config = serde_json::json!({
         "type": "initResp",
@@ -88,11 +89,17 @@ async fn the_rule_for_consent_o_matic_says_no() {
     for action in rule["assent"]["methods"][0]["action"]["actions"].as_array().unwrap() {
         if action["type"] == "click" {
             until_so("the button to be there", async || {
-                visitor.runs(&format!("{find} const found = find({action}); found?.click(); return !!found")).await == true
+                visitor
+                    .runs(&format!("{find} const found = find({action}); found?.click(); return !!found"))
+                    .await
+                    == true
             })
             .await;
         }
     }
     said_no(&stack, &visitor).await;
-    assert_eq!(visitor.runs(&format!("{find} return !!find({})", detector["showingMatcher"][0])).await, false);
+    assert_eq!(
+        visitor.runs(&format!("{find} return !!find({})", detector["showingMatcher"][0])).await,
+        false
+    );
 }

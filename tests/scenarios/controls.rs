@@ -150,7 +150,11 @@ async fn global_privacy_control_is_a_no_until_the_person_says_more() {
 async fn the_banner_says_that_it_heard_the_browser() {
     let stack = Stack::starts().await;
     let one_shares = |file: String| {
-        file.replacen("id = \"analytics\"\nroute = \"consent\"\n", "id = \"analytics\"\nroute = \"consent\"\nsharing = true\n", 1)
+        file.replacen(
+            "id = \"analytics\"\nroute = \"consent\"\n",
+            "id = \"analytics\"\nroute = \"consent\"\nsharing = true\n",
+            1,
+        )
     };
     let pages = Pages::of(&stack, CLINIC, PAGE, one_shares).await;
     for says in [true, false] {

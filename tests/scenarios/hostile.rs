@@ -131,8 +131,16 @@ async fn a_page_prepared_unseen_tells_nobody_and_records_nothing() {
     let counts = |file: String| {
         let conditions = "route = \"statistics\"\nstatistics = { own_service = \"Ours.\", only_statistics = \"Counts.\", \
             not_shared = \"A processor.\", information = \"The banner.\", objection = \"A switch.\" }\n";
-        let file = file.replacen("id = \"analytics\"\nroute = \"consent\"\n", &format!("id = \"analytics\"\n{conditions}"), 1);
-        file.replacen("    { name = \"pixel.gif\", kind = \"pixel\", days = 0, read_by = \"wayfinder\" },\n", "", 1)
+        let file = file.replacen(
+            "id = \"analytics\"\nroute = \"consent\"\n",
+            &format!("id = \"analytics\"\n{conditions}"),
+            1,
+        );
+        file.replacen(
+            "    { name = \"pixel.gif\", kind = \"pixel\", days = 0, read_by = \"wayfinder\" },\n",
+            "",
+            1,
+        )
     };
     let pages = Pages::of(&stack, CLINIC, PAGE, counts).await;
     let visitor = Visitor::arrives(Browser::Chromium).await;

@@ -62,7 +62,8 @@ async fn one_language_travels_and_stands_as_it_is_written() {
         let embed = visitor.runs_to_its_end(script).await;
         let embed = embed.as_str().unwrap();
         assert!(embed.contains(accept));
-        for other in ["Accept", "قبول کریں", "Akceptuj"].into_iter().filter(|other| *other != accept) {
+        for other in ["Accept", "قبول کریں", "Akceptuj"].into_iter().filter(|other| *other != accept)
+        {
             assert!(!embed.contains(&format!(">{other}<")), "{language}: {other}");
         }
         visitor.opens(&format!("{}/choices?lang={language}", stack.site(CLINIC).api)).await;

@@ -136,7 +136,8 @@ async fn a_dialog_keeps_the_focus(browser: Browser) {
 const LAYOUTS: [&str; 3] = ["bar", "inline", "dialog"];
 const THEMES: [&str; 3] = ["plain", "government", "health"];
 /// Names of colours: whether they are dark, and whether the system forces its own.
-const COLOURS: [(&str, bool, bool); 3] = [("light", false, false), ("dark", true, false), ("forced", false, true)];
+const COLOURS: [(&str, bool, bool); 3] =
+    [("light", false, false), ("dark", true, false), ("forced", false, true)];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_to_complain_about_in_any_look() {
@@ -188,7 +189,10 @@ async fn looks() {
                     visitor.sees_in_banner("[data-act='save']").await;
                     visitor.takes_picture(&format!("{name}-choices")).await;
                     for file in [name.clone(), format!("{name}-choices")] {
-                        let _ = write!(sheet, "<figure><a href={file}.png><img src={file}.png alt=''></a><figcaption>{width}, {colours}</figcaption></figure>");
+                        let _ = write!(
+                            sheet,
+                            "<figure><a href={file}.png><img src={file}.png alt=''></a><figcaption>{width}, {colours}</figcaption></figure>"
+                        );
                     }
                 }
             }

@@ -20,8 +20,11 @@ async fn screenshots_of_everything() {
             for (size_name, size) in SIZES {
                 for dark in [false, true] {
                     let scheme = if dark { "dark" } else { "light" };
-                    let visitor =
-                        Visitor::arrives_with(Browser::Chromium, Looks { language, dark, size, ..Looks::default() }).await;
+                    let visitor = Visitor::arrives_with(
+                        Browser::Chromium,
+                        Looks { language, dark, size, ..Looks::default() },
+                    )
+                    .await;
                     let mut camera = Camera {
                         visitor,
                         prefix: format!("{id}-{language}-{size_name}-{scheme}"),

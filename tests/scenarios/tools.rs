@@ -20,7 +20,10 @@ fn names(entries: &Value) -> Vec<String> {
     let name = |entry: &Value| match entry {
         Value::Array(parts) => {
             // `js` comes with the time.
-            let words = parts.iter().filter_map(Value::as_str).filter(|part| *part != "arguments" && !part.ends_with('Z'));
+            let words = parts
+                .iter()
+                .filter_map(Value::as_str)
+                .filter(|part| *part != "arguments" && !part.ends_with('Z'));
             words.take(2).collect::<Vec<_>>().join(" ")
         }
         other => other["event"].as_str().unwrap_or_default().to_string(),
@@ -39,7 +42,10 @@ async fn tools_hear_no_first_and_then_what_was_said() {
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
     let heard = visitor.runs(HEARD).await;
-    assert_eq!(names(&heard["google"])[..4], ["consent default", "set ads_data_redaction", "js", "config G-1"]);
+    assert_eq!(
+        names(&heard["google"])[..4],
+        ["consent default", "set ads_data_redaction", "js", "config G-1"]
+    );
     let default = &heard["google"][0];
     assert_eq!(default[0], "arguments");
     let states: Vec<_> = default[3].as_object().unwrap().iter().collect();
@@ -64,7 +70,10 @@ async fn tools_hear_no_first_and_then_what_was_said() {
     // On the next page the answer is there before anything else could ask; taking it back is heard at once.
     visitor.visits(&pages.origin).await;
     let again = visitor.runs(HEARD).await;
-    assert_eq!(names(&again["google"]), ["consent default", "set ads_data_redaction", "js", "config G-1", "consent update", "assent"]);
+    assert_eq!(
+        names(&again["google"]),
+        ["consent default", "set ads_data_redaction", "js", "config G-1", "consent update", "assent"]
+    );
     visitor.runs("assent.rejectAll()").await;
     let heard = visitor.runs(HEARD).await;
     assert_eq!(heard["matomo"].as_array().unwrap().last().unwrap(), &json!(["forgetConsentGiven"]));
@@ -93,7 +102,10 @@ async fn googles_own_tag_may_run_first_where_a_site_chose_the_advanced_mode() {
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
     let heard = visitor.runs(HEARD).await;
-    assert_eq!(names(&heard["google"])[..4], ["consent default", "set ads_data_redaction", "js", "config G-1"]);
+    assert_eq!(
+        names(&heard["google"])[..4],
+        ["consent default", "set ads_data_redaction", "js", "config G-1"]
+    );
     assert_eq!(heard["google"][0][0], "arguments");
     assert_eq!(heard["google"][0][3]["wait_for_update"], 500);
     assert_eq!(names(&heard["google"]).iter().filter(|name| *name == "consent default").count(), 1);

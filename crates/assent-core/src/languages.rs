@@ -90,20 +90,37 @@ mod tests {
     #[test]
     fn no_language_lacks_a_word_or_a_placeholder() {
         let english = Words::built_in("en").unwrap();
-        let layers: Vec<_> = english.clone().without_pages().each().filter(|(_, word)| !word.is_empty()).map(|(name, _)| name).collect();
+        let layers: Vec<_> = english
+            .clone()
+            .without_pages()
+            .each()
+            .filter(|(_, word)| !word.is_empty())
+            .map(|(name, _)| name)
+            .collect();
         let english = each(&english);
         for (tag, text) in FILES {
             let read: Result<File, _> = serde_json::from_str(text);
             let read = read.unwrap_or_else(|error| panic!("words/{tag}.json: {error}"));
             for name in &layers {
-                assert!(!read.layers.missing().any(|missing| missing == *name), "words/{tag}.json has no `{name}`");
+                assert!(
+                    !read.layers.missing().any(|missing| missing == *name),
+                    "words/{tag}.json has no `{name}`"
+                );
             }
             for (name, word) in each(&Words::built_in(tag).unwrap()) {
-                assert_eq!(word.matches("{}").count(), english[name].matches("{}").count(), "{tag}: {name}: {word}");
-                assert!(word.trim() == word && word.chars().any(char::is_alphanumeric), "{tag}: {name}: {word:?}");
+                assert_eq!(
+                    word.matches("{}").count(),
+                    english[name].matches("{}").count(),
+                    "{tag}: {name}: {word}"
+                );
+                assert!(
+                    word.trim() == word && word.chars().any(char::is_alphanumeric),
+                    "{tag}: {name}: {word:?}"
+                );
             }
         }
-        let lacking: Vec<_> = languages().into_iter().filter(|language| !language.missing.is_empty()).collect();
+        let lacking: Vec<_> =
+            languages().into_iter().filter(|language| !language.missing.is_empty()).collect();
         assert_eq!(lacking, [], "translate these, or give them an English text here and say so");
     }
 
@@ -111,7 +128,12 @@ mod tests {
     fn the_way_back_is_called_by_its_name_and_answers_are_alike() {
         for language in languages() {
             let words = Words::built_in(language.tag).unwrap();
-            assert!(words.change_any_time.contains(&words.your_choices), "{}: {}", language.tag, words.change_any_time);
+            assert!(
+                words.change_any_time.contains(&words.your_choices),
+                "{}: {}",
+                language.tag,
+                words.change_any_time
+            );
             let (accept, decline) = (words.accept.chars().count(), words.decline.chars().count());
             assert!(accept.abs_diff(decline) <= 12, "{}: {} / {}", language.tag, words.accept, words.decline);
             assert_eq!(words.months.split(' ').count(), 12, "{}", language.tag);

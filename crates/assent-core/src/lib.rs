@@ -14,10 +14,10 @@ extern crate std;
 pub mod ids;
 pub mod subject;
 
+pub mod languages;
 pub mod lint;
 pub mod notice;
 pub mod site;
-pub mod languages;
 pub mod words;
 
 pub mod choice_cookie;

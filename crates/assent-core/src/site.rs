@@ -230,7 +230,9 @@ pub enum SiteFileError {
     #[error("the default language `{0}` has no [text.{0}]")]
     DefaultLanguageMissing(String),
     /// Words for a language are not built in, and the file does not give them all.
-    #[error("the interface's words do not come in `{0}`: give every word of the banner under [text.{0}.words], as in words.rs")]
+    #[error(
+        "the interface's words do not come in `{0}`: give every word of the banner under [text.{0}.words], as in words.rs"
+    )]
     WordsMissing(String),
     /// Two purposes have the same id.
     #[error("the purpose `{0}` is declared twice")]

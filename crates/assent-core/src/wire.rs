@@ -388,7 +388,8 @@ impl EmbedData {
     /// `src/tools`, without its ending.
     #[must_use]
     pub fn tools(&self) -> Vec<&'static str> {
-        let named = |tools: &[Tool]| self.purposes.iter().any(|it| it.tools.iter().any(|tool| tools.contains(tool)));
+        let named =
+            |tools: &[Tool]| self.purposes.iter().any(|it| it.tools.iter().any(|tool| tools.contains(tool)));
         let google = self.purposes.iter().any(|purpose| !purpose.google.is_empty());
         [
             ("google", google),

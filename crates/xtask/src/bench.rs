@@ -49,7 +49,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let place = Place::find()?;
     match &args.what {
         What::Ledger { args } => ledger(&place, args),
-        What::Widget { rounds, only, profiles } => widget(&place, *rounds, only.as_deref(), profiles.as_deref()),
+        What::Widget { rounds, only, profiles } => {
+            widget(&place, *rounds, only.as_deref(), profiles.as_deref())
+        }
     }
 }
 
@@ -69,7 +71,9 @@ fn widget(place: &Place, rounds: u32, only: Option<&str>, profiles: Option<&str>
     let folder = place.root.join("crates/bench/widget");
     npm::install_in(place, &folder)?;
     let Some(chromium) = browsers::chromium() else {
-        bail!("Chromium is missing; on Debian:\n\n    sudo apt-get install chromium\n\nand then run this command again.");
+        bail!(
+            "Chromium is missing; on Debian:\n\n    sudo apt-get install chromium\n\nand then run this command again."
+        );
     };
     say::headline("The banner, measured");
     let mut command = Command::new("node");

@@ -37,8 +37,12 @@ const ESBUILD: [&str; 5] =
     ["--minify", "--target=es2020", "--charset=utf8", "--legal-comments=none", "--log-level=warning"];
 
 /// The loader is one function of five arguments; the server writes the call behind it (frontend/loader/README.md).
-const LOADER: [&str; 4] =
-    ["--bundle", "--format=esm", "--banner:js=(DATA,HTML,CSS,ASSETS,TOOLS)=>{\"use strict\";", "--footer:js=}"];
+const LOADER: [&str; 4] = [
+    "--bundle",
+    "--format=esm",
+    "--banner:js=(DATA,HTML,CSS,ASSETS,TOOLS)=>{\"use strict\";",
+    "--footer:js=}",
+];
 
 /// What tells one tool of others is a function of two arguments, sent only where a notice names the tool.
 const TOOL: [&str; 4] =

@@ -139,7 +139,10 @@ fn what_was_heard_of_the_browser_stands_on_both_layers() {
         assert!(html.contains("<p class=\"heard\">Your browser says no to &lt;Ads&gt;.</p>"), "{html}");
     }
     // Until the loader says so, nobody sees it.
-    assert!(banner_css(Default::default()).contains(".heard{display:none}:host([data-heard]) .heard{display:block}"));
+    assert!(
+        banner_css(Default::default())
+            .contains(".heard{display:none}:host([data-heard]) .heard{display:block}")
+    );
 }
 
 #[test]

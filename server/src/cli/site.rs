@@ -98,7 +98,9 @@ fn says(path: &Path) -> anyhow::Result<ExitCode> {
     ))?;
     for language in assent_core::languages::languages() {
         let is_used = |tag: &&String| tag.split('-').next() == Some(language.tag);
-        let Some(tag) = notice.languages.keys().find(is_used).filter(|_| !language.reviewed) else { continue };
+        let Some(tag) = notice.languages.keys().find(is_used).filter(|_| !language.reviewed) else {
+            continue;
+        };
         super::note(format_args!(
             "Have the words of `{tag}` read by somebody who lives in that language: nobody has told us that it was done. Any \
              of them can be replaced under [text.{tag}.words]"
@@ -158,15 +160,22 @@ fn tags(path: &Path, lang: Option<&str>, advanced: bool) -> anyhow::Result<ExitC
     }
     let uses_google = notice.purposes.iter().any(|purpose| !purpose.google.is_empty());
     if advanced && !uses_google {
-        anyhow::bail!("no purpose of the site file has `google` keys, so Google would never be told anything");
+        anyhow::bail!(
+            "no purpose of the site file has `google` keys, so Google would never be told anything"
+        );
     }
     if advanced {
         super::data(&format!("<script>{ADVANCED}</script>\n"))?;
         let hash = assent_core::hash::base64_encode(&sha256(ADVANCED.as_bytes()).0);
-        super::note(format_args!("With a strict CSP, script-src 'sha256-{hash}' lets the inline script run."));
+        super::note(format_args!(
+            "With a strict CSP, script-src 'sha256-{hash}' lets the inline script run."
+        ));
     }
     let query = lang.map(|lang| format!("?lang={lang}")).unwrap_or_default();
-    super::data(&format!("<script async src=\"{}/v1/{}/embed.js{query}\"></script>\n", file.public_url, file.id))?;
+    super::data(&format!(
+        "<script async src=\"{}/v1/{}/embed.js{query}\"></script>\n",
+        file.public_url, file.id
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
