@@ -27,14 +27,18 @@ mod s14_stopped;
 mod s15_your_alerts;
 
 mod axe;
+mod bounces;
 mod bundle;
 mod controls;
 mod copied_log;
 mod fair_asking;
 mod gates;
+mod gateways;
 mod layouts;
 mod monitor;
 mod screenshots;
+mod texts;
+mod texts_in;
 mod vectors;
 mod verify_offline;
 mod views;
