@@ -41,6 +41,12 @@ pub struct SiteFile {
     /// Address that messages about alerts come from; without it, the controller's.
     #[serde(default)]
     pub mail_from: Option<String>,
+    /// Number or name that texts come from; without it, the gateway's.
+    #[serde(default)]
+    pub text_from: Option<String>,
+    /// Calling codes of the countries that texts are sent to, as `+44`: each costs, and some cost much.
+    #[serde(default = "home")]
+    pub text_countries: Vec<String>,
     /// Language used when none of the visitor's is there (BCP 47).
     pub default_language: String,
     /// Who decides.
@@ -175,6 +181,10 @@ pub struct AlertFile {
     pub special_categories: Option<Vec<String>>,
 }
 
+fn home() -> Vec<String> {
+    [String::from("+44")].into()
+}
+
 fn consent() -> Route {
     Route::Consent
 }
@@ -226,6 +236,9 @@ pub enum SiteFileError {
         /// The purpose or topic.
         id: PurposeId,
     },
+    /// What should be a calling code is none, so that no number would ever begin with it.
+    #[error("text_countries must be calling codes, such as `+44`: `{0}` is none")]
+    CallingCode(String),
     /// The default language has no texts.
     #[error("the default language `{0}` has no [text.{0}]")]
     DefaultLanguageMissing(String),
@@ -316,6 +329,14 @@ impl SiteFile {
         let is_code = |code: &&String| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
         if let Some(code) = self.controller.jurisdiction.iter().find(|code| !is_code(code)) {
             return Err(SiteFileError::Jurisdiction(code.clone()));
+        }
+        let is_code = |code: &&String| {
+            code.strip_prefix('+').is_some_and(|digits| {
+                (1..=7).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
+            })
+        };
+        if let Some(code) = self.text_countries.iter().find(|code| !is_code(code)) {
+            return Err(SiteFileError::CallingCode(code.clone()));
         }
         let purposes = self.all_purposes()?;
         for (index, purpose) in purposes.iter().enumerate() {

@@ -117,7 +117,7 @@ pub struct MayResponse {
     /// The receipt id behind the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
-    /// With a yes to an email: what the message must carry.
+    /// With a yes: what the message must carry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<MessageLinks>,
 }
@@ -146,6 +146,8 @@ pub enum MayReason {
     Suppressed,
     /// The notice in force has no such topic on this channel, so there is no legal route to send it.
     NoRoute,
+    /// They agreed, and messages come back: there is no such mailbox or number any more.
+    Bounced,
     /// The text is no address of its channel.
     BadAddress,
 }
@@ -168,11 +170,13 @@ impl From<Standing> for MayReason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MessageLinks {
-    /// Value of the header `List-Unsubscribe` (RFC 8058): an address in angle brackets. GOV.UK Notify takes the address alone, as
-    /// `one_click_unsubscribe_url`.
-    pub list_unsubscribe: String,
-    /// Value of the header `List-Unsubscribe-Post`.
-    pub list_unsubscribe_post: String,
+    /// For an email, value of the header `List-Unsubscribe` (RFC 8058): an address in angle brackets. GOV.UK Notify takes the address
+    /// alone, as `one_click_unsubscribe_url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_unsubscribe: Option<String>,
+    /// For an email, value of the header `List-Unsubscribe-Post`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_unsubscribe_post: Option<String>,
     /// For the link in the text: a page with everything this address told us, where each alert can be stopped.
     pub your_alerts: String,
 }
@@ -520,6 +524,49 @@ pub struct HoldRequest {
     pub reason: String,
     /// Day on which somebody looks at it again, as `2027-03-01`.
     pub review: String,
+}
+
+/// `POST S/bounced`: messages to an address come back, or do no longer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BouncedRequest {
+    /// Email or text.
+    pub channel: Channel,
+    /// The address or number, in clear: in a body, never in an address.
+    pub address: String,
+    /// False: it was mended, and the address may be written to again.
+    #[serde(default = "yes")]
+    pub bounces: bool,
+}
+
+/// `GET S/texts`: what people wrote that is for people to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextsResponse {
+    /// Oldest first.
+    pub texts: Vec<TextToRead>,
+}
+
+/// A text that came in and is neither STOP, START nor HELP. Kept until somebody says that it is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextToRead {
+    /// Names it in [`TextDoneRequest`].
+    pub id: String,
+    /// When it came: RFC 3339 in UTC.
+    pub received: String,
+    /// Who wrote, in E.164.
+    pub number: String,
+    /// What they wrote.
+    pub text: String,
+}
+
+/// `POST S/texts/done`: somebody did what a text asked for, and it is forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextDoneRequest {
+    /// [`TextToRead::id`].
+    pub id: String,
 }
 
 /// `POST S/people/release` and `POST S/people/let-go`.

@@ -351,7 +351,7 @@ words! {
         /// What happens next: first.
         next_recorded: "What you ticked is recorded, and you get a receipt.", "Caiff yr hyn a dicioch ei gofnodi, a chewch dderbynneb.";
         /// What happens next: second.
-        next_confirmed: "We send one message to the address. Nothing else is sent until you press the button on the page it leads to, within 72 hours.", "Anfonwn un neges i’r cyfeiriad. Ni anfonir dim arall nes i chi wasgu’r botwm ar y dudalen y mae’n arwain ati, o fewn 72 awr.";
+        next_confirmed: "We send one message to the address or number. Nothing else is sent until you confirm within 72 hours: by the button on the page the email leads to, or by the code in the text.", "Anfonwn un neges i’r cyfeiriad neu’r rhif. Ni anfonir dim arall nes i chi gadarnhau o fewn 72 awr: â’r botwm ar y dudalen y mae’r e-bost yn arwain ati, neu â’r cod yn y neges destun.";
         /// What happens next: third.
         next_stop: "You can stop any alert at any time, with one press, from any message or with a link that we send you.", "Gallwch atal unrhyw hysbysiad unrhyw bryd, ag un gwasgiad, o unrhyw neges neu â dolen a anfonwn atoch.";
         /// Heading over a form’s errors.
@@ -501,7 +501,7 @@ words! {
         /// Title: asking for a link.
         link_title: "Already signed up?", "Wedi cofrestru eisoes?";
         /// What asking for a link does.
-        link_what: "Write your email address, and we send you a link to everything that address told us. There you can stop any alert.", "Rhowch eich cyfeiriad e-bost, a byddwn yn anfon dolen atoch i bopeth a ddywedodd y cyfeiriad hwnnw wrthym. Yno gallwch atal unrhyw hysbysiad.";
+        link_what: "Write your address or number, and we send you a link to everything it told us. There you can stop any alert.", "Rhowch eich cyfeiriad neu’ch rhif, a byddwn yn anfon dolen atoch i bopeth a ddywedodd wrthym. Yno gallwch atal unrhyw hysbysiad.";
         /// Button: sends the link.
         link_press: "Send me my link", "Anfonwch fy nolen ataf";
         /// Said after asking for a link, whether the address is known or not.
@@ -526,5 +526,35 @@ words! {
         mail_link_not_you: "If you did not ask for it, you need do nothing.", "Os na ofynasoch amdani, nid oes angen i chi wneud dim.";
         /// Email: who sends it. `{}` is the controller.
         mail_sender: "This message was sent by {}.", "Anfonwyd y neges hon gan {}.";
+        /// Form error.
+        phone_elsewhere: "We cannot send texts to this country. Enter another number, or untick the text alerts", "Ni allwn anfon negeseuon testun i’r wlad hon. Rhowch rif arall, neu ddad-diciwch yr hysbysiadau testun";
+        /// Title: where the code from a text is entered.
+        code_title: "Enter the code from our text", "Rhowch y cod o’n neges destun";
+        /// What entering it does.
+        code_what: "We sent a six-digit code to your mobile number. Enter both here within 72 hours, and the text alerts you asked for can be sent to you. Until then nothing else is sent.", "Anfonwyd cod chwe digid i’ch rhif symudol. Rhowch y ddau yma o fewn 72 awr, a gellir anfon yr hysbysiadau testun y gofynasoch amdanynt. Tan hynny ni anfonir dim arall.";
+        /// Label: the code.
+        code_label: "Six-digit code", "Cod chwe digid";
+        /// Button: confirms by the code.
+        code_press: "Confirm", "Cadarnhau";
+        /// Form error.
+        code_wrong: "This code does not fit this number, or it is over. After five wrong codes a number has to wait for a day. Check both, or sign up again for a new code", "Nid yw’r cod hwn yn cyd-fynd â’r rhif hwn, neu mae wedi dod i ben. Ar ôl pum cod anghywir rhaid i rif aros am ddiwrnod. Gwiriwch y ddau, neu gofrestrwch eto i gael cod newydd";
+        /// Text: the code. `{}` is it.
+        text_code: "{} is your code for text alerts.", "{} yw eich cod ar gyfer hysbysiadau testun.";
+        /// Text: where the code goes. `{}` is a short address.
+        text_code_where: "Enter it within 72 hours: {}", "Rhowch ef o fewn 72 awr: {}";
+        /// Text: what to do otherwise.
+        text_not_you: "Not you? Do nothing.", "Nid chi? Peidiwch â gwneud dim.";
+        /// Text: the way out, where texts can be answered.
+        text_reply_stop: "Reply STOP to stop.", "Atebwch STOP i atal.";
+        /// Text: the way out, where they cannot. `{}` is a short address.
+        text_way_out: "To stop: {}", "I atal: {}";
+        /// Text: a fresh link follows.
+        text_link: "Your alerts, to see, change or stop: {}", "Eich hysbysiadau, i’w gweld, eu newid neu eu hatal: {}";
+        /// Text: the answer to STOP.
+        text_stopped: "Stopped. You get no more texts from us. Emails stay as they are.", "Wedi’i atal. Ni chewch ragor o negeseuon testun gennym. Mae e-byst yn aros fel y maent.";
+        /// Text: the answer to START. `{}` is a short address.
+        text_start: "To get texts from us, choose them here and enter the code we send: {}", "I gael negeseuon testun gennym, dewiswch nhw yma a rhowch y cod a anfonwn: {}";
+        /// Text: the answer to HELP. `{}` is how to reach the controller.
+        text_help: "Questions? {}", "Cwestiynau? {}";
     }
 }

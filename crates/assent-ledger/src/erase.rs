@@ -98,17 +98,18 @@ impl Change for ForSubject {
     }
 }
 
-/// Whether a contact may be written to at all.
-pub(crate) struct Suppress {
+/// Whether a contact may be written to at all, or can be reached: a mark with the time.
+pub(crate) struct MarkContact {
+    pub(crate) kind: MarkKind,
     pub(crate) contact: Hash,
     pub(crate) on: bool,
     pub(crate) reply: Reply<u64>,
 }
 
-impl Change for Suppress {
+impl Change for MarkContact {
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
         let value = self.on.then(|| shared.outside.clock.now().to_be_bytes().to_vec());
-        let done = mark(shared, &tail, MarkKind::Suppressed, &self.contact.0, value);
+        let done = mark(shared, &tail, self.kind, &self.contact.0, value);
         settle(shared, tail, done, self.reply)
     }
 

@@ -33,7 +33,7 @@ use crate::draft::{
     Appended, CheckReport, Draft, ExportFilter, ExportSummary, LogConfig, NoticeVersion, Opened, Progress,
     Published, PublishedNotice, Shown,
 };
-use crate::erase::{self, ForSubject, Hold, Jobs, Restriction, Suppress, Tell, Wish};
+use crate::erase::{self, ForSubject, Hold, Jobs, MarkContact, Restriction, Tell, Wish};
 use crate::error::{
     AppendError, CheckError, CreateError, ErasureError, ExportError, ImportError, OpenError, ReadError,
 };
@@ -409,7 +409,19 @@ impl Ledger {
         contact: Hash,
         on: bool,
     ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
-        self.change(move |reply| Suppress { contact, on, reply })
+        self.change(move |reply| MarkContact { kind: MarkKind::Suppressed, contact, on, reply })
+    }
+
+    /// Says that messages to a contact (no longer) come back. Kept as a keyed hash, and outlives erasure.
+    ///
+    /// # Errors
+    /// [`ErasureError`].
+    pub fn set_bounced(
+        &self,
+        contact: Hash,
+        on: bool,
+    ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        self.change(move |reply| MarkContact { kind: MarkKind::Bounced, contact, on, reply })
     }
 
     /// Keeps jobs (with a value) and takes done ones away (without), all or none. Durable when the future ends; kept until taken
@@ -518,7 +530,19 @@ impl Ledger {
     /// # Errors
     /// [`ReadError`].
     pub fn suppressed(&self, contact: &Hash) -> Result<Option<u64>, ReadError> {
-        let value = self.shared.store.mark(self.site(), MarkKind::Suppressed, &contact.0)?;
+        self.marked(MarkKind::Suppressed, contact)
+    }
+
+    /// Since when messages to a contact come back: milliseconds since 1970 UTC.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn bounced(&self, contact: &Hash) -> Result<Option<u64>, ReadError> {
+        self.marked(MarkKind::Bounced, contact)
+    }
+
+    fn marked(&self, kind: MarkKind, contact: &Hash) -> Result<Option<u64>, ReadError> {
+        let value = self.shared.store.mark(self.site(), kind, &contact.0)?;
         Ok(value.and_then(|value| Some(u64::from_be_bytes(value.try_into().ok()?))))
     }
 

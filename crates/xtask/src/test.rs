@@ -77,7 +77,7 @@ fn lint(checks: &mut Checks) {
 
 fn unit(checks: &mut Checks) {
     checks.check("unit tests", |place| {
-        apt::wish("strace", "watching that the store flushes to disk");
+        apt::wish("strace", &["strace"], "watching that the store flushes to disk");
         nextest(place, &["--workspace", "--exclude", "tests"], None, |_| Ok(()))
     });
     checks.check("loader tests", |place| {
@@ -114,6 +114,9 @@ fn bare(_: &Place) -> Result<()> {
     Ok(())
 }
 
+/// Kannel's pretended phone network, where Debian has it: on no path, and it comes with all of Kannel.
+const FAKE_SMSC: &str = "/usr/lib/kannel/test/fakesmsc";
+
 fn browser(place: &Place) -> Result<()> {
     say::headline("Browsers");
     let browsers = browsers::find_or_install(place)?;
@@ -121,6 +124,7 @@ fn browser(place: &Place) -> Result<()> {
     for folder in ["examples/server", "tests"] {
         npm::install_in(place, &place.root.join(folder))?;
     }
+    apt::wish(FAKE_SMSC, &["kannel", "kannel-extras"], "sending texts through a real gateway");
     python::wish(place, "checking receipts and vectors by a program that is not ours");
     build::programs(place, &["server", "example-sites"], false)?;
     let skip = (!browsers.webkit).then_some("webkit");

@@ -89,17 +89,19 @@ pub fn answer_of(site: &Site, alert: &Purpose, hash: Hash, all: &Subscriber) -> 
     if !standing.allows() {
         return no(standing.into(), receipt);
     }
+    if all.bounced.is_some() {
+        return no(MayReason::Bounced, receipt);
+    }
     let channel = alert.channel.unwrap_or(Channel::Email);
-    let message = (channel == Channel::Email).then(|| {
-        let contact = ContactKey { channel, hash };
-        let last = all.history.last().map(|opened| opened.record.language.clone());
-        MessageLinks {
-            list_unsubscribe: format!("<{}>", message::stop(site, contact, alert.id.clone())),
-            list_unsubscribe_post: ONE_CLICK.to_string(),
-            your_alerts: message::centre(site, contact, &last.unwrap_or_default()),
-        }
-    });
-    MayResponse { may: Choice::Yes, reason: MayReason::Granted, receipt, message }
+    let by_email = channel == Channel::Email;
+    let contact = ContactKey { channel, hash };
+    let last = all.history.last().map(|opened| opened.record.language.clone());
+    let message = MessageLinks {
+        list_unsubscribe: by_email.then(|| format!("<{}>", message::stop(site, contact, alert.id.clone()))),
+        list_unsubscribe_post: by_email.then(|| ONE_CLICK.to_string()),
+        your_alerts: message::centre(site, contact, &last.unwrap_or_default()),
+    };
+    MayResponse { may: Choice::Yes, reason: MayReason::Granted, receipt, message: Some(message) }
 }
 
 fn no(reason: MayReason, receipt: Option<String>) -> MayResponse {

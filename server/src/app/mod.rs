@@ -42,6 +42,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Who may use staff addresses; nobody when absent.
     pub staff: Option<StaffToken>,
+    /// Who else may say that messages come back: the mail server.
+    pub bounces: Option<StaffToken>,
     /// How the last check of each log ended.
     pub checks: LastChecks,
     /// How the last backup ended.
@@ -56,13 +58,14 @@ impl App {
     pub fn open(config: Config, data: DataDir) -> anyhow::Result<Self> {
         let assets = Arc::new(Assets::load(&config.server.web_dir.relative())?);
         let staff = StaffToken::from_config(&config.staff)?;
+        let bounces = StaffToken::of_mail_server(&config.mail)?;
         let sites = Sites::open(data, &config, Arc::clone(&assets))?;
         sites.open_index()?;
         let metrics = Metrics::default();
         let (checks, backed_up) = (LastChecks::default(), LastBackup::default());
-        let outbox = alerts::outbox::Outbox::new(&config.mail)?;
+        let outbox = alerts::outbox::Outbox::new(&config.mail, &config.gateway)?;
         let stopping = AtomicBool::new(false);
-        Ok(Self { config, sites, assets, metrics, staff, checks, backed_up, outbox, stopping })
+        Ok(Self { config, sites, assets, metrics, staff, bounces, checks, backed_up, outbox, stopping })
     }
 
     /// From now on the app says that it is not ready for more.

@@ -4,6 +4,7 @@
 
 use super::contact::{NotAnAddress, normalise};
 use super::sites::Site;
+use assent_core::notice::Channel;
 use assent_core::subject::SubjectId;
 use assent_core::wire::{EraseReason, EraseRequest, HoldRequest, PeopleResponse, RestrictRequest, Whose};
 use assent_ledger::store::GoneReason;
@@ -48,7 +49,13 @@ pub async fn erase(site: Arc<Site>, request: EraseRequest) -> Result<PeopleRespo
         EraseReason::Controller => GoneReason::Controller,
     };
     let each = |subject| site.ledger.erase(subject, reason, request.suppress);
-    for_everybody(&site, &request.whose, each).await
+    let done = for_everybody(&site, &request.whose, each).await?;
+    if let Whose::Contact { channel: Channel::Text, address } = &request.whose {
+        let number = normalise(Channel::Text, address)?;
+        let hash = site.ledger.contact_hash(number.channel, &number.address);
+        super::alerts::incoming::forget(&site, hash).await?;
+    }
+    Ok(done)
 }
 
 /// Freezes (UK GDPR Art 18).

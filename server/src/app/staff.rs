@@ -1,6 +1,6 @@
-//! Who may use staff addresses: whoever shows the one staff token.
+//! Who may use staff addresses: whoever shows the one staff token; and who may say that messages come back.
 
-use crate::config::Staff;
+use crate::config::{Mail, Staff, secret};
 use anyhow::{Context as _, bail};
 use assent_core::hash::{Hash, sha256};
 use subtle::ConstantTimeEq as _;
@@ -23,6 +23,21 @@ impl StaffToken {
             return Ok(None);
         }
         Ok(Some(Self(Hash::from_hex(&staff.token_sha256)?)))
+    }
+
+    /// The token of the mail server's bounce handler, if there is one.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a token that is too short.
+    pub fn of_mail_server(mail: &Mail) -> anyhow::Result<Option<Self>> {
+        let token = secret(&mail.bounce_token, &mail.bounce_token_file, "mail.bounce_token_file")?;
+        if token.is_empty() && mail.bounce_token_file.original().as_os_str().is_empty() {
+            return Ok(None);
+        }
+        if token.len() < SHORTEST {
+            bail!("mail.bounce_token must have at least {SHORTEST} characters");
+        }
+        Ok(Some(Self(sha256(token.as_bytes()))))
     }
 
     /// Whether this is the token, in a time that says nothing about it.

@@ -50,6 +50,12 @@ pub enum Refusal {
     /// A name without a password, or two passwords.
     #[error("mail.username needs exactly one of mail.password and mail.password_file")]
     MailPassword,
+    /// Numbers and codes would travel in clear.
+    #[error("gateway.url is http, and not on this machine: use https, so that nobody reads along")]
+    PlainGateway,
+    /// Something that this kind of gateway cannot do without.
+    #[error("gateway.kind is set, and {0}")]
+    Gateway(&'static str),
     /// Not a path that can stand in front of another.
     #[error(
         "witness.prefix must be empty, or begin with / and not end with it, of lowercase letters, digits, -, _, . and /"
@@ -96,7 +102,9 @@ pub(super) fn check(config: &Config) -> Result<(), Refusal> {
     if passwords.iter().filter(|is_set| **is_set).count() != usize::from(!mail.username.is_empty()) {
         return Err(Refusal::MailPassword);
     }
+    check_gateway(&config.gateway)?;
     let limits = [
+        ("gateway.timeout_seconds", config.gateway.timeout_seconds, 1),
         ("mail.timeout_seconds", config.mail.timeout_seconds, 1),
         ("limits.body_bytes", config.limits.body_bytes as u64, 4096),
         ("limits.queue", config.limits.queue as u64, 1),
@@ -112,6 +120,47 @@ pub(super) fn check(config: &Config) -> Result<(), Refusal> {
     }
     let filter = tracing_subscriber::EnvFilter::builder().parse(&config.log.level);
     filter.map(|_| ()).map_err(|_| Refusal::LogLevel)
+}
+
+fn check_gateway(gateway: &super::Gateway) -> Result<(), Refusal> {
+    use super::GatewayKind::{Kannel, None, Notify, Twilio, Webhook};
+    // Neither or both.
+    let not_one_of = |inline: &str, file: &figment::value::magic::RelativePathBuf| {
+        inline.is_empty() == file.original().as_os_str().is_empty()
+    };
+    if gateway.kind == None {
+        return Ok(());
+    }
+    if let Some(rest) = gateway.url.strip_prefix("http://") {
+        let host = rest.split(['/', '?']).next().unwrap_or_default();
+        let local = ["127.0.0.1", "[::1]", "localhost"]
+            .iter()
+            .any(|name| host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':')));
+        if !local {
+            return Err(Refusal::PlainGateway);
+        }
+    } else if !gateway.url.is_empty() && !gateway.url.starts_with("https://") {
+        return Err(Refusal::Gateway("gateway.url must begin with https://, or http:// on this machine"));
+    }
+    let lacks = [
+        (matches!(gateway.kind, Kannel | Webhook) && gateway.url.is_empty(), "gateway.url is missing"),
+        (
+            matches!(gateway.kind, Kannel | Twilio) && gateway.username.is_empty(),
+            "gateway.username is missing",
+        ),
+        (gateway.kind == Notify && gateway.template.is_empty(), "gateway.template is missing"),
+        (
+            not_one_of(&gateway.password, &gateway.password_file),
+            "it needs exactly one of gateway.password and gateway.password_file",
+        ),
+        (
+            matches!(gateway.kind, Kannel | Notify)
+                && gateway.replies
+                && not_one_of(&gateway.inbound_secret, &gateway.inbound_secret_file),
+            "gateway.replies needs exactly one of gateway.inbound_secret and gateway.inbound_secret_file",
+        ),
+    ];
+    lacks.into_iter().find(|(lacks, _)| *lacks).map_or(Ok(()), |(_, what)| Err(Refusal::Gateway(what)))
 }
 
 fn is_prefix(text: &str) -> bool {

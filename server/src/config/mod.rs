@@ -7,6 +7,7 @@ mod check;
 mod load;
 mod setting;
 
+use anyhow::Context as _;
 use figment::value::magic::RelativePathBuf;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -32,6 +33,8 @@ pub struct Config {
     pub backup: Backup,
     /// The mail server that messages are handed to.
     pub mail: Mail,
+    /// Who carries text messages.
+    pub gateway: Gateway,
     /// What is too much.
     pub limits: Limits,
     /// `assent witness serve`.
@@ -114,6 +117,8 @@ pub struct Mail {
     pub password: String,
     pub password_file: RelativePathBuf,
     pub ca_file: RelativePathBuf,
+    pub bounce_token: String,
+    pub bounce_token_file: RelativePathBuf,
     pub timeout_seconds: u64,
 }
 
@@ -127,6 +132,41 @@ pub enum MailTls {
     Tls,
     /// Not at all: only for a server on this machine.
     None,
+}
+
+/// `[gateway]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
+pub struct Gateway {
+    pub kind: GatewayKind,
+    pub url: String,
+    pub username: String,
+    pub password: String,
+    pub password_file: RelativePathBuf,
+    pub sender: String,
+    pub template: String,
+    pub replies: bool,
+    pub inbound_secret: String,
+    pub inbound_secret_file: RelativePathBuf,
+    pub timeout_seconds: u64,
+}
+
+/// Whose interface a text gateway has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GatewayKind {
+    /// There is none.
+    #[serde(rename = "")]
+    None,
+    /// Kannel's `sendsms`.
+    Kannel,
+    /// GOV.UK Notify.
+    Notify,
+    /// Twilio.
+    Twilio,
+    /// Anything that takes signed JSON (Standard Webhooks).
+    Webhook,
 }
 
 /// `[witness]`
@@ -165,6 +205,26 @@ impl Backup {
     #[must_use]
     pub fn folder(&self) -> Option<PathBuf> {
         (!self.dir.original().as_os_str().is_empty()).then(|| self.dir.relative())
+    }
+}
+
+/// A secret from the configuration: as it stands there, else the first line of a file; empty when neither is set.
+///
+/// # Errors
+/// `key` names a file that cannot be read.
+pub fn secret(inline: &str, file: &RelativePathBuf, key: &str) -> anyhow::Result<String> {
+    if !inline.is_empty() || file.original().as_os_str().is_empty() {
+        return Ok(inline.to_string());
+    }
+    let path = file.relative();
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("cannot read {} ({key})", path.display()))?;
+    Ok(text.lines().next().unwrap_or_default().to_string())
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("kind", &self.kind).field("url", &self.url).finish_non_exhaustive()
     }
 }
 

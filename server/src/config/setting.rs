@@ -5,7 +5,14 @@ use figment::value::Value;
 use serde::Serialize;
 
 /// Keys whose value is not shown.
-const SECRET: &[&str] = &["ledger.key", "mail.password", "staff.token_sha256"];
+const SECRET: &[&str] = &[
+    "gateway.inbound_secret",
+    "gateway.password",
+    "ledger.key",
+    "mail.bounce_token",
+    "mail.password",
+    "staff.token_sha256",
+];
 
 /// One key as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -3,7 +3,8 @@
 //! What is in a message, when it is sent and how often it is tried are not decided here. A message that the server took is its
 //! business from then on; signing with DKIM is the mail server's too.
 
-use crate::config::{Mail as Config, MailTls};
+use super::SendError;
+use crate::config::{Mail as Config, MailTls, secret};
 use anyhow::Context as _;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
@@ -38,17 +39,6 @@ impl std::fmt::Debug for Mail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Mail").field("id", &self.id).finish_non_exhaustive()
     }
-}
-
-/// Why a message was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum MailError {
-    /// It will never be: the address does not exist, or cannot be written to.
-    #[error("the mail server refused it for good ({0})")]
-    Refused(String),
-    /// It may be taken later: nobody answered, or the server was busy, or refuses us.
-    #[error("the mail server did not take it ({0})")]
-    Later(String),
 }
 
 /// A connection to the configured mail server, made when it is needed.
@@ -86,7 +76,10 @@ impl Mailer {
             .tls(tls)
             .timeout(Some(Duration::from_secs(config.timeout_seconds)));
         if !config.username.is_empty() {
-            builder = builder.credentials(Credentials::new(config.username.clone(), password(config)?));
+            builder = builder.credentials(Credentials::new(
+                config.username.clone(),
+                secret(&config.password, &config.password_file, "mail.password_file")?,
+            ));
         }
         Ok(Some(Self(builder.build())))
     }
@@ -94,9 +87,9 @@ impl Mailer {
     /// Hands a message over. When it returns well, the server has taken it.
     ///
     /// # Errors
-    /// [`MailError`]; its texts name no address.
-    pub async fn send(&self, mail: &Mail) -> Result<(), MailError> {
-        let message = message(mail).map_err(|reason| MailError::Refused(reason.to_string()))?;
+    /// [`SendError`].
+    pub async fn send(&self, mail: &Mail) -> Result<(), SendError> {
+        let message = message(mail).map_err(|reason| SendError::Refused(reason.to_string()))?;
         match self.0.send(message).await {
             Ok(_) => Ok(()),
             Err(error) => {
@@ -104,26 +97,16 @@ impl Mailer {
                 // A server's own words may repeat the address.
                 match status {
                     Some(code) if error.is_permanent() && !ABOUT_US.contains(&code) => {
-                        Err(MailError::Refused(code.to_string()))
+                        Err(SendError::Refused(code.to_string()))
                     }
-                    Some(code) => Err(MailError::Later(code.to_string())),
-                    None if error.is_timeout() => Err(MailError::Later("no answer in time".into())),
-                    None if error.is_tls() => Err(MailError::Later("no encrypted connection".into())),
-                    None => Err(MailError::Later("no connection".into())),
+                    Some(code) => Err(SendError::Later(code.to_string())),
+                    None if error.is_timeout() => Err(SendError::Away("no answer in time".into())),
+                    None if error.is_tls() => Err(SendError::Away("no encrypted connection".into())),
+                    None => Err(SendError::Away("no connection".into())),
                 }
             }
         }
     }
-}
-
-fn password(config: &Config) -> anyhow::Result<String> {
-    if !config.password.is_empty() {
-        return Ok(config.password.clone());
-    }
-    let path = config.password_file.relative();
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {} (mail.password_file)", path.display()))?;
-    Ok(text.lines().next().unwrap_or_default().to_string())
 }
 
 fn message(mail: &Mail) -> Result<Message, &'static str> {

@@ -1,10 +1,11 @@
 //! Everything that opens a connection from here to somewhere else. Nothing else in the server may.
 //!
-//! [`log_reader`] reads somebody's log, [`mail`] hands messages to a mail server, [`witness`] asks witnesses for cosignatures. What the answers are worth is decided
-//! by the callers and by `assent-core`: nothing that comes back is believed because of where it came from.
+//! [`log_reader`] reads somebody's log, [`mail`] hands messages to a mail server, [`text`] to a text gateway, [`witness`] asks witnesses for cosignatures. What
+//! the answers are worth is decided by the callers and by `assent-core`: nothing that comes back is believed because of where it came from.
 
 pub mod log_reader;
 pub mod mail;
+pub mod text;
 pub mod witness;
 
 use std::io::Read as _;
@@ -12,6 +13,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
+
+/// Why a message was not taken. No text of it names an address.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// It will never be: the address does not exist, or cannot be written to.
+    #[error("it was refused for good ({0})")]
+    Refused(String),
+    /// It may be taken later: the other side was busy, or refuses us.
+    #[error("it was not taken ({0})")]
+    Later(String),
+    /// Nobody answered, so that the next message would wait in vain too.
+    #[error("there is no answer ({0})")]
+    Away(String),
+}
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

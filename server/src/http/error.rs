@@ -106,6 +106,15 @@ codes! {
     BadEmail UNPROCESSABLE_ENTITY "bad-email" "The email address cannot be read";
     /// 422: The number is not a possible telephone number in international form, as +44 7700 900123. Nothing was stored.
     BadPhone UNPROCESSABLE_ENTITY "bad-phone" "The phone number cannot be read";
+    /// 422: The number is of a country that the site sends no texts to (`text_countries` in the site file). Nothing was stored.
+    PhoneElsewhere UNPROCESSABLE_ENTITY "phone-elsewhere" "No texts are sent to this country";
+    /// 422: The code does not fit the number, is over, or was tried too often. Nothing was stored.
+    BadCode UNPROCESSABLE_ENTITY "bad-code" "The code does not fit";
+    /// 403: The request is not the text gateway's: its secret or signature is missing or wrong, or no gateway is set up whose texts
+    /// can be answered (gateway.replies). Nothing was done.
+    NotTheGateway FORBIDDEN "not-the-gateway" "The request is not the text gateway's";
+    /// 401: The token is missing or wrong: only mail.bounce_token and the staff token may say that messages come back.
+    NotTheMailServer UNAUTHORIZED "not-the-mail-server" "The token is missing or wrong";
     /// 409: The records are restricted (UK GDPR Art 18): nobody looks at them until that is ended.
     Restricted CONFLICT "restricted" "The records are restricted";
     /// 409: The records are held: somebody decided that they must stay for now. End the hold first.
@@ -213,7 +222,7 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.extend(self.code.retry_after().map(|seconds| (header::RETRY_AFTER, seconds.into())));
-        if self.code == Code::Unauthorised {
+        if self.code.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"assent\""));
         }
         response.extensions_mut().insert(self.code);

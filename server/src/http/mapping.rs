@@ -104,6 +104,7 @@ impl From<SignUpError> for Problem {
                 }
                 Some(Wrong::Malformed(Channel::Email)) => Code::BadEmail.into(),
                 Some(Wrong::Malformed(Channel::Text)) => Code::BadPhone.into(),
+                Some(Wrong::Elsewhere) => Code::PhoneElsewhere.into(),
             },
         }
     }

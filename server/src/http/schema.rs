@@ -181,19 +181,21 @@ pub(super) enum MayReason {
     Suppressed,
     /// The notice in force has no such topic on this channel.
     NoRoute,
+    /// They agreed, and messages come back: there is no such mailbox or number any more.
+    Bounced,
     /// In bulk: the text is no address of its channel.
     BadAddress,
 }
 
-/// With a yes to an email: what the message must carry.
+/// With a yes: what the message must carry.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MessageLinks {
-    /// Value of the header `List-Unsubscribe`.
-    list_unsubscribe: String,
-    /// Value of the header `List-Unsubscribe-Post`.
+    /// For an email: value of the header `List-Unsubscribe`.
+    list_unsubscribe: Option<String>,
+    /// For an email: value of the header `List-Unsubscribe-Post`.
     #[schema(example = "List-Unsubscribe=One-Click")]
-    list_unsubscribe_post: String,
+    list_unsubscribe_post: Option<String>,
     /// For the link in the text.
     your_alerts: String,
 }
@@ -270,6 +272,48 @@ pub(super) struct HoldRequest {
     /// Day on which somebody looks at it again.
     #[schema(example = "2027-03-01")]
     review: String,
+}
+
+/// Messages to an address come back. Unknown fields are refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BouncedRequest {
+    channel: Channel,
+    /// The address or number.
+    address: String,
+    /// False: it was mended, and the address may be written to again. True when left out.
+    bounces: Option<bool>,
+}
+
+/// What people wrote that is for people to read.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TextsResponse {
+    /// Oldest first.
+    texts: Vec<TextToRead>,
+}
+
+/// A text that came in and is neither STOP, START nor HELP.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TextToRead {
+    /// Names it.
+    id: String,
+    /// When it came.
+    received: String,
+    /// Who wrote.
+    #[schema(example = "+447700900123")]
+    number: String,
+    /// What they wrote.
+    text: String,
+}
+
+/// A text was dealt with. Unknown fields are refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TextDoneRequest {
+    /// Its id.
+    id: String,
 }
 
 /// Whose records.

@@ -26,7 +26,8 @@ fn every_key_has_its_variable_and_says_where_its_value_came_from() {
         let value = match setting.key.as_str() {
             "server.listen" | "witness.listen" => "127.0.0.1:1",
             "witness.prefix" => "/w1",
-            "server.trust_forwarded_proto" | "ledger.accept_clock" => "true",
+            "server.trust_forwarded_proto" | "ledger.accept_clock" | "gateway.replies" => "true",
+            "gateway.kind" => "kannel",
             "staff.token_sha256" => &"0".repeat(64),
             "maintenance.hour_utc" | "backup.keep_days" => "5",
             "log.format" => "json",
@@ -37,18 +38,57 @@ fn every_key_has_its_variable_and_says_where_its_value_came_from() {
             _ => "5000",
         };
         // A name and a password go together.
-        let other = match setting.key.as_str() {
-            "mail.username" => ("ASSENT_MAIL_PASSWORD", "secret"),
-            "mail.password" | "mail.password_file" => ("ASSENT_MAIL_USERNAME", "name"),
-            _ => (setting.variable.as_str(), value),
-        };
-        let loaded = load(None, &with(&[(&setting.variable, value), other]))
-            .unwrap_or_else(|error| panic!("{}: {error}", setting.key));
+        let mut variables = vec![(setting.variable.as_str(), value)];
+        variables.extend(match setting.key.as_str() {
+            "mail.username" => vec![("ASSENT_MAIL_PASSWORD", "secret")],
+            "mail.password" | "mail.password_file" => vec![("ASSENT_MAIL_USERNAME", "name")],
+            "gateway.kind" => KANNEL[1..].to_vec(),
+            _ => Vec::new(),
+        });
+        let loaded = load(None, &with(&variables)).unwrap_or_else(|error| panic!("{}: {error}", setting.key));
         let now = settings(&loaded).into_iter().find(|now| now.key == setting.key).unwrap();
         assert_eq!(now.origin, "environment", "{}", setting.key);
-        let hidden = ["ledger.key", "mail.password", "staff.token_sha256"].contains(&setting.key.as_str());
+        let secrets = [
+            "gateway.inbound_secret",
+            "gateway.password",
+            "ledger.key",
+            "mail.bounce_token",
+            "mail.password",
+            "staff.token_sha256",
+        ];
+        let hidden = secrets.contains(&setting.key.as_str());
         assert_eq!(now.value == "(hidden)", hidden);
         assert!(hidden || now.value.trim_matches('"') == value, "{}: {}", setting.key, now.value);
+    }
+}
+
+/// A gateway that is set up well.
+const KANNEL: [(&str, &str); 4] = [
+    ("ASSENT_GATEWAY_KIND", "kannel"),
+    ("ASSENT_GATEWAY_URL", "http://127.0.0.1:13013/cgi-bin/sendsms"),
+    ("ASSENT_GATEWAY_USERNAME", "assent"),
+    ("ASSENT_GATEWAY_PASSWORD", "secret"),
+];
+
+#[test]
+fn a_gateway_that_cannot_work_or_is_not_safe_is_refused() {
+    assert!(load(None, &with(&KANNEL)).is_ok());
+    for (name, value, says) in [
+        ("ASSENT_GATEWAY_KIND", "carrier-pigeon", "carrier-pigeon"),
+        ("ASSENT_GATEWAY_KIND", "notify", "gateway.template is missing"),
+        ("ASSENT_GATEWAY_URL", "http://kannel.example.org/cgi-bin/sendsms", "use https"),
+        ("ASSENT_GATEWAY_URL", "http://localhost.example.org/", "use https"),
+        ("ASSENT_GATEWAY_URL", "ftp://127.0.0.1/", "https://"),
+        ("ASSENT_GATEWAY_URL", "", "gateway.url is missing"),
+        ("ASSENT_GATEWAY_USERNAME", "", "gateway.username is missing"),
+        ("ASSENT_GATEWAY_PASSWORD", "", "exactly one of gateway.password"),
+        ("ASSENT_GATEWAY_PASSWORD_FILE", "elsewhere", "exactly one of gateway.password"),
+        ("ASSENT_GATEWAY_REPLIES", "true", "gateway.inbound_secret"),
+        ("ASSENT_GATEWAY_TIMEOUT_SECONDS", "0", "at least 1"),
+    ] {
+        let variables = [&KANNEL[..], &[(name, value)]].concat();
+        let error = load(None, &with(&variables)).expect_err(name).to_string();
+        assert!(error.contains(says), "{name}: {error}");
     }
 }
 

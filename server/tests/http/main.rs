@@ -18,4 +18,5 @@ mod forms;
 mod openapi;
 mod people;
 mod staff;
+mod texts;
 mod witness;

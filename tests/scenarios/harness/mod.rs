@@ -4,7 +4,9 @@
 //! Nothing here knows how the product is made inside; it knows addresses, wire bodies and what is drawn on screen.
 
 mod browser;
+mod gateway;
 mod http;
+mod kannel;
 mod log;
 mod mail;
 mod npm;
@@ -18,7 +20,9 @@ mod visitor;
 mod witness;
 
 pub(crate) use browser::{Browser, Looks};
+pub(crate) use gateway::{AUTH_TOKEN, Contract, GatewayFake, Mood, WEBHOOK_SECRET};
 pub(crate) use http::{Api, Holder, key, receipt, record};
+pub(crate) use kannel::{INBOUND, Kannel};
 pub(crate) use log::Log;
 pub(crate) use mail::{Mail, MailServer};
 pub(crate) use npm::npm;
@@ -26,7 +30,7 @@ pub(crate) use other_log::{OtherLog, entries};
 pub(crate) use pages::Pages;
 pub(crate) use places::{project, screenshots, tests_folder};
 pub(crate) use process::Process;
-pub(crate) use python::python;
+pub(crate) use python::{python, python_says};
 pub(crate) use stack::{CHARITY, CLINIC, Site, Stack, assent, offline};
 pub(crate) use visitor::Visitor;
 pub(crate) use witness::{Asker, Witness};
@@ -43,6 +47,11 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
         assert!(Instant::now() < deadline, "waited 30 seconds in vain: {what}");
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
+}
+
+/// A field of a form's body.
+pub(crate) fn form_field(body: &[u8], name: &str) -> Option<String> {
+    form_urlencoded::parse(body).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 /// [`until`] for something that is so or is not.

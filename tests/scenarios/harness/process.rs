@@ -5,7 +5,7 @@
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -21,7 +21,20 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it.
     pub(crate) fn start(name: &'static str, command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null());
+        Self::started(name, command)
+    }
+
+    /// Starts one that reads lines, and gives what writes them.
+    pub(crate) fn start_with_keys(name: &'static str, command: &mut Command) -> (Self, ChildStdin) {
+        command.stdin(Stdio::piped());
+        let mut process = Self::started(name, command);
+        let keys = process.child.stdin.take().unwrap();
+        (process, keys)
+    }
+
+    fn started(name: &'static str, command: &mut Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("cannot start {name} ({command:?}): {error}"));
         let said = Arc::default();

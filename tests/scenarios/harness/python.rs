@@ -1,4 +1,4 @@
-//! The machine's Python with the package `cryptography`: the independent reader and maker of vectors need both.
+//! The machine's Python, alone and with the package `cryptography`: independent readers and makers need it.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -22,4 +22,11 @@ pub(crate) fn python(script: &Path, what: &str) -> Option<Command> {
     let mut command = python();
     command.arg(script);
     Some(command)
+}
+
+/// What a few lines of Python print. They need nothing but Python itself.
+pub(crate) fn python_says(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new("python3").arg("-c").arg(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_string()
 }

@@ -10,7 +10,9 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU16, Ordering};
 use tempfile::TempDir;
 
+use super::gateway::{Contract, GatewayFake};
 use super::http::{self, Api};
+use super::kannel::{self, Kannel};
 use super::mail::MailServer;
 use super::process::Process;
 use super::{places, until_so};
@@ -132,21 +134,64 @@ impl Stack {
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let path = self.path("assent.toml");
-        let mut config: toml::Table = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        let mail = config["mail"].as_table_mut().unwrap();
-        for (name, value) in [
+        let lines = [
             ("host", "localhost"),
             ("tls", "starttls"),
             ("username", user),
             ("password", password),
             ("ca_file", cert.to_str().unwrap()),
-        ] {
-            mail.insert(name.into(), value.into());
-        }
-        std::fs::write(&path, config.to_string()).unwrap();
+        ];
+        self.configures("mail", lines.map(|(name, value)| (name, value.into())));
         let more = [cert.to_str().unwrap(), key.to_str().unwrap(), user, password];
         MailServer::starts_with(self.folder.path(), self.ports.mail, &more).await
+    }
+
+    /// Starts a real Kannel, and Assent again with it as its gateway. What people write reaches the clinic's site.
+    pub(crate) async fn kannel_starts(&mut self) -> Kannel {
+        let port = free_port();
+        let inbound = format!("{}/texts/in", self.address(&format!("/v1/{CLINIC}")));
+        let kannel = Kannel::starts(self.folder.path(), port, &inbound).await;
+        let url = format!("http://127.0.0.1:{port}/cgi-bin/sendsms");
+        let lines: [(&'static str, toml::Value); 7] = [
+            ("kind", "kannel".into()),
+            ("url", url.into()),
+            ("username", "assent".into()),
+            ("password", kannel::PASSWORD.into()),
+            ("sender", kannel::SHORT_CODE.into()),
+            ("replies", true.into()),
+            ("inbound_secret", kannel::INBOUND.into()),
+        ];
+        self.configures("gateway", lines);
+        self.assent_is_killed();
+        self.assent_starts().await;
+        kannel
+    }
+
+    /// Starts Assent again with a contract fake as its gateway, and these lines more.
+    pub(crate) async fn gateway_starts(
+        &mut self,
+        contract: Contract,
+        more: impl IntoIterator<Item = (&'static str, toml::Value)>,
+    ) -> GatewayFake {
+        let fake = GatewayFake::starts(contract).await;
+        self.configures("gateway", fake.configuration().into_iter().chain(more));
+        self.assent_is_killed();
+        self.assent_starts().await;
+        fake
+    }
+
+    /// Changes a section of Assent's configuration, for when it starts next.
+    pub(crate) fn configures(
+        &self,
+        section: &str,
+        lines: impl IntoIterator<Item = (&'static str, toml::Value)>,
+    ) {
+        let path = self.path("assent.toml");
+        let mut config: toml::Table = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let table = config.entry(section).or_insert_with(|| toml::Table::new().into());
+        let table = table.as_table_mut().unwrap();
+        table.extend(lines.into_iter().map(|(name, value)| (name.to_string(), value)));
+        std::fs::write(&path, config.to_string()).unwrap();
     }
 
     /// Ends Assent the hard way, as a power cut would.

@@ -63,11 +63,13 @@ pub enum MarkKind {
     Signed = 8,
     /// Something that must still be done, and survives a restart. Key and value are whoever's sets it.
     Job = 9,
+    /// A contact whose messages come back. Key: its keyed hash.
+    Bounced = 10,
 }
 
 impl MarkKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Untold,
         Self::Doomed,
         Self::Purged,
@@ -77,6 +79,7 @@ impl MarkKind {
         Self::Imported,
         Self::Signed,
         Self::Job,
+        Self::Bounced,
     ];
 }
 

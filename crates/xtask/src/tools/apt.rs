@@ -37,14 +37,14 @@ pub(crate) fn install(packages: &[&str], what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Installs a program that only makes more of a check, when that asks nobody for anything; without it the check says
-/// less, which is told.
-pub(crate) fn wish(program: &str, gain: &str) {
+/// Installs a program that only makes more of a check, with the packages that have it, when that asks nobody for anything; without
+/// it the check says less, which is told.
+pub(crate) fn wish(program: &str, packages: &[&str], gain: &str) {
     if run::which(program).is_some() {
         say::found(program);
     } else if !here() || rights().is_none() {
         say::note(format_args!("without {program} {gain} is skipped"));
-    } else if let Err(error) = install(&[program], program) {
+    } else if let Err(error) = install(packages, program) {
         say::note(format_args!("without {program} {gain} is skipped: {error:#}"));
     }
 }

@@ -42,6 +42,8 @@ pub enum AlertError {
     PhoneMissing,
     /// The number is not one.
     PhoneWrong,
+    /// No texts are sent to the number's country.
+    PhoneElsewhere,
     /// The form was for an older notice.
     QuestionsChanged,
     /// The record could not be kept.
@@ -105,7 +107,9 @@ pub fn render_done(props: &DoneProps) -> String {
     let frame = &props.frame;
     let words = frame.words();
     let title = frame.alerts_title(&words);
-    let wanted = props.wanted.iter().filter_map(|id| frame.notice.purpose(id)).map(|purpose| {
+    let purposes = || props.wanted.iter().filter_map(|id| frame.notice.purpose(id));
+    let by_text = purposes().any(|purpose| purpose.channel == Some(Channel::Text));
+    let wanted = purposes().map(|purpose| {
         let name = frame.name_of(purpose.id.as_str());
         let channel = purpose.channel.map(|channel| channel_words(channel, &words));
         view! {
@@ -131,6 +135,7 @@ pub fn render_done(props: &DoneProps) -> String {
             </div>
         </div>
         <h1>{title.clone()}</h1>
+        {by_text.then(|| view! { <p><a class="press" href=frame.page("code")>{words.code_title.clone()}</a></p> })}
         <p><a href=receipt download=file>{fill(&words.receipt_of, &time)}</a></p>
         <p>{words.next_stop.clone()}</p>
         <p><a class="press" href=frame.page("your-alerts")>{words.manage.clone()}</a></p>
@@ -154,6 +159,7 @@ impl AlertError {
             Self::EmailWrong => &words.email_wrong,
             Self::PhoneMissing => &words.phone_missing,
             Self::PhoneWrong => &words.phone_wrong,
+            Self::PhoneElsewhere => &words.phone_elsewhere,
             Self::QuestionsChanged => &words.questions_changed,
             Self::NotRecorded => &words.try_again,
             Self::NotUnderstood => &words.not_understood,
@@ -167,7 +173,7 @@ impl AlertError {
                 frame.notice.asked_at(Asked::AlertForm).next().map(|purpose| format!("wanted-{}", purpose.id))
             }
             Self::EmailMissing | Self::EmailWrong => Some("email".into()),
-            Self::PhoneMissing | Self::PhoneWrong => Some("phone".into()),
+            Self::PhoneMissing | Self::PhoneWrong | Self::PhoneElsewhere => Some("phone".into()),
             Self::QuestionsChanged | Self::NotRecorded | Self::NotUnderstood => None,
         }
     }
@@ -250,7 +256,9 @@ fn topic(props: &AlertsProps, purpose: &Purpose, words: &Words) -> Option<AnyVie
 fn address(props: &AlertsProps, channel: Channel, words: &Words) -> AnyView {
     let wrong = |error: &AlertError| match channel {
         Channel::Email => matches!(error, AlertError::EmailMissing | AlertError::EmailWrong),
-        Channel::Text => matches!(error, AlertError::PhoneMissing | AlertError::PhoneWrong),
+        Channel::Text => {
+            matches!(error, AlertError::PhoneMissing | AlertError::PhoneWrong | AlertError::PhoneElsewhere)
+        }
     };
     let error = props.errors.iter().copied().find(wrong);
     let (id, label, hint, value) = match channel {

@@ -6,6 +6,7 @@
 use super::layout::{Here, Icon, SiteFrame, icon, sentence, site_document};
 use crate::fill;
 use assent_core::ids::PurposeId;
+use assent_core::notice::{Asked, Channel};
 use assent_core::words::Words;
 use leptos::prelude::*;
 
@@ -33,6 +34,8 @@ pub enum About {
     Stopped(PurposeId),
     /// The link does nothing any more.
     Over,
+    /// Enter the code from a text: with the number, if it is known, and whether what was entered before does not fit.
+    Code(String, bool),
     /// Ask for a fresh link.
     AskForLink(AskError),
     /// A link is on its way, if the address is known.
@@ -46,6 +49,8 @@ pub enum AskError {
     None,
     /// No address was written, or it is not one.
     Address,
+    /// The number is not one.
+    Phone,
     /// It could not be kept.
     NotRecorded,
 }
@@ -89,6 +94,7 @@ pub fn render(props: &LinkProps) -> String {
             &words.link_over,
             view! { <p>{words.link_over_help.clone()}</p> {ways(frame, &words)} }.into_any(),
         ),
+        About::Code(phone, wrong) => (&words.code_title, code(props, phone, *wrong, &words)),
         About::AskForLink(error) => (&words.link_title, ask(props, *error, &words)),
         About::LinkSent => {
             let title = words.link_title.clone();
@@ -96,7 +102,10 @@ pub fn render(props: &LinkProps) -> String {
             return site_document(frame, Here::Other(path), &title, main.into_any());
         }
     };
-    let failed = matches!(about, About::AskForLink(AskError::Address | AskError::NotRecorded));
+    let failed = matches!(
+        about,
+        About::AskForLink(AskError::Address | AskError::Phone | AskError::NotRecorded) | About::Code(_, true)
+    );
     let document_title = if failed { format!("{} {title}", words.error) } else { title.clone() };
     site_document(
         frame,
@@ -148,32 +157,68 @@ fn ways(frame: &SiteFrame, words: &Words) -> AnyView {
 }
 
 fn ask(props: &LinkProps, error: AskError, words: &Words) -> AnyView {
-    let text = match error {
-        AskError::None => None,
-        AskError::Address => Some(&words.email_wrong),
-        AskError::NotRecorded => Some(&words.try_again),
+    let (at_email, at_phone) = match error {
+        AskError::None => (None, None),
+        AskError::Address => (Some(words.email_wrong.clone()), None),
+        AskError::Phone => (None, Some(words.phone_wrong.clone())),
+        AskError::NotRecorded => (Some(words.try_again.clone()), None),
     };
-    let shown = text.map(|text| {
-        view! {
-            <p class="field-error" id="email-error" role="alert">
-                {icon(Icon::Alert)}
-                <span><span class="listen">{words.error.clone()}" "</span>{text.clone()}</span>
-            </p>
-        }
-    });
-    let described = text.map(|_| "email-error");
+    let has_texts =
+        props.frame.notice.asked_at(Asked::AlertForm).any(|purpose| purpose.channel == Some(Channel::Text));
+    let phone = (has_texts || at_phone.is_some())
+        .then(|| field(&PHONE, &words.phone_number, String::new(), at_phone, words));
     view! {
         <p>{words.link_what.clone()}</p>
         <form method="post" action=format!("{}/{}", props.frame.api, props.path) novalidate=true class="sign-up">
             <input type="hidden" name="language" value=props.frame.language.clone()/>
-            <div class="field">
-                <label for="email">{words.email_address.clone()}</label>
-                {shown}
-                <input type="email" id="email" name="email" autocomplete="email" inputmode="email" spellcheck="false"
-                    aria-describedby=described aria-invalid=text.map(|_| "true")/>
-            </div>
+            {field(&EMAIL, &words.email_address, String::new(), at_email, words)}
+            {phone}
             <button type="submit" class="press">{words.link_press.clone()}</button>
         </form>
+    }
+    .into_any()
+}
+
+fn code(props: &LinkProps, phone: &str, wrong: bool, words: &Words) -> AnyView {
+    let error = wrong.then(|| words.code_wrong.clone());
+    view! {
+        <p>{words.code_what.clone()}</p>
+        <form method="post" action=format!("{}/{}", props.frame.api, props.path) novalidate=true class="sign-up">
+            <input type="hidden" name="language" value=props.frame.language.clone()/>
+            {field(&PHONE, &words.phone_number, phone.to_string(), None, words)}
+            {field(&CODE, &words.code_label, String::new(), error, words)}
+            <button type="submit" class="press">{words.code_press.clone()}</button>
+        </form>
+    }
+    .into_any()
+}
+
+/// Id and name, type, `inputmode`, `autocomplete` of a field.
+type Kind = (&'static str, &'static str, &'static str, &'static str);
+const EMAIL: Kind = ("email", "email", "email", "email");
+const PHONE: Kind = ("phone", "tel", "tel", "tel");
+const CODE: Kind = ("code", "text", "numeric", "one-time-code");
+
+fn field(kind: &Kind, label: &str, value: String, error: Option<String>, words: &Words) -> AnyView {
+    let (id, kind, inputmode, autocomplete) = *kind;
+    let error_id = format!("{id}-error");
+    let described = error.is_some().then(|| error_id.clone());
+    let invalid = error.is_some().then_some("true");
+    let shown = error.map(|text| {
+        view! {
+            <p class="field-error" id=error_id role="alert">
+                {icon(Icon::Alert)}
+                <span><span class="listen">{words.error.clone()}" "</span>{text}</span>
+            </p>
+        }
+    });
+    view! {
+        <div class="field">
+            <label for=id>{label.to_string()}</label>
+            {shown}
+            <input type=kind id=id name=id value=value autocomplete=autocomplete inputmode=inputmode spellcheck="false"
+                aria-describedby=described aria-invalid=invalid/>
+        </div>
     }
     .into_any()
 }

@@ -14,6 +14,7 @@ use crate::app::record::{Ask, RecordError, record};
 use crate::app::sites::Site;
 use assent_core::decision::{Act, Choice, Decision};
 use assent_core::ids::PurposeId;
+use assent_core::notice::Channel;
 use assent_core::record::{Signals, Surface};
 use assent_core::subject::SubjectToken;
 use assent_core::wire::DecisionRequest;
@@ -68,6 +69,10 @@ pub async fn move_to(
     let malformed = |_| SignUpError::Form(vec![super::sign_up::Wrong::Malformed(from.channel)]);
     let contact = normalise(from.channel, address).map_err(malformed)?;
     let before = read(site, from, now).await?;
+    // A code confirms a number and says nothing of another one: whoever has a new number signs up with it.
+    if from.channel == Channel::Text {
+        return Err(SignUpError::Form(Vec::new()));
+    }
     let choices: BTreeMap<_, _> = alerts_on(site, from.channel)
         .filter(|purpose| before.standing(&purpose.id).allows())
         .map(|purpose| (purpose.id.clone(), Choice::Yes))
@@ -76,8 +81,8 @@ pub async fn move_to(
         return Err(SignUpError::Form(Vec::new()));
     }
     let token = SubjectToken::from_random(super::sign_up::subject_of(site, &key));
-    let task = Task::Confirm { subject: token.id(), replaces: Some(from.hash) };
-    outbox::expect(site, (token.id(), &key), Some(task), now).await?;
+    let task = Task::Confirm { subject: token.id(), channel: from.channel, replaces: Some(from.hash) };
+    outbox::expect(site, (token.id(), &key), vec![task], now).await?;
     let request = DecisionRequest {
         notice: site.hash,
         language,

@@ -34,9 +34,9 @@ pub enum Waiting {
 /// [`ReadError`].
 pub fn waiting(site: &Site, subject: SubjectId, to: ContactKey, now: u64) -> Result<Waiting, ReadError> {
     let history = site.ledger.history(&subject)?;
-    let asked = asked(&history, &to.hash);
+    let asked = asked(site, &history, to);
     let all = Subscriber::read(site, &to.hash, now)?;
-    let waits = unconfirmed(site, &history, &to.hash, now);
+    let waits = unconfirmed(site, &history, to, now);
     let granted: Vec<_> = asked.iter().filter(|id| all.standing(id).allows()).cloned().collect();
     let clear = history.iter().find_map(|opened| contact(opened, &to.hash)).cloned();
     Ok(match clear {
@@ -63,7 +63,7 @@ pub async fn confirm(
     let Waiting::For(..) = &before else { return Ok(before) };
     let saying = move |site: &Site, history: &[Opened]| {
         let request = history.iter().rev().find(|opened| names(opened, &to.hash))?;
-        let waits = unconfirmed(site, history, &to.hash, now);
+        let waits = unconfirmed(site, history, to, now);
         let decisions: BTreeMap<_, _> = waits.into_iter().map(|id| (id, Decision::Confirmed)).collect();
         Some(Saying {
             // The words that were agreed to, which may have been replaced since.
@@ -76,17 +76,21 @@ pub async fn confirm(
     say(site, subject, Act::Link, now, saying).await?;
     // The person asked to be written to again, and proved that it is them. Last, so that a crash leaves a no.
     site.ledger.suppress(to.hash, false).await.map_err(super::outbox::refused)?;
+    site.ledger.set_bounced(to.hash, false).await.map_err(super::outbox::refused)?;
     if let Some(old) = replaces {
         stop(site, ContactKey { channel: to.channel, hash: old }, Which::All, Act::Link, now).await?;
     }
     Ok(before)
 }
 
-/// The alerts that a subject ever said yes to for this address.
-fn asked(history: &[Opened], hash: &Hash) -> Vec<PurposeId> {
+/// The alerts that a subject ever said yes to for this address. A sign-up may name one of each channel, and whoever reads one of
+/// them says nothing about the other.
+fn asked(site: &Site, history: &[Opened], to: ContactKey) -> Vec<PurposeId> {
     let mut asked = Vec::new();
-    for opened in history.iter().filter(|opened| names(opened, hash)) {
-        let yes = opened.record.decisions.iter().filter(|(_, decision)| decision.is_yes());
+    for opened in history.iter().filter(|opened| names(opened, &to.hash)) {
+        let yes = opened.record.decisions.iter().filter(|(id, decision)| {
+            decision.is_yes() && site.notice.purpose(id).is_some_and(|p| p.channel == Some(to.channel))
+        });
         asked.extend(yes.map(|(id, _)| id.clone()));
     }
     asked.sort();
@@ -95,15 +99,15 @@ fn asked(history: &[Opened], hash: &Hash) -> Vec<PurposeId> {
 }
 
 /// What of it waits to be confirmed now.
-fn unconfirmed(site: &Site, history: &[Opened], hash: &Hash, now: u64) -> Vec<PurposeId> {
+fn unconfirmed(site: &Site, history: &[Opened], to: ContactKey, now: u64) -> Vec<PurposeId> {
     let naming: Vec<Opened> = history
         .iter()
-        .filter(|opened| names(opened, hash) || !opened.record.decisions.values().any(|d| d.is_yes()))
+        .filter(|opened| names(opened, &to.hash) || !opened.record.decisions.values().any(|d| d.is_yes()))
         .cloned()
         .collect();
     let standings = fold(&site.notice, &naming, now);
     let waits = |id: &PurposeId| standings.get(id) == Some(&Standing::Unconfirmed);
-    asked(history, hash).into_iter().filter(waits).collect()
+    asked(site, history, to).into_iter().filter(waits).collect()
 }
 
 /// The parts of a confirmation link.

@@ -1,25 +1,19 @@
 //! Links in messages: sealed, good for one thing each, and made again the same from the same parts.
 //!
 //! A link is the proof that its holder reads what is sent to the address, so it needs no cookie and no account. It says nothing to
-//! anybody else: it is encrypted under a key of the site's, with a nonce made from what is in it (as AES-SIV does), so that
-//! nobody can forge one, and one of another site does not open. Links do not age; what they lead to says whether it still counts.
+//! anybody else: it is [`sealed`](super::sealed), so that nobody can forge one, and one of another
+//! site does not open. Links do not age; what they lead to says whether it still counts.
 
+use super::sealed::{Use, open, seal};
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use assent_core::subject::SubjectId;
 use assent_ledger::Ledger;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, Nonce};
-use hmac::{Hmac, Mac as _};
-use sha2::Sha256;
 
-const NONCE_LEN: usize = 12;
 /// Longest link that is looked at, in characters: anything longer is none of ours.
 const LINK_MAX: usize = 512;
-const USE: &str = "assent link v1";
+const LINKS: Use = Use { key: "links", nonces: "link nonces", label: "assent link v1" };
 
 /// A contact as links name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +54,7 @@ impl Link {
     /// The link's text: letters, digits, `-` and `_`.
     #[must_use]
     pub fn seal(&self, ledger: &Ledger) -> String {
-        let plain = self.to_bytes();
-        let nonce = nonce(ledger, &plain);
-        let payload = Payload { msg: &plain, aad: USE.as_bytes() };
-        // Fails only for texts of gigabytes.
-        let sealed = cipher(ledger).encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
-        URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())
+        seal(ledger, &LINKS, &self.to_bytes())
     }
 
     /// Reads a link of this site. Nothing for anything else, whatever is wrong with it.
@@ -74,11 +63,7 @@ impl Link {
         if text.len() > LINK_MAX {
             return None;
         }
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
-        let payload = Payload { msg: sealed, aad: USE.as_bytes() };
-        let plain = cipher(ledger).decrypt(&Nonce::from(*nonce), payload).ok()?;
-        Self::from_bytes(&plain)
+        Self::from_bytes(&open(ledger, &LINKS, text)?)
     }
 
     fn to_bytes(&self) -> Vec<u8> {
@@ -121,19 +106,4 @@ impl Link {
             _ => return None,
         })
     }
-}
-
-fn cipher(ledger: &Ledger) -> ChaCha20Poly1305 {
-    ChaCha20Poly1305::new(&(*ledger.derived_key("links")).into())
-}
-
-fn nonce(ledger: &Ledger, plain: &[u8]) -> [u8; NONCE_LEN] {
-    let key = ledger.derived_key("link nonces");
-    let mut mac =
-        <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*key).expect("HMAC takes keys of any length");
-    mac.update(plain);
-    let hash: [u8; 32] = mac.finalize().into_bytes().into();
-    let mut nonce = [0; NONCE_LEN];
-    nonce.copy_from_slice(&hash[..NONCE_LEN]);
-    nonce
 }

@@ -1,11 +1,13 @@
-//! The messages that Assent itself sends: to confirm a sign-up, and with a link to everything an address told us.
+//! The messages that Assent itself sends: to confirm a sign-up, with a link to everything an address told us, and answers to texts.
 //!
-//! Plain, in the person's language, text and HTML with the same words, each with the controller's name and a way out. No
+//! Plain, in the person's language, each with the controller's name and a way out; emails as text and HTML with the same words. No
 //! promotion, no picture, nothing that is loaded. The words are the notice's, which the site file can replace.
 
 use super::link::{ContactKey, Link};
+use super::outbox::Answer;
 use crate::app::sites::Site;
 use crate::deliver::mail::Mail;
+use crate::deliver::text::Text as TextMessage;
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
 use assent_core::notice::Text;
@@ -44,6 +46,61 @@ pub fn fresh_link(site: &Site, language: &str, contact: ContactKey, to: String, 
     body.paragraph(&words.mail_link_not_you);
     body.sender(site, &words);
     body.mail(site, to, fill(&words.mail_link_subject, controller), language, id)
+}
+
+/// The text with the code that confirms a sign-up.
+#[must_use]
+pub fn code(
+    site: &Site,
+    language: &str,
+    (code, replies): (&str, bool),
+    to: String,
+    id: String,
+) -> TextMessage {
+    let (language, _, words) = words(site, language);
+    let page = |name: &str| format!("{}/{name}?lang={language}", site.api());
+    let way_out =
+        if replies { words.text_reply_stop.clone() } else { fill(&words.text_way_out, &page("your-alerts")) };
+    let where_to = fill(&words.text_code_where, &page("code"));
+    let said = [fill(&words.text_code, code), where_to, words.text_not_you.clone(), way_out];
+    text(site, &said.join(" "), to, id)
+}
+
+/// The text with a fresh link.
+#[must_use]
+pub fn fresh_link_text(
+    site: &Site,
+    language: &str,
+    contact: ContactKey,
+    to: String,
+    id: String,
+) -> TextMessage {
+    let (language, _, words) = words(site, language);
+    text(site, &fill(&words.text_link, &centre(site, contact, &language)), to, id)
+}
+
+/// The answer to a text that came in.
+#[must_use]
+pub fn answer(site: &Site, language: &str, answer: Answer, to: String, id: String) -> TextMessage {
+    let (language, _, words) = words(site, language);
+    let page = |name: &str| format!("{}/{name}?lang={language}", site.api());
+    let controller = &site.notice.controller;
+    let said = match answer {
+        Answer::Stopped => words.text_stopped.clone(),
+        Answer::Start => fill(&words.text_start, &page("alerts")),
+        Answer::Help => {
+            let reach = [controller.phone.clone(), Some(controller.email.clone())];
+            let reach = reach.into_iter().flatten().collect::<Vec<_>>().join(", ");
+            let ends = fill(&words.text_way_out, &page("your-alerts"));
+            format!("{} {ends}", fill(&words.text_help, &reach))
+        }
+    };
+    text(site, &said, to, id)
+}
+
+fn text(site: &Site, said: &str, to: String, id: String) -> TextMessage {
+    let from = site.file.text_from.clone().unwrap_or_default();
+    TextMessage { from, to, text: format!("{}: {said}", site.notice.controller.name), id }
 }
 
 /// Address of everything about an address.

@@ -1,18 +1,22 @@
-//! What must still be done about alerts: messages to send, and sign-ups to forget when nobody confirmed them.
+//! What must still be done about alerts: messages to send, sign-ups to forget when nobody confirmed them, texts that staff must read.
 //!
-//! A job stands in the log's store until it is done, so that a restart, a crash or a mail server that is away for a day loses
-//! nothing. It holds no address: that is read from the sealed record when the message is sent, so that who was erased meanwhile
-//! is not written to. A message is sent at least once: a crash after the mail server took it and before the job is taken away
-//! sends it again, with the same Message-ID.
+//! A job stands in the log's store until it is done, so that a restart, a crash, or a mail server or gateway that is away for a day
+//! loses nothing. It holds no address in clear: that is read from the sealed record when the message is sent, so that who was erased
+//! meanwhile is not written to; only a text that came in waits with its number, sealed. A message is sent at least once: a crash
+//! after it was taken and before the job is taken away sends it again, with the same Message-ID; so does a text gateway that took it
+//! and did not say so.
 
+use super::incoming::{Door, Sealed};
 use super::link::ContactKey;
 use super::subscriber::{Subscriber, contact, names};
-use super::{message, subscriber};
+use super::{code, message, subscriber};
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
 use crate::app::{App, blocking, now};
 use crate::config;
-use crate::deliver::mail::{Mail, MailError, Mailer};
+use crate::deliver::SendError;
+use crate::deliver::mail::{Mail, Mailer};
+use crate::deliver::text::{Gateway, Text};
 use assent_core::decision::{Decision, Standing};
 use assent_core::hash::{Hash, sha256};
 use assent_core::ids::PurposeId;
@@ -35,8 +39,10 @@ const WAITS: [u64; 7] = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * 
 /// Most confirmations that one address is sent within a day: nobody's mailbox can be filled by typing their address.
 const CONFIRMATIONS_A_DAY: usize = 3;
 const DAY: u64 = 24 * HOUR;
-/// How long after a fresh link another one can be had.
-const LINK_PAUSE: u64 = 10 * MINUTE;
+/// How long after a fresh link another one can be had: by email, and by text, which costs.
+const LINK_PAUSES: [u64; 2] = [10 * MINUTE, HOUR];
+/// How long an answer to a text is not given again: people's phones answer each other.
+const ANSWER_PAUSE: u64 = DAY;
 /// How often it is looked for work when nothing is due and nobody says that there is.
 const LOOK: u64 = MINUTE;
 
@@ -44,10 +50,13 @@ const LOOK: u64 = MINUTE;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum Task {
-    /// Ask by email whether a sign-up was theirs.
+    /// Ask whether a sign-up was theirs.
     Confirm {
         /// Whose sign-up.
         subject: SubjectId,
+        /// By email or by text.
+        #[serde(default = "by_email")]
+        channel: Channel,
         /// The address that is let go of once this one is confirmed.
         replaces: Option<Hash>,
     },
@@ -63,21 +72,83 @@ pub enum Task {
         /// The language it was asked for in.
         language: String,
     },
-    /// A link was sent; another may be asked for when this is over.
+    /// Something was done; it may be done again when this is over.
     Pause,
+    /// Answer a text.
+    Answer {
+        /// Who wrote, and in which language they are answered.
+        to: Sealed,
+        /// What is answered.
+        answer: Answer,
+    },
+    /// Staff have to read a text. Never due: it ends when they say so.
+    Read {
+        /// Who wrote what.
+        text: Sealed,
+    },
+    /// Wrong codes were entered for a number; forgotten when this is over.
+    Tries {
+        /// How many.
+        wrong: u32,
+    },
+}
+
+/// What a text is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Everything by text is stopped.
+    Stopped,
+    /// Where to sign up.
+    Start,
+    /// How to reach people.
+    Help,
+}
+
+impl Answer {
+    /// The word in keys of jobs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Start => "start",
+            Self::Help => "help",
+        }
+    }
+}
+
+fn by_email() -> Channel {
+    Channel::Email
 }
 
 /// A task, and when it is tried next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Job {
+pub(super) struct Job {
     #[serde(flatten)]
-    task: Task,
+    pub(super) task: Task,
     /// Unix milliseconds.
-    due: u64,
+    pub(super) due: u64,
     /// When it is given up. Unix milliseconds.
-    until: u64,
+    pub(super) until: u64,
     /// How often it failed.
     failed: usize,
+}
+
+impl Job {
+    /// A job that is due at `due` and given up at `until`.
+    pub(super) fn new(task: Task, due: u64, until: u64) -> Self {
+        Self { task, due, until, failed: 0 }
+    }
+
+    /// As it is kept. A job has text keys and whole numbers.
+    pub(super) fn to_bytes(&self) -> Option<Vec<u8>> {
+        serde_json::to_vec(self).ok()
+    }
+
+    /// A kept job; nothing when it cannot be read.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
 }
 
 /// What became of a task.
@@ -88,22 +159,44 @@ enum Outcome {
     Next(Task, u64),
     /// Try again later. No personal data.
     Later(String),
+    /// The same, and nobody answers at all on this channel.
+    Away(Channel, String),
+}
+
+/// A message, whichever way it goes.
+enum Message {
+    Mail(Box<Mail>),
+    Text(Text),
 }
 
 /// What sends messages.
 #[derive(Debug)]
 pub struct Outbox {
     mailer: Option<Mailer>,
+    gateway: Option<Arc<Gateway>>,
+    /// Whether texts can be answered.
+    replies: bool,
+    /// Where texts come in.
+    pub door: Option<Door>,
+    /// Held while a code is compared, so that tries are counted one by one.
+    pub(super) codes: tokio::sync::Mutex<()>,
     woken: Notify,
 }
 
 impl Outbox {
-    /// For the configured mail server.
+    /// For the configured mail server and text gateway.
     ///
     /// # Errors
-    /// Its files cannot be read.
-    pub fn new(config: &config::Mail) -> anyhow::Result<Self> {
-        Ok(Self { mailer: Mailer::new(config)?, woken: Notify::new() })
+    /// Their files cannot be read.
+    pub fn new(mail: &config::Mail, gateway: &config::Gateway) -> anyhow::Result<Self> {
+        Ok(Self {
+            mailer: Mailer::new(mail)?,
+            gateway: Gateway::new(gateway)?.map(Arc::new),
+            replies: gateway.replies,
+            door: Door::new(gateway)?,
+            codes: tokio::sync::Mutex::default(),
+            woken: Notify::new(),
+        })
     }
 
     /// There may be something to send.
@@ -112,21 +205,23 @@ impl Outbox {
     }
 }
 
-/// Keeps what is to be done about one sign-up: `task` at once, and forgetting it when its time is over. Once for each request.
+/// Keeps what is to be done about one sign-up: `tasks` at once, and forgetting it when its time is over. Once for each request.
 pub(super) async fn expect(
     site: &Arc<Site>,
     (subject, request): (SubjectId, &str),
-    task: Option<Task>,
+    tasks: Vec<Task>,
     now: u64,
 ) -> Result<(), RecordError> {
     let which = format!("{subject}/{}", &sha256(request.as_bytes()).to_hex()[..16]);
     let until = now + CONFIRM_MS;
-    let lapse = Job { task: Task::Lapse { subject }, due: until + MINUTE, until: u64::MAX, failed: 0 };
-    let confirm = task.map(|task| Job { task, due: now, until, failed: 0 });
-    let jobs = [("lapse", Some(lapse)), ("confirm", confirm)];
-    let jobs =
-        jobs.into_iter().filter_map(|(kind, job)| Some((format!("{kind}/{which}").into_bytes(), job?)));
-    keep(site, jobs.collect()).await
+    let key = |kind: &str| format!("{kind}/{which}").into_bytes();
+    let mut jobs = vec![(key("lapse"), Job::new(Task::Lapse { subject }, until + MINUTE, u64::MAX))];
+    for task in tasks {
+        let by_text = matches!(task, Task::Confirm { channel: Channel::Text, .. });
+        let kind = if by_text { "confirm-text" } else { "confirm" };
+        jobs.push((key(kind), Job::new(task, now, until)));
+    }
+    keep(site, jobs).await
 }
 
 /// Keeps that a link is to be sent to an address, if it told us anything; nobody learns whether it did.
@@ -140,12 +235,12 @@ pub async fn send_link(
     now: u64,
 ) -> Result<(), RecordError> {
     let key = format!("link/{contact}").into_bytes();
-    let job = Job { task: Task::Link { contact, language }, due: now, until: now + DAY, failed: 0 };
+    let job = Job::new(Task::Link { contact, language }, now, now + DAY);
     keep(site, vec![(key, job)]).await
 }
 
 /// Keeps jobs, unless the first of them is kept already.
-async fn keep(site: &Arc<Site>, jobs: Vec<(Vec<u8>, Job)>) -> Result<(), RecordError> {
+pub(super) async fn keep(site: &Arc<Site>, jobs: Vec<(Vec<u8>, Job)>) -> Result<(), RecordError> {
     let Some(first) = jobs.first().map(|(key, _)| key.clone()) else { return Ok(()) };
     if site.ledger.is_imported() {
         // Nothing is recorded there, so there is nothing to send.
@@ -156,8 +251,7 @@ async fn keep(site: &Arc<Site>, jobs: Vec<(Vec<u8>, Job)>) -> Result<(), RecordE
     if there.is_some() {
         return Ok(());
     }
-    // A job has text keys and whole numbers.
-    let jobs = jobs.into_iter().map(|(key, job)| (key, serde_json::to_vec(&job).ok())).collect();
+    let jobs = jobs.into_iter().map(|(key, job)| (key, job.to_bytes())).collect();
     site.ledger.set_jobs(jobs).await.map(|_| ()).map_err(refused)
 }
 
@@ -172,8 +266,13 @@ pub(super) fn refused(error: ErasureError) -> RecordError {
 
 /// Does what is due, until the app stops.
 pub async fn whenever_due(app: Arc<App>) {
-    if app.outbox.mailer.is_none() && app.sites.all().iter().any(|site| has_email(site)) {
+    let has =
+        |channel| app.sites.all().iter().any(|site| subscriber::alerts_on(site, channel).next().is_some());
+    if app.outbox.mailer.is_none() && has(Channel::Email) {
         tracing::warn!("mail.host is not set: nobody can confirm an email address, and no alert may be sent");
+    }
+    if app.outbox.gateway.is_none() && has(Channel::Text) {
+        tracing::warn!("gateway.kind is not set: nobody can confirm a number, and no text may be sent");
     }
     loop {
         let mut next = now() + LOOK;
@@ -194,10 +293,6 @@ pub async fn whenever_due(app: Arc<App>) {
     }
 }
 
-fn has_email(site: &Site) -> bool {
-    subscriber::alerts_on(site, Channel::Email).next().is_some()
-}
-
 /// Does what is due at one site at `now`. Answers when something is due next. All in Unix milliseconds.
 ///
 /// # Errors
@@ -206,8 +301,10 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
     let reader = Arc::clone(site);
     let jobs = blocking(move || reader.ledger.jobs()).await??;
     let mut next: Option<u64> = None;
+    // Nobody waits for somebody who just did not answer: what is due for them waits as if it had been tried.
+    let mut away = Vec::new();
     for (key, value) in jobs {
-        let Ok(job) = serde_json::from_slice::<Job>(&value) else {
+        let Some(job) = Job::from_bytes(&value) else {
             tracing::error!(site = %site.file.id, "a job cannot be read, and is left alone");
             continue;
         };
@@ -215,20 +312,25 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
             next = Some(next.map_or(job.due, |next| next.min(job.due)));
             continue;
         }
-        let outcome =
-            if job.until <= now { Ok(Outcome::Done) } else { run(app, site, &job.task, &key, now).await };
+        let outcome = if job.until <= now {
+            Ok(Outcome::Done)
+        } else {
+            run(app, site, (&job.task, key.as_slice()), &away, now).await
+        };
         let again = match outcome {
             Ok(Outcome::Done) => None,
-            Ok(Outcome::Next(task, after)) => {
-                Some(Job { task, due: now + after, until: u64::MAX, failed: 0 })
-            }
+            Ok(Outcome::Next(task, after)) => Some(Job::new(task, now + after, u64::MAX)),
             Ok(Outcome::Later(reason)) => Some(later(site, job, &reason, now)),
+            Ok(Outcome::Away(channel, reason)) => {
+                away.push(channel);
+                Some(later(site, job, &reason, now))
+            }
             Err(error) => Some(later(site, job, &error.to_string(), now)),
         };
         if let Some(job) = &again {
             next = Some(next.map_or(job.due, |next| next.min(job.due)));
         }
-        let value = again.and_then(|job| serde_json::to_vec(&job).ok());
+        let value = again.and_then(|job| job.to_bytes());
         site.ledger.set_jobs(vec![(key, value)]).await?;
     }
     Ok(next)
@@ -240,53 +342,84 @@ fn later(site: &Site, job: Job, reason: &str, now: u64) -> Job {
     Job { due: now + wait, failed: job.failed + 1, ..job }
 }
 
-async fn run(app: &Arc<App>, site: &Arc<Site>, task: &Task, key: &[u8], now: u64) -> anyhow::Result<Outcome> {
+async fn run(
+    app: &Arc<App>,
+    site: &Arc<Site>,
+    (task, key): (&Task, &[u8]),
+    away: &[Channel],
+    now: u64,
+) -> anyhow::Result<Outcome> {
     let id = sha256(key).to_hex()[..32].to_string();
+    let (reader, replies) = (Arc::clone(site), app.outbox.replies);
     match task.clone() {
-        Task::Confirm { subject, replaces } => {
-            let reader = Arc::clone(site);
-            match blocking(move || confirmation(&reader, (subject, replaces), id, now)).await?? {
-                Written::Mail(mail) => Ok(send(app, site, &mail).await),
+        Task::Confirm { subject, channel, replaces } => {
+            let whose = (subject, channel, replaces);
+            match blocking(move || confirmation(&reader, whose, (id, replies), now)).await?? {
+                Written::Message(message) => Ok(send(app, site, message, away).await),
                 Written::Nothing => Ok(Outcome::Done),
                 Written::NotYet => Ok(Outcome::Later("the sign-up is not recorded yet".into())),
             }
         }
         Task::Link { contact, language } => {
-            let reader = Arc::clone(site);
             let written = blocking(move || link(&reader, contact, &language, id, now)).await??;
-            match written {
-                Some(mail) => match send(app, site, &mail).await {
-                    Outcome::Done => Ok(Outcome::Next(Task::Pause, LINK_PAUSE)),
-                    other => Ok(other),
-                },
-                None => Ok(Outcome::Next(Task::Pause, LINK_PAUSE)),
-            }
+            let Some(message) = written else { return Ok(Outcome::Next(Task::Pause, LINK_PAUSES[0])) };
+            let pause = LINK_PAUSES[usize::from(matches!(message, Message::Text(_)))];
+            Ok(and_pause(send(app, site, message, away).await, pause))
+        }
+        Task::Answer { to, answer } => {
+            // It was sealed under another key, so that nobody can read it any more.
+            let Some(from) = to.open(site) else { return Ok(Outcome::Done) };
+            let text = message::answer(site, &from.language, answer, from.number, id);
+            Ok(and_pause(send(app, site, Message::Text(text), away).await, ANSWER_PAUSE))
         }
         Task::Lapse { subject } => {
             lapse(site, subject, now).await?;
             Ok(Outcome::Done)
         }
-        Task::Pause => Ok(Outcome::Done),
+        Task::Pause | Task::Tries { .. } | Task::Read { .. } => Ok(Outcome::Done),
     }
 }
 
-async fn send(app: &App, site: &Site, mail: &Mail) -> Outcome {
-    let Some(mailer) = &app.outbox.mailer else { return Outcome::Later("mail.host is not set".into()) };
-    match mailer.send(mail).await {
+fn and_pause(outcome: Outcome, pause: u64) -> Outcome {
+    match outcome {
+        Outcome::Done => Outcome::Next(Task::Pause, pause),
+        other => other,
+    }
+}
+
+async fn send(app: &App, site: &Site, message: Message, away: &[Channel]) -> Outcome {
+    let (channel, key) = match &message {
+        Message::Mail(_) => (Channel::Email, "mail.host"),
+        Message::Text(_) => (Channel::Text, "gateway.kind"),
+    };
+    if away.contains(&channel) {
+        return Outcome::Later("there was no answer a moment ago".into());
+    }
+    let sent = match (message, &app.outbox.mailer, app.outbox.gateway.clone()) {
+        (Message::Mail(mail), Some(mailer), _) => mailer.send(&mail).await,
+        (Message::Text(text), _, Some(gateway)) => match blocking(move || gateway.send(&text)).await {
+            Ok(sent) => sent,
+            Err(error) => Err(SendError::Later(error.to_string())),
+        },
+        _ => return Outcome::Later(format!("{key} is not set")),
+    };
+    let channel_name = channel.as_str();
+    match sent {
         Ok(()) => {
-            tracing::info!(site = %site.file.id, "a message was handed to the mail server");
+            tracing::info!(site = %site.file.id, channel = channel_name, "a message was handed over");
             Outcome::Done
         }
-        Err(MailError::Refused(reason)) => {
-            tracing::warn!(site = %site.file.id, reason, "a message was refused for good");
+        Err(SendError::Refused(reason)) => {
+            tracing::warn!(site = %site.file.id, channel = channel_name, reason, "a message was refused for good");
             Outcome::Done
         }
-        Err(MailError::Later(reason)) => Outcome::Later(reason),
+        Err(error @ SendError::Later(_)) => Outcome::Later(error.to_string()),
+        Err(error @ SendError::Away(_)) => Outcome::Away(channel, error.to_string()),
     }
 }
 
 enum Written {
-    Mail(Box<Mail>),
+    Message(Message),
     Nothing,
     NotYet,
 }
@@ -294,54 +427,88 @@ enum Written {
 /// The message for a sign-up that waits.
 fn confirmation(
     site: &Site,
-    (subject, replaces): (SubjectId, Option<Hash>),
-    id: String,
+    (subject, channel, replaces): (SubjectId, Channel, Option<Hash>),
+    (id, replies): (String, bool),
     now: u64,
 ) -> Result<Written, ReadError> {
     let history = site.ledger.history(&subject)?;
-    let on_email = |surface| matches!(surface, Surface::AlertForm | Surface::Message);
+    let on_form = |surface| matches!(surface, Surface::AlertForm | Surface::Message);
     let request = history.iter().rev().find(|opened| {
-        on_email(opened.record.surface)
-            && opened.record.contacts.iter().any(|contact| contact.channel == Channel::Email)
+        on_form(opened.record.surface)
+            && opened.record.contacts.iter().any(|contact| contact.channel == channel)
             && opened.record.decisions.values().any(|decision| decision.is_yes())
     });
     let Some(request) = request else { return Ok(Written::NotYet) };
-    let Some(to) = request.record.contacts.iter().find(|contact| contact.channel == Channel::Email) else {
+    let Some(to) = request.record.contacts.iter().find(|contact| contact.channel == channel) else {
         return Ok(Written::NotYet);
     };
-    let to = ContactKey { channel: Channel::Email, hash: to.hash };
+    let to = ContactKey { channel, hash: to.hash };
     let all = Subscriber::read(site, &to.hash, now)?;
+    let of_channel = |id: &PurposeId| site.notice.purpose(id).is_some_and(|p| p.channel == Some(channel));
     let wanted: Vec<PurposeId> = request
         .record
         .decisions
         .iter()
-        .filter(|(id, decision)| decision.is_yes() && all.standing(id) == Standing::Unconfirmed)
+        .filter(|(id, decision)| {
+            decision.is_yes() && of_channel(id) && all.standing(id) == Standing::Unconfirmed
+        })
         .map(|(id, _)| id.clone())
         .collect();
-    let asked = |opened: &&assent_ledger::Opened| {
-        names(opened, &to.hash)
-            && opened.record.decisions.values().any(|decision| *decision == Decision::Given)
-            && opened.index < request.index
-            && request.time.saturating_sub(opened.time) < DAY
-    };
-    if all.history.iter().filter(asked).count() >= CONFIRMATIONS_A_DAY {
+    if is_too_often(&all.history, &to.hash, request) {
         tracing::warn!(site = %site.file.id, "one address was signed up too often today: no message is sent");
+        return Ok(Written::Nothing);
+    }
+    // Messages came back since it was asked for. Somebody who asks anew is written to once more.
+    if all.bounced.is_some_and(|since| since >= request.time) {
         return Ok(Written::Nothing);
     }
     let Some(clear) = contact(request, &to.hash).filter(|_| !wanted.is_empty()) else {
         return Ok(Written::Nothing);
     };
-    let (parts, address) = ((subject, to, replaces), clear.address.clone());
-    let mail = message::confirmation(site, &request.record.language, parts, (&wanted, address), id);
-    Ok(Written::Mail(Box::new(mail)))
+    let (language, address) = (&request.record.language, clear.address.clone());
+    Ok(Written::Message(match channel {
+        Channel::Email => {
+            let parts = (subject, to, replaces);
+            let mail = message::confirmation(site, language, parts, (&wanted, address), id);
+            Message::Mail(Box::new(mail))
+        }
+        Channel::Text => {
+            let code = code::of(site, subject, &to.hash);
+            Message::Text(message::code(site, language, (&code, replies), address, id))
+        }
+    }))
+}
+
+/// Whether so many messages were asked for the same address shortly before this request that none is sent for it.
+pub(super) fn is_too_often(
+    history: &[assent_ledger::Opened],
+    hash: &Hash,
+    request: &assent_ledger::Opened,
+) -> bool {
+    let asked = |opened: &&assent_ledger::Opened| {
+        names(opened, hash)
+            && opened.record.decisions.values().any(|decision| *decision == Decision::Given)
+            && opened.index < request.index
+            && request.time.saturating_sub(opened.time) < DAY
+    };
+    history.iter().filter(asked).count() >= CONFIRMATIONS_A_DAY
 }
 
 /// The message with a fresh link, for an address that told us something.
-fn link(site: &Site, contact: Hash, language: &str, id: String, now: u64) -> Result<Option<Mail>, ReadError> {
+fn link(
+    site: &Site,
+    contact: Hash,
+    language: &str,
+    id: String,
+    now: u64,
+) -> Result<Option<Message>, ReadError> {
     let all = Subscriber::read(site, &contact, now)?;
-    let Some(clear) = all.contact().filter(|clear| clear.channel == Channel::Email) else { return Ok(None) };
-    let key = ContactKey { channel: Channel::Email, hash: contact };
-    Ok(Some(message::fresh_link(site, language, key, clear.address.clone(), id)))
+    let Some(clear) = all.contact().filter(|_| all.bounced.is_none()) else { return Ok(None) };
+    let (key, address) = (ContactKey { channel: clear.channel, hash: contact }, clear.address.clone());
+    Ok(Some(match clear.channel {
+        Channel::Email => Message::Mail(Box::new(message::fresh_link(site, language, key, address, id))),
+        Channel::Text => Message::Text(message::fresh_link_text(site, language, key, address, id)),
+    }))
 }
 
 /// Erases a sign-up that nobody confirmed. Whoever said anything else keeps their records.

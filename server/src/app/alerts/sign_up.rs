@@ -56,16 +56,18 @@ pub enum Wrong {
     Missing(Channel),
     /// The address is not one.
     Malformed(Channel),
+    /// The number is of a country that the site sends no texts to.
+    Elsewhere,
 }
 
 /// Records what is wanted, or nothing. An address for a channel that nothing wants is not kept.
 pub async fn sign_up(site: Arc<Site>, asked: SignUp, now: u64) -> Result<Recorded, SignUpError> {
     let contacts = judge(&site, &asked.request).map_err(SignUpError::Form)?;
     let SignUp { subject, origin, request, signals, key } = asked;
-    let mailed = contacts.iter().any(|contact| contact.channel == Channel::Email);
-    let task = mailed.then_some(Task::Confirm { subject, replaces: None });
+    let tasks =
+        contacts.iter().map(|contact| Task::Confirm { subject, channel: contact.channel, replaces: None });
     // Kept before the record: a crash in between leaves a message that finds nothing to say, and never a request without one.
-    outbox::expect(&site, (subject, &key), task, now).await?;
+    outbox::expect(&site, (subject, &key), tasks.collect(), now).await?;
     let request = DecisionRequest {
         notice: request.notice,
         language: request.language,
@@ -86,6 +88,11 @@ pub fn subject_of(site: &Site, key: &str) -> [u8; 16] {
     mac.update(key.as_bytes());
     let hash: [u8; 32] = mac.finalize().into_bytes().into();
     std::array::from_fn(|place| hash[place])
+}
+
+/// Whether texts are sent to this number's country.
+fn is_served(site: &Site, number: &Contact) -> bool {
+    site.file.text_countries.iter().any(|code| number.address.starts_with(code.as_str()))
 }
 
 fn judge(site: &Site, request: &SignUpRequest) -> Result<Vec<Contact>, Vec<Wrong>> {
@@ -111,6 +118,9 @@ fn judge(site: &Site, request: &SignUpRequest) -> Result<Vec<Contact>, Vec<Wrong
         match text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             None => wrong.push(Wrong::Missing(channel)),
             Some(text) => match normalise(channel, text) {
+                Ok(contact) if channel == Channel::Text && !is_served(site, &contact) => {
+                    wrong.push(Wrong::Elsewhere);
+                }
                 Ok(contact) => contacts.push(contact),
                 Err(_) => wrong.push(Wrong::Malformed(channel)),
             },

@@ -22,7 +22,8 @@ pub enum Which {
 }
 
 /// Records the withdrawal for everybody who named the address and has, or waits for, a yes. Safe to repeat: what is stopped
-/// already is not recorded twice. Whose records are frozen is stopped without a look at them.
+/// already is not recorded twice. Whose records are frozen is stopped without a look at them. Answers for how many people something
+/// was stopped.
 ///
 /// # Errors
 /// [`RecordError`]; people before the one it failed for are stopped, and asking again is right.
@@ -32,7 +33,7 @@ pub async fn stop(
     which: Which,
     act: Act,
     now: u64,
-) -> Result<(), RecordError> {
+) -> Result<usize, RecordError> {
     let reader = Arc::clone(site);
     let read = move || -> Result<_, RecordError> {
         let subjects = reader.ledger.subjects_of(&to.hash)?;
@@ -40,6 +41,7 @@ pub async fn stop(
         subjects.into_iter().map(with_state).collect::<Result<Vec<_>, _>>()
     };
     let subjects = crate::app::blocking(read).await.map_err(RecordError::Stopped)??;
+    let mut stopped = 0;
     for (subject, frozen) in subjects {
         let which = which.clone();
         let saying = move |site: &Site, history: &[Opened]| {
@@ -67,7 +69,7 @@ pub async fn stop(
                 contact: last.and_then(|opened| contact(opened, &to.hash)).cloned(),
             })
         };
-        say(site, subject, act, now, saying).await?;
+        stopped += usize::from(say(site, subject, act, now, saying).await?.is_some());
     }
-    Ok(())
+    Ok(stopped)
 }

@@ -22,6 +22,8 @@ pub struct Subscriber {
     pub restricted: bool,
     /// Whether nothing may be sent whatever was said.
     pub suppressed: bool,
+    /// Since when messages to it come back, if they do: Unix milliseconds.
+    pub bounced: Option<u64>,
     /// Records about alerts that count for it, oldest first.
     pub history: Vec<Opened>,
     standings: BTreeMap<PurposeId, Standing>,
@@ -36,6 +38,7 @@ impl Subscriber {
     pub fn read(site: &Site, hash: &Hash, now: u64) -> Result<Self, ReadError> {
         let subjects = site.ledger.subjects_of(hash)?;
         let suppressed = site.ledger.suppressed(hash)?.is_some();
+        let bounced = site.ledger.bounced(hash)?;
         let mut restricted = false;
         let mut about: Vec<(Opened, BTreeMap<PurposeId, Decision>)> = Vec::new();
         for subject in &subjects {
@@ -59,7 +62,7 @@ impl Subscriber {
             about.iter().map(|(opened, decisions)| Said { at: opened.time, acted: acted(opened), decisions });
         let standings = standings(&site.notice, said, now);
         let history = about.into_iter().map(|(opened, _)| opened).collect();
-        Ok(Self { subjects, restricted, suppressed, history, standings, hash: *hash })
+        Ok(Self { subjects, restricted, suppressed, bounced, history, standings, hash: *hash })
     }
 
     /// What holds for one alert.

@@ -74,7 +74,7 @@ pub(in crate::http) async fn page(
         (status = 409, description = "`stale-notice`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body-too-large`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 415, description = "`wrong-content-type`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`bad-body`, `unknown-field`, `idempotency-key-reused`, `unknown-notice`, `unknown-language`, `unknown-purpose`, `no-choices`, `contact-missing`, `bad-email`, `bad-phone`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`bad-body`, `unknown-field`, `idempotency-key-reused`, `unknown-notice`, `unknown-language`, `unknown-purpose`, `no-choices`, `contact-missing`, `bad-email`, `bad-phone`, `phone-elsewhere`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-decisions`, with `Retry-After`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy`, `timeout`, `ledger-stopped`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
@@ -204,5 +204,6 @@ fn shown(wrong: &Wrong) -> AlertError {
         Wrong::Missing(Channel::Text) => AlertError::PhoneMissing,
         Wrong::Malformed(Channel::Email) => AlertError::EmailWrong,
         Wrong::Malformed(Channel::Text) => AlertError::PhoneWrong,
+        Wrong::Elsewhere => AlertError::PhoneElsewhere,
     }
 }

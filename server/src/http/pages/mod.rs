@@ -2,6 +2,7 @@
 
 pub(super) mod alerts;
 pub(super) mod choices;
+pub(super) mod code;
 pub(super) mod confirm;
 pub(super) mod form;
 pub(super) mod frame;

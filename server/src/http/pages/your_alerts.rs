@@ -52,12 +52,12 @@ pub(in crate::http) async fn ask(
 #[utoipa::path(
     post, path = "/v1/{site}/your-alerts", tag = "Alerts",
     params(("site" = String, Path, description = "The site.")),
-    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "`email`, `language`."),
+    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "`email` or `phone`, `language`."),
     responses((status = 303, description = "To the page that says that a message is on its way."),
         (status = 400, description = "`bad-form`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 403, description = "`origin-missing`, `origin-not-declared`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`bad-email`: the page again.", body = String, content_type = "text/html"),
+        (status = 422, description = "`bad-email`, `bad-phone`: the page again.", body = String, content_type = "text/html"),
         (status = 503, description = "`busy`, `timeout`, `ledger-stopped`: the page again.", body = String, content_type = "text/html"))
 )]
 pub(in crate::http) async fn send(
@@ -75,8 +75,16 @@ pub(in crate::http) async fn send(
         parts.status = code.status();
         with_code(Response::from_parts(parts, body), code)
     };
-    let Ok(contact) = normalise(Channel::Email, &fields.required("email")?) else {
-        return Ok(again(Code::BadEmail, AskError::Address));
+    let (email, phone) = (fields.optional("email")?, fields.optional("phone")?);
+    let written = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
+    let asked = if written(&phone) && !written(&email) {
+        normalise(Channel::Text, &phone.unwrap_or_default()).map_err(|_| (Code::BadPhone, AskError::Phone))
+    } else {
+        normalise(Channel::Email, &email.unwrap_or_default()).map_err(|_| (Code::BadEmail, AskError::Address))
+    };
+    let contact = match asked {
+        Ok(contact) => contact,
+        Err((code, error)) => return Ok(again(code, error)),
     };
     let hash = site.ledger.contact_hash(contact.channel, &contact.address);
     if let Err(error) = send_link(&site, hash, known(&site, &language), app::now()).await {
@@ -145,7 +153,7 @@ pub(in crate::http) async fn post(
         }
         "stop-all" => {
             let stopped = stop(&site, to, Which::All, Act::Link, now).await;
-            stopped.map(|()| "stopped").map_err(SignUpError::from)
+            stopped.map(|_| "stopped").map_err(SignUpError::from)
         }
         "move" => {
             let address = fields.required("address")?;

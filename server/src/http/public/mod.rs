@@ -7,3 +7,4 @@ pub(super) mod log;
 pub(super) mod notices;
 pub(super) mod receipts;
 pub(super) mod state;
+pub(super) mod texts;

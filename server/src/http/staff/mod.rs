@@ -1,10 +1,11 @@
-//! For staff, with the bearer token: may we, export, letting people leave, publishing a site file, upkeep.
+//! For staff, with the bearer token: may we, texts to read, export, letting people leave, publishing a site file, upkeep.
 
 pub(super) mod export;
 pub(super) mod lists;
 pub(super) mod may;
 pub(super) mod people;
 pub(super) mod site_file;
+pub(super) mod texts;
 pub(super) mod upkeep;
 
 pub use site_file::SiteFileApplied;
@@ -30,13 +31,13 @@ impl FromRequestParts<Arc<App>> for IsStaff {
                 "No staff token is configured: set staff.token_file or staff.token_sha256.",
             )
         })?;
-        let value = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let token = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let shown = token.is_some_and(|(_, token)| staff.is(token.trim()));
-        if shown { Ok(Self) } else { Err(Code::Unauthorised.into()) }
+        if staff.is(bearer(parts)) { Ok(Self) } else { Err(Code::Unauthorised.into()) }
     }
+}
+
+/// The bearer token that was shown; empty without one.
+fn bearer(parts: &Parts) -> &str {
+    let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = value.and_then(|value| value.split_once(' '));
+    token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map_or("", |(_, token)| token.trim())
 }
