@@ -58,7 +58,11 @@ async fn an_address_that_bounces_is_not_written_to_until_it_is_confirmed_anew() 
     assert_eq!(api.may(Channel::Email, ADDRESS, "health-campaigns").await.reason, MayReason::Unconfirmed);
     presses(&api, &link).await;
     for topic in ["clinic-changes", "health-campaigns"] {
-        assert_eq!(api.may(Channel::Email, ADDRESS, topic).await.may, Choice::Yes, "somebody reads there again");
+        assert_eq!(
+            api.may(Channel::Email, ADDRESS, topic).await.may,
+            Choice::Yes,
+            "somebody reads there again"
+        );
     }
 
     // Or the mail server's people say that it was mended.
@@ -97,9 +101,10 @@ async fn a_mail_servers_delivery_report_is_passed_on_by_the_example() {
     let api = stack.api(CLINIC);
     signs_up_and_confirms(&api, &mail_server, ADDRESS, &["email-clinic-changes"]).await;
     let site = stack.address(&format!("/v1/{CLINIC}"));
+    let token = stack.path("bounce.token");
     let reports = |action: &str, status: &str| {
         let mut script = Command::new("python3");
-        script.arg(project().join("examples/bounces/report.py")).args([&site, stack.path("bounce.token").to_str().unwrap()]);
+        script.arg(project().join("examples/bounces/report.py")).args([&site, token.to_str().unwrap()]);
         let mut script = script.stdin(Stdio::piped()).spawn().unwrap();
         let report = REPORT.replace("ACTION", action).replace("STATUS", status);
         script.stdin.take().unwrap().write_all(report.as_bytes()).unwrap();
@@ -107,7 +112,11 @@ async fn a_mail_servers_delivery_report_is_passed_on_by_the_example() {
     };
     for (action, status) in [("delayed", "4.4.1"), ("failed", "4.7.0"), ("delivered", "2.1.5")] {
         assert_eq!(reports(action, status), Some(0));
-        assert_eq!(api.may(Channel::Email, ADDRESS, "clinic-changes").await.may, Choice::Yes, "{action} {status}");
+        assert_eq!(
+            api.may(Channel::Email, ADDRESS, "clinic-changes").await.may,
+            Choice::Yes,
+            "{action} {status}"
+        );
     }
     assert_eq!(reports("failed", "5.1.1"), Some(0));
     assert_eq!(api.may(Channel::Email, ADDRESS, "clinic-changes").await.reason, MayReason::Bounced);

@@ -49,7 +49,8 @@ async fn signed_up_on_the_page_and_confirmed_with_the_code_from_the_phone() {
     // The number is there already: it is this browser's sign-up.
     visitor.writes("#code", &wrong(&code)).await;
     visitor.presses_on_page("form.sign-up button[type=submit]").await;
-    until_so("the page to say that it does not fit", async || visitor.counts("[role=alert]").await == 1).await;
+    until_so("the page to say that it does not fit", async || visitor.counts("[role=alert]").await == 1)
+        .await;
     visitor.photographs("text-code-wrong").await;
     assert_eq!(api.may(Channel::Text, NUMBER, "clinic-changes").await.reason, MayReason::Unconfirmed);
     visitor.writes("#code", &format!("{} {}", &code[..3], &code[3..])).await;
@@ -72,7 +73,8 @@ async fn signed_up_on_the_page_and_confirmed_with_the_code_from_the_phone() {
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
         .filter_map(|line| Some(serde_json::from_str(line["record"].as_str()?).unwrap()))
         .collect();
-    let said: Vec<_> = records.iter().map(|record| (record["act"].as_str().unwrap(), &record["decisions"])).collect();
+    let said: Vec<_> =
+        records.iter().map(|record| (record["act"].as_str().unwrap(), &record["decisions"])).collect();
     let given = serde_json::json!({ "text-clinic-changes": Decision::Given });
     let confirmed = serde_json::json!({ "text-clinic-changes": Decision::Confirmed });
     assert_eq!(said, [(Act::Save.as_str(), &given), (Act::Link.as_str(), &confirmed)]);
@@ -86,7 +88,10 @@ async fn signed_up_on_the_page_and_confirmed_with_the_code_from_the_phone() {
     assert_eq!(stack_entries(&api).await, entries);
     assert_eq!(kannel.texts(NUMBER).len(), 1);
     let said = stack.said();
-    assert!(!said.contains("7700900123") && !said.contains(&code), "neither number nor code in the server's log");
+    assert!(
+        !said.contains("7700900123") && !said.contains(&code),
+        "neither number nor code in the server's log"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +137,11 @@ async fn by_email_and_by_text_are_confirmed_one_by_one_and_everything_is_seen_wi
     for topic in ["clinic-changes", "health-campaigns"] {
         assert_eq!(api.may(Channel::Text, NUMBER, topic).await.reason, MayReason::Withdrawn);
     }
-    assert_eq!(api.may(Channel::Email, address, "clinic-changes").await.may, Choice::Yes, "email is unchanged");
+    assert_eq!(
+        api.may(Channel::Email, address, "clinic-changes").await.may,
+        Choice::Yes,
+        "email is unchanged"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,16 +195,25 @@ async fn codes_cannot_be_guessed() {
     for bad in ["", "12345", "1234567", "abcdef", "......", "\u{661}\u{662}\u{663}\u{664}\u{665}\u{666}"] {
         assert_eq!(enters(&api, NUMBER, bad).await, StatusCode::UNPROCESSABLE_ENTITY, "{bad}: and is no try");
     }
-    assert_eq!(enters(&api, "+447700900199", &good).await, StatusCode::UNPROCESSABLE_ENTITY, "of another number");
+    assert_eq!(
+        enters(&api, "+447700900199", &good).await,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "of another number"
+    );
     // All at once, so that none could be counted before the next.
     let guesses = (0..20).map(|guess| {
-        let (api, code) = (api.clone(), format!("{:06}", (good.parse::<u32>().unwrap() + 1 + guess) % 1_000_000));
+        let (api, code) =
+            (api.clone(), format!("{:06}", (good.parse::<u32>().unwrap() + 1 + guess) % 1_000_000));
         tokio::spawn(async move { enters(&api, NUMBER, &code).await })
     });
     for guess in guesses.collect::<Vec<_>>() {
         assert_eq!(guess.await.unwrap(), StatusCode::UNPROCESSABLE_ENTITY);
     }
-    assert_eq!(enters(&api, NUMBER, &good).await, StatusCode::UNPROCESSABLE_ENTITY, "the right one comes too late");
+    assert_eq!(
+        enters(&api, NUMBER, &good).await,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "the right one comes too late"
+    );
     stack.assent_is_killed();
     stack.assent_starts().await;
     assert_eq!(enters(&api, NUMBER, &good).await, StatusCode::UNPROCESSABLE_ENTITY, "also after a restart");
@@ -233,7 +251,8 @@ async fn a_family_with_one_number_is_asked_one_by_one_and_a_no_is_for_all() {
     let answer = api.post("your-alerts").header(ORIGIN, api.site.assent()).form(&asks).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     let text = fake.text(4).await.text;
-    let link = text.split(' ').find(|word| word.contains("/your-alerts/")).unwrap().split('?').next().unwrap();
+    let link =
+        text.split(' ').find(|word| word.contains("/your-alerts/")).unwrap().split('?').next().unwrap();
     let path = link.strip_prefix(&format!("{}/", api.site.api)).unwrap();
     let press = [("press", "stop-all"), ("language", "en"), ("key", "a-key-of-its-own")];
     let answer = api.post(path).header(ORIGIN, api.site.assent()).form(&press).send().await.unwrap();
@@ -272,7 +291,11 @@ async fn numbers_of_other_countries_are_told_so() {
     assert!(visitor.reads("#phone-error").await.contains("country"));
 
     // A site may write to more.
-    let file = stack.site_file(CLINIC).replacen("\npublic_url", "\ntext_countries = [\"+44\", \"+33\"]\npublic_url", 1);
+    let file = stack.site_file(CLINIC).replacen(
+        "\npublic_url",
+        "\ntext_countries = [\"+44\", \"+33\"]\npublic_url",
+        1,
+    );
     let path = stack.path("more.toml");
     std::fs::write(&path, file).unwrap();
     stack.runs_well(&["site", "apply", path.to_str().unwrap()]);
@@ -302,7 +325,8 @@ async fn asks(
     let (_, notice) = api.notice().await;
     let wanted = wanted.iter().map(|id| PurposeId::new(id).unwrap()).collect();
     let (email, phone) = (email.map(Into::into), phone.map(Into::into));
-    api.signs_up(&Holder::new(), &SignUpRequest { notice, language: language.into(), wanted, email, phone }).await
+    api.signs_up(&Holder::new(), &SignUpRequest { notice, language: language.into(), wanted, email, phone })
+        .await
 }
 
 /// The code in a text.

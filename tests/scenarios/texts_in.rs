@@ -45,7 +45,11 @@ async fn stop_is_one_confirmation_and_then_silence_and_cancel_my_appointment_is_
     for topic in ["clinic-changes", "health-campaigns"] {
         assert_eq!(api.may(Channel::Text, NUMBER, topic).await.reason, MayReason::Withdrawn);
     }
-    assert_eq!(api.may(Channel::Email, address, "clinic-changes").await.may, Choice::Yes, "email is unchanged");
+    assert_eq!(
+        api.may(Channel::Email, address, "clinic-changes").await.may,
+        Choice::Yes,
+        "email is unchanged"
+    );
     let export = api.export("ndjson", "&purpose=text-clinic-changes").await;
     assert!(export.contains("text-stop"), "the record says how it was said");
     let entries = stack_entries(&api).await;
@@ -80,7 +84,10 @@ async fn stop_is_one_confirmation_and_then_silence_and_cancel_my_appointment_is_
     assert_eq!(api.get("texts").send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     assert_eq!(api.post("texts/done").json(&done).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     let said = stack.said();
-    assert!(!said.contains("900123") && !said.contains("appointment"), "neither numbers nor words in the log");
+    assert!(
+        !said.contains("900123") && !said.contains("appointment"),
+        "neither numbers nor words in the log"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,11 +194,16 @@ async fn twilios_texts_are_signed() {
     let mut altered = form;
     altered[1].1 = "+447700900124";
     is_refused(api.post("texts/in").form(&altered).header("x-twilio-signature", &good)).await;
-    assert_eq!(api.may(Channel::Text, NUMBER, "clinic-changes").await.may, Choice::Yes, "none of that did anything");
+    assert_eq!(
+        api.may(Channel::Text, NUMBER, "clinic-changes").await.may,
+        Choice::Yes,
+        "none of that did anything"
+    );
 
     let entries = stack_entries(&api).await;
     for _ in 0..2 {
-        let answer = api.post("texts/in").form(&form).header("x-twilio-signature", &good).send().await.unwrap();
+        let answer =
+            api.post("texts/in").form(&form).header("x-twilio-signature", &good).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(answer.headers()["content-type"], "text/xml");
         assert!(answer.text().await.unwrap().ends_with("<Response/>"), "Twilio says nothing to the person");
@@ -216,7 +228,9 @@ async fn a_stranger_who_says_stop_is_never_written_to() {
     };
     is_refused(send("old", now() - 3600, NUMBER, "STOP").await).await;
     is_refused(api.post("texts/in").body("{}")).await;
-    for (id, from, text) in [("1", NUMBER, "STOP"), ("1", NUMBER, "STOP"), ("2", NUMBER, "stop"), ("3", "Glanmor", "STOP")] {
+    for (id, from, text) in
+        [("1", NUMBER, "STOP"), ("1", NUMBER, "STOP"), ("2", NUMBER, "stop"), ("3", "Glanmor", "STOP")]
+    {
         assert_eq!(send(id, now(), from, text).await.send().await.unwrap().status(), StatusCode::OK, "{id}");
     }
     assert_eq!(api.may(Channel::Text, NUMBER, "clinic-changes").await.reason, MayReason::Suppressed);

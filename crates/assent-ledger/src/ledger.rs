@@ -33,7 +33,7 @@ use crate::draft::{
     Appended, CheckReport, Draft, ExportFilter, ExportSummary, LogConfig, NoticeVersion, Opened, Progress,
     Published, PublishedNotice, Shown,
 };
-use crate::erase::{self, ForSubject, Hold, Jobs, Restriction, MarkContact, Tell, Wish};
+use crate::erase::{self, ForSubject, Hold, Jobs, MarkContact, Restriction, Tell, Wish};
 use crate::error::{
     AppendError, CheckError, CreateError, ErasureError, ExportError, ImportError, OpenError, ReadError,
 };

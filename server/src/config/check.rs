@@ -144,7 +144,10 @@ fn check_gateway(gateway: &super::Gateway) -> Result<(), Refusal> {
     }
     let lacks = [
         (matches!(gateway.kind, Kannel | Webhook) && gateway.url.is_empty(), "gateway.url is missing"),
-        (matches!(gateway.kind, Kannel | Twilio) && gateway.username.is_empty(), "gateway.username is missing"),
+        (
+            matches!(gateway.kind, Kannel | Twilio) && gateway.username.is_empty(),
+            "gateway.username is missing",
+        ),
         (gateway.kind == Notify && gateway.template.is_empty(), "gateway.template is missing"),
         (
             not_one_of(&gateway.password, &gateway.password_file),

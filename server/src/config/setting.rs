@@ -5,8 +5,7 @@ use figment::value::Value;
 use serde::Serialize;
 
 /// Keys whose value is not shown.
-const SECRET: &[&str] =
-    &[
+const SECRET: &[&str] = &[
     "gateway.inbound_secret",
     "gateway.password",
     "ledger.key",

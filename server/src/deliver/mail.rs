@@ -76,7 +76,10 @@ impl Mailer {
             .tls(tls)
             .timeout(Some(Duration::from_secs(config.timeout_seconds)));
         if !config.username.is_empty() {
-            builder = builder.credentials(Credentials::new(config.username.clone(), secret(&config.password, &config.password_file, "mail.password_file")?));
+            builder = builder.credentials(Credentials::new(
+                config.username.clone(),
+                secret(&config.password, &config.password_file, "mail.password_file")?,
+            ));
         }
         Ok(Some(Self(builder.build())))
     }

@@ -80,11 +80,9 @@ impl Gateway {
         };
         let kind = match config.kind {
             GatewayKind::None => return Ok(None),
-            GatewayKind::Kannel => Kind::Kannel {
-                url: url(""),
-                username: config.username.clone(),
-                password: password()?,
-            },
+            GatewayKind::Kannel => {
+                Kind::Kannel { url: url(""), username: config.username.clone(), password: password()? }
+            }
             GatewayKind::Notify => {
                 let (service, secret) = notify_key(&password()?)?;
                 Kind::Notify { url: url(NOTIFY), service, secret, template: config.template.clone() }
@@ -124,7 +122,7 @@ impl Gateway {
                     post = post.header("x-kannel-from", from);
                 }
                 // 400 is about the number; 403 is about us; 503 passes.
-                judge(post.send(&text.text), |status, _| status == 400)
+                judge(post.send(text.text.as_str()), |status, _| status == 400)
             }
             Kind::Notify { url, service, secret, template } => {
                 let mut body = json!({
@@ -264,7 +262,8 @@ mod tests {
 
     #[test]
     fn keys_are_read_or_refused() {
-        let (service, secret) = ("8f9e4b3c-0c4d-4a1e-9b1a-0123456789ab", "1a2b3c4d-5e6f-4071-8293-a4b5c6d7e8f9");
+        let (service, secret) =
+            ("8f9e4b3c-0c4d-4a1e-9b1a-0123456789ab", "1a2b3c4d-5e6f-4071-8293-a4b5c6d7e8f9");
         let (found, key) = notify_key(&format!("my-test_key-{service}-{secret}")).unwrap();
         assert_eq!((found.as_str(), key.as_str()), (service, secret));
         for bad in ["", "x", secret, &format!("k-{service}{secret}"), &format!("k-{secret}")] {

@@ -45,8 +45,7 @@ fn every_key_has_its_variable_and_says_where_its_value_came_from() {
             "gateway.kind" => KANNEL[1..].to_vec(),
             _ => Vec::new(),
         });
-        let loaded = load(None, &with(&variables))
-            .unwrap_or_else(|error| panic!("{}: {error}", setting.key));
+        let loaded = load(None, &with(&variables)).unwrap_or_else(|error| panic!("{}: {error}", setting.key));
         let now = settings(&loaded).into_iter().find(|now| now.key == setting.key).unwrap();
         assert_eq!(now.origin, "environment", "{}", setting.key);
         let secrets = [

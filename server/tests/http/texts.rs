@@ -21,8 +21,7 @@ async fn signs_up(app: &TestApp) -> SubjectId {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).unwrap();
     let token = SubjectToken::from_random(bytes);
-    let wish =
-        json!({ "notice": app.notice(), "language": "en", "wanted": ["text-news"], "phone": NUMBER });
+    let wish = json!({ "notice": app.notice(), "language": "en", "wanted": ["text-news"], "phone": NUMBER });
     let request = to(Method::POST, "/v1/clinic/alerts")
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ORIGIN, ORIGIN)
@@ -52,7 +51,10 @@ async fn only_sign_ups_that_a_text_went_out_for_have_a_code() {
         subjects.push(signs_up(&app).await);
     }
     let tries = async |subject, code: &str| {
-        enter(&app.app.outbox, &site, number, code, now()).await.unwrap().map(|wanted| (subject, wanted.len()))
+        enter(&app.app.outbox, &site, number, code, now())
+            .await
+            .unwrap()
+            .map(|wanted| (subject, wanted.len()))
     };
     let fourth = subjects[3];
     assert_eq!(tries(fourth, &of(&site, fourth, &number)).await, None, "no text went out for it");
@@ -67,9 +69,8 @@ async fn wrong_codes_are_counted_for_a_day_and_a_code_ends_with_its_sign_up() {
     let site: Arc<Site> = app.app.sites.all()[0].clone();
     let (subject, number, began) = (signs_up(&app).await, number(&site), now());
     let right = of(&site, subject, &number);
-    let enters = async |code: &str, at: u64| {
-        enter(&app.app.outbox, &site, number, code, at).await.unwrap().is_some()
-    };
+    let enters =
+        async |code: &str, at: u64| enter(&app.app.outbox, &site, number, code, at).await.unwrap().is_some();
     for by in 1..=5 {
         assert!(!enters(&wrong(&site, subject, by), began).await);
     }

@@ -141,8 +141,14 @@ async fn take(State(fake): State<Arc<Fake>>, uri: Uri, headers: HeaderMap, body:
     };
     if mood == Mood::Refusing {
         return match fake.contract {
-            Contract::Notify => answer(400, &json!({ "status_code": 400, "errors": [{ "error": "ValidationError", "message": "phone_number Not enough digits" }] })),
-            Contract::Twilio => answer(400, &json!({ "code": 21610, "message": "Attempt to send to unsubscribed recipient", "status": 400 })),
+            Contract::Notify => answer(
+                400,
+                &json!({ "status_code": 400, "errors": [{ "error": "ValidationError", "message": "phone_number Not enough digits" }] }),
+            ),
+            Contract::Twilio => answer(
+                400,
+                &json!({ "code": 21610, "message": "Attempt to send to unsubscribed recipient", "status": 400 }),
+            ),
             Contract::Webhook => StatusCode::UNPROCESSABLE_ENTITY.into_response(),
         };
     }
@@ -152,7 +158,10 @@ async fn take(State(fake): State<Arc<Fake>>, uri: Uri, headers: HeaderMap, body:
     }
     match fake.contract {
         Contract::Webhook => StatusCode::NO_CONTENT.into_response(),
-        _ => answer(201, &json!({ "id": "740e5834-3a29-46b4-9a6f-16142fde533a", "sid": "SM0", "status": "queued" })),
+        _ => answer(
+            201,
+            &json!({ "id": "740e5834-3a29-46b4-9a6f-16142fde533a", "sid": "SM0", "status": "queued" }),
+        ),
     }
 }
 

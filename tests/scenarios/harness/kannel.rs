@@ -32,7 +32,10 @@ impl Kannel {
     /// Whether this machine has it. `cargo xtask test browser` installs it where it may.
     pub(crate) fn is_here() -> bool {
         let here = Path::new(FAKE_SMSC).is_file()
-            && Command::new("bearerbox").arg("--version").output().is_ok_and(|output| output.status.success());
+            && Command::new("bearerbox")
+                .arg("--version")
+                .output()
+                .is_ok_and(|output| output.status.success());
         if !here {
             eprintln!("skipped: there is no Kannel here (Debian: apt-get install kannel kannel-extras)");
         }
@@ -96,7 +99,9 @@ post-url = "{inbound}"
         let listens = async |port: u16| TcpStream::connect(("127.0.0.1", port)).is_ok();
         until_so("Kannel to listen for phones", async || listens(smsc).await).await;
         let mut smsbox = Process::start("smsbox", Command::new("smsbox").arg(&conf));
-        smsbox.says("that it is connected", |line| line.contains("Connected to bearerbox").then_some(())).await;
+        smsbox
+            .says("that it is connected", |line| line.contains("Connected to bearerbox").then_some(()))
+            .await;
         until_so("Kannel to listen for texts", async || listens(port).await).await;
         let mut fake = Command::new(FAKE_SMSC);
         fake.args(["-H", "127.0.0.1", "-r", &smsc.to_string()]);

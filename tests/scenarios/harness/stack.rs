@@ -10,8 +10,8 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU16, Ordering};
 use tempfile::TempDir;
 
-use super::http::{self, Api};
 use super::gateway::{Contract, GatewayFake};
+use super::http::{self, Api};
 use super::kannel::{self, Kannel};
 use super::mail::MailServer;
 use super::process::Process;
@@ -149,8 +149,7 @@ impl Stack {
     /// Starts a real Kannel, and Assent again with it as its gateway. What people write reaches the clinic's site.
     pub(crate) async fn kannel_starts(&mut self) -> Kannel {
         let port = free_port();
-        let inbound =
-            format!("{}/texts/in", self.address(&format!("/v1/{CLINIC}")));
+        let inbound = format!("{}/texts/in", self.address(&format!("/v1/{CLINIC}")));
         let kannel = Kannel::starts(self.folder.path(), port, &inbound).await;
         let url = format!("http://127.0.0.1:{port}/cgi-bin/sendsms");
         let lines: [(&'static str, toml::Value); 7] = [

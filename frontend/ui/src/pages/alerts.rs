@@ -258,7 +258,7 @@ fn address(props: &AlertsProps, channel: Channel, words: &Words) -> AnyView {
         Channel::Email => matches!(error, AlertError::EmailMissing | AlertError::EmailWrong),
         Channel::Text => {
             matches!(error, AlertError::PhoneMissing | AlertError::PhoneWrong | AlertError::PhoneElsewhere)
-        },
+        }
     };
     let error = props.errors.iter().copied().find(wrong);
     let (id, label, hint, value) = match channel {

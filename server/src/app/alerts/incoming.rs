@@ -38,9 +38,8 @@ const TEXTS: Use = Use { key: "texts", nonces: "text nonces", label: "assent tex
 const READ: &str = "read/";
 
 /// What people write to have everything stopped, letters and digits only. Sources: the lists of Twilio, AWS and Telnyx.
-const STOPS: [&str; 10] = [
-    "stop", "stopall", "unsubscribe", "unsub", "end", "quit", "cancel", "optout", "revoke", "remove",
-];
+const STOPS: [&str; 10] =
+    ["stop", "stopall", "unsubscribe", "unsub", "end", "quit", "cancel", "optout", "revoke", "remove"];
 /// First words of such a text, whatever follows.
 const STOPS_BEGIN: [&str; 3] = ["stop", "stopall", "unsubscribe"];
 const STARTS: [&str; 2] = ["start", "unstop"];
@@ -89,7 +88,11 @@ impl Door {
         let secret = if signs {
             config::secret(&config.password, &config.password_file, "gateway.password_file")?
         } else {
-            config::secret(&config.inbound_secret, &config.inbound_secret_file, "gateway.inbound_secret_file")?
+            config::secret(
+                &config.inbound_secret,
+                &config.inbound_secret_file,
+                "gateway.inbound_secret_file",
+            )?
         };
         if secret.len() < SHORTEST {
             bail!("the secret that inbound texts are known by must have at least {SHORTEST} characters");
@@ -197,8 +200,7 @@ pub async fn hear(app: &App, site: &Arc<Site>, incoming: Incoming, now: u64) -> 
     if before {
         return Ok(());
     }
-    let mut written =
-        Written { number: contact.address, language, text: String::new(), received: now };
+    let mut written = Written { number: contact.address, language, text: String::new(), received: now };
     let mut jobs = vec![(heard, Job::new(Task::Pause, now + HEARD, u64::MAX))];
     match meaning(&incoming.text) {
         Meaning::Stop => {

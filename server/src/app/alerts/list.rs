@@ -76,7 +76,10 @@ pub fn allowed(
                 language: shown.record.language.clone(),
                 confirmed: shown.record.time.clone(),
                 receipt: shown.record.id.clone(),
-                list_unsubscribe: links.as_ref().and_then(|links| links.list_unsubscribe.clone()).unwrap_or_default(),
+                list_unsubscribe: links
+                    .as_ref()
+                    .and_then(|links| links.list_unsubscribe.clone())
+                    .unwrap_or_default(),
                 your_alerts: links.map(|links| links.your_alerts).unwrap_or_default(),
             })?;
         }

@@ -59,11 +59,8 @@ pub fn code(
 ) -> TextMessage {
     let (language, _, words) = words(site, language);
     let page = |name: &str| format!("{}/{name}?lang={language}", site.api());
-    let way_out = if replies {
-        words.text_reply_stop.clone()
-    } else {
-        fill(&words.text_way_out, &page("your-alerts"))
-    };
+    let way_out =
+        if replies { words.text_reply_stop.clone() } else { fill(&words.text_way_out, &page("your-alerts")) };
     let where_to = fill(&words.text_code_where, &page("code"));
     let said = [fill(&words.text_code, code), where_to, words.text_not_you.clone(), way_out];
     text(site, &said.join(" "), to, id)

@@ -266,9 +266,8 @@ pub(super) fn refused(error: ErasureError) -> RecordError {
 
 /// Does what is due, until the app stops.
 pub async fn whenever_due(app: Arc<App>) {
-    let has = |channel| {
-        app.sites.all().iter().any(|site| subscriber::alerts_on(site, channel).next().is_some())
-    };
+    let has =
+        |channel| app.sites.all().iter().any(|site| subscriber::alerts_on(site, channel).next().is_some());
     if app.outbox.mailer.is_none() && has(Channel::Email) {
         tracing::warn!("mail.host is not set: nobody can confirm an email address, and no alert may be sent");
     }
@@ -316,13 +315,11 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
         let outcome = if job.until <= now {
             Ok(Outcome::Done)
         } else {
-            run(app, site, (&job.task, &key), &away, now).await
+            run(app, site, (&job.task, key.as_slice()), &away, now).await
         };
         let again = match outcome {
             Ok(Outcome::Done) => None,
-            Ok(Outcome::Next(task, after)) => {
-                Some(Job::new(task, now + after, u64::MAX))
-            }
+            Ok(Outcome::Next(task, after)) => Some(Job::new(task, now + after, u64::MAX)),
             Ok(Outcome::Later(reason)) => Some(later(site, job, &reason, now)),
             Ok(Outcome::Away(channel, reason)) => {
                 away.push(channel);

@@ -36,9 +36,7 @@ pub(in crate::http) async fn page(
     let reader = Arc::clone(&site);
     let history = match cookies::sign_up(&headers) {
         // Frozen records say nothing, also not to their holder; the form works without.
-        Some(token) => {
-            app::blocking(move || reader.ledger.history(&token.id())).await?.unwrap_or_default()
-        }
+        Some(token) => app::blocking(move || reader.ledger.history(&token.id())).await?.unwrap_or_default(),
         None => Vec::new(),
     };
     let numbers = history.iter().rev().flat_map(|opened| &opened.contacts);

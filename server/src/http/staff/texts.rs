@@ -9,8 +9,8 @@ use crate::http::extract::{InSite, StrictJson};
 use assent_core::wire::{BouncedRequest, TextDoneRequest};
 use axum::Json;
 use axum::extract::FromRequestParts;
-use axum::http::{StatusCode, header};
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
