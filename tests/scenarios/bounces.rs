@@ -101,11 +101,10 @@ async fn a_mail_servers_delivery_report_is_passed_on_by_the_example() {
     let api = stack.api(CLINIC);
     signs_up_and_confirms(&api, &mail_server, ADDRESS, &["email-clinic-changes"]).await;
     let site = stack.address(&format!("/v1/{CLINIC}"));
+    let token = stack.path("bounce.token");
     let reports = |action: &str, status: &str| {
         let mut script = Command::new("python3");
-        script
-            .arg(project().join("examples/bounces/report.py"))
-            .args([&site, stack.path("bounce.token").to_str().unwrap()]);
+        script.arg(project().join("examples/bounces/report.py")).args([&site, token.to_str().unwrap()]);
         let mut script = script.stdin(Stdio::piped()).spawn().unwrap();
         let report = REPORT.replace("ACTION", action).replace("STATUS", status);
         script.stdin.take().unwrap().write_all(report.as_bytes()).unwrap();

@@ -18,8 +18,9 @@ async fn one_press_in_the_mail_program_stops_an_alert_at_once() {
 
     let yes =
         api.may(Channel::Email, ADDRESS, "clinic-changes").await.message.expect("with a yes comes a way out");
-    assert_eq!(yes.list_unsubscribe_post, "List-Unsubscribe=One-Click");
-    let address = yes.list_unsubscribe.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap();
+    assert_eq!(yes.list_unsubscribe_post.as_deref(), Some("List-Unsubscribe=One-Click"));
+    let value = yes.list_unsubscribe.unwrap();
+    let address = value.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap();
     let path = format!("stop/{}", token(address, "stop"));
     assert_eq!(address, format!("{}/{path}", api.site.api));
 
@@ -47,7 +48,7 @@ async fn one_press_in_the_mail_program_stops_an_alert_at_once() {
     assert_eq!(stack_entries(&api).await, entries, "and no second record");
 
     // As GOV.UK Notify does: an empty body, without a content type; and as multipart.
-    let other = other.message.unwrap().list_unsubscribe;
+    let other = other.message.unwrap().list_unsubscribe.unwrap();
     let path = format!("stop/{}", token(&other, "stop"));
     assert_eq!(api.post(&path).send().await.unwrap().status(), StatusCode::OK);
     let may = api.may(Channel::Email, ADDRESS, "health-campaigns").await;
@@ -81,7 +82,7 @@ async fn a_person_who_opens_the_link_gets_a_button() {
     signs_up_and_confirms(&api, &mail_server, ADDRESS, &["email-clinic-changes"]).await;
     let links = api.may(Channel::Email, ADDRESS, "clinic-changes").await.message.unwrap();
     let visitor = Visitor::arrives(Browser::Firefox).await;
-    visitor.opens(links.list_unsubscribe.trim_matches(['<', '>'])).await;
+    visitor.opens(links.list_unsubscribe.unwrap().trim_matches(['<', '>'])).await;
     visitor.photographs("stop").await;
     visitor.presses_on_page("main form button").await;
     until_so("the page to say that it is stopped", async || visitor.counts("[role=status]").await == 1).await;
@@ -102,7 +103,7 @@ async fn ten_thousand_addresses_are_answered_in_order_each_with_its_reason() {
     }
     crate::s13_confirmed::signs_up(&api, "waits@example.org", &wanted, "en").await;
     let links = api.may(Channel::Email, "stopped@example.org", "clinic-changes").await.message.unwrap();
-    presses(&api, links.list_unsubscribe.trim_matches(['<', '>'])).await;
+    presses(&api, links.list_unsubscribe.unwrap().trim_matches(['<', '>'])).await;
     for (door, address, more) in [
         ("people/restrict", "frozen@example.org", serde_json::json!({ "reason": "dispute-1" })),
         ("people/erase", "gone@example.org", serde_json::json!({ "reason": "asked" })),
@@ -148,7 +149,10 @@ async fn ten_thousand_addresses_are_answered_in_order_each_with_its_reason() {
     let yes = api.may(Channel::Email, "yes@example.org", "clinic-changes").await;
     let links = yes.message.unwrap();
     assert_eq!((&rows[0][0], Some(&rows[0][3])), ("yes@example.org", yes.receipt.as_deref()));
-    assert_eq!((&rows[0][4], &rows[0][5]), (links.list_unsubscribe.as_str(), links.your_alerts.as_str()));
+    assert_eq!(
+        (&rows[0][4], &rows[0][5]),
+        (links.list_unsubscribe.as_deref().unwrap(), links.your_alerts.as_str())
+    );
     let ndjson = list("may/list?topic=clinic-changes&channel=email&format=ndjson").await;
     let row: serde_json::Value = serde_json::from_str(ndjson.trim_end()).unwrap();
     assert_eq!(row["address"], "yes@example.org");

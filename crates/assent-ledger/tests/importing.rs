@@ -10,8 +10,8 @@ use std::sync::Arc;
 use assent_core::commitment::Salt;
 use assent_core::export_format::Line;
 use assent_core::tile::decode_bundle;
-use assent_ledger::store::{DocumentKind, GoneReason, Store};
 use assent_ledger::store::memory::MemoryStore;
+use assent_ledger::store::{DocumentKind, GoneReason, Store};
 use assent_ledger::testing::{MemoryParts, block_on};
 use assent_ledger::{
     AppendError, Appended, Contact, CreateError, ExportFilter, Import, ImportError, Imported, ImportedBody,

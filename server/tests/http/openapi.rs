@@ -70,16 +70,24 @@ fn the_wire_types_have_the_shapes_of_the_document() {
     use assent_core::decision::Choice;
     use assent_core::notice::Channel;
     use assent_core::wire::{
-        MayBulkRequest, MayBulkResponse, MayReason, MayRequest, MayResponse, MessageLinks, SignUpRequest,
+        BouncedRequest, MayBulkRequest, MayBulkResponse, MayReason, MayRequest, MayResponse, MessageLinks,
+        SignUpRequest, TextDoneRequest, TextToRead, TextsResponse,
     };
     let (document, topic) = (document(), assent_core::ids::PurposeId::new("news").unwrap());
     let address = "ann@example.org".to_string();
     let question = MayRequest { channel: Channel::Email, address: address.clone(), topic };
     has_shape(&document, "MayRequest", &json!(question));
+    let bounced = BouncedRequest { channel: Channel::Email, address: address.clone(), bounces: true };
+    has_shape(&document, "BouncedRequest", &json!(bounced));
+    let [id, received, number, text] =
+        ["1", "2026-11-25T10:00:00.000Z", "+447700900123", "When?"].map(String::from);
+    let texts = TextsResponse { texts: vec![TextToRead { id: id.clone(), received, number, text }] };
+    has_shape(&document, "TextsResponse", &json!(texts));
+    has_shape(&document, "TextDoneRequest", &json!(TextDoneRequest { id }));
     let reason = MayReason::Unconfirmed;
     let message = MessageLinks {
-        list_unsubscribe: "<https://privacy.example.org/v1/clinic/stop/x>".into(),
-        list_unsubscribe_post: "List-Unsubscribe=One-Click".into(),
+        list_unsubscribe: Some("<https://privacy.example.org/v1/clinic/stop/x>".into()),
+        list_unsubscribe_post: Some("List-Unsubscribe=One-Click".into()),
         your_alerts: "https://privacy.example.org/v1/clinic/your-alerts/x".into(),
     };
     let answer = MayResponse { may: Choice::No, reason, receipt: Some("x".into()), message: Some(message) };

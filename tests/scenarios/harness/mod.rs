@@ -20,7 +20,7 @@ mod visitor;
 mod witness;
 
 pub(crate) use browser::{Browser, Looks};
-pub(crate) use gateway::{AUTH_TOKEN, Contract, GatewayFake, Mood, WEBHOOK_SECRET};
+pub(crate) use gateway::{AUTH_TOKEN, Contract, Mood, WEBHOOK_SECRET};
 pub(crate) use http::{Api, Holder, key, receipt, record};
 pub(crate) use kannel::{INBOUND, Kannel};
 pub(crate) use log::Log;
