@@ -40,8 +40,9 @@ pub(in crate::http) async fn page(
         None => Vec::new(),
     };
     let numbers = history.iter().rev().flat_map(|opened| &opened.contacts);
-    let number = numbers.filter(|contact| contact.channel == Channel::Text).map(|contact| &contact.address);
-    let about = About::Code(number.cloned().next().unwrap_or_default(), false);
+    let mut number =
+        numbers.filter(|contact| contact.channel == Channel::Text).map(|contact| &contact.address);
+    let about = About::Code(number.next().cloned().unwrap_or_default(), false);
     Ok(answer(&app, &site, &headers, query.lang.as_deref(), PATH.into(), about))
 }
 
