@@ -80,9 +80,14 @@ async fn wrong_codes_are_counted_for_a_day_and_a_code_ends_with_its_sign_up() {
     let jobs = site.ledger.jobs().unwrap();
     assert!(jobs.iter().all(|(key, _)| !key.starts_with(b"tries/")), "a right code clears the count");
 
+    // Of a number that confirmed nothing yet.
+    let app = TestApp::new().await;
+    let site: Arc<Site> = app.app.sites.all()[0].clone();
     let late = signs_up(&app).await;
-    let right = of(&site, late, &number);
-    assert!(!enters(&right, now() + CONFIRM_MS + 60_000).await, "its time is over");
+    let right = of(&site, late, &self::number(&site));
+    let over = now() + CONFIRM_MS + 60_000;
+    let entered = enter(&app.app.outbox, &site, self::number(&site), &right, over).await.unwrap();
+    assert!(entered.is_none(), "its time is over");
     let kept = format!("{:?}", site.ledger.jobs().unwrap());
     assert!(!kept.contains(&right) && !kept.contains("900123"), "no code and no number is kept in clear");
 }
