@@ -26,7 +26,7 @@ async fn stop_is_one_confirmation_and_then_silence_and_cancel_my_appointment_is_
     presses(&api, &mail_server.mail(1).await.link("confirm")).await;
     assert_eq!(enters(&api, NUMBER, &code(&kannel.text(NUMBER, 1, "STOP").await)).await, StatusCode::OK);
 
-    kannel.writes(NUMBER, "Cancel my appointment");
+    kannel.writes(NUMBER, "Cancel my appointment").await;
     let texts = until("the text to wait for staff", async || {
         Some(texts(&api).await.texts).filter(|texts| !texts.is_empty())
     })
@@ -38,7 +38,7 @@ async fn stop_is_one_confirmation_and_then_silence_and_cancel_my_appointment_is_
 
     // The server is away when STOP is written: Kannel brings it again.
     stack.assent_is_killed();
-    kannel.writes(NUMBER, "Stop.");
+    kannel.writes(NUMBER, "Stop.").await;
     stack.assent_starts().await;
     let answer = kannel.text(NUMBER, 2, "Stopped").await;
     assert!(answer.contains("Glanmôr") && answer.contains("Emails stay"), "{answer}");
@@ -53,15 +53,15 @@ async fn stop_is_one_confirmation_and_then_silence_and_cancel_my_appointment_is_
     let export = api.export("ndjson", "&purpose=text-clinic-changes").await;
     assert!(export.contains("text-stop"), "the record says how it was said");
     let entries = stack_entries(&api).await;
-    kannel.writes(NUMBER, "STOP!!");
-    kannel.writes(NUMBER, "unsubscribe me");
-    kannel.writes(NUMBER, "help");
+    kannel.writes(NUMBER, "STOP!!").await;
+    kannel.writes(NUMBER, "unsubscribe me").await;
+    kannel.writes(NUMBER, "help").await;
     let help = kannel.text(NUMBER, 3, "Questions?").await;
     assert!(help.contains("@"), "how to reach people: {help}");
     assert_eq!(stack_entries(&api).await, entries, "what is stopped already is not recorded again");
 
     // START asks for a confirmation step; it grants nothing.
-    kannel.writes(NUMBER, "START");
+    kannel.writes(NUMBER, "START").await;
     let start = kannel.text(NUMBER, 4, "/alerts").await;
     assert!(start.contains(&format!("{}/alerts", api.site.api)), "{start}");
     assert_eq!(api.may(Channel::Text, NUMBER, "clinic-changes").await.reason, MayReason::Withdrawn);
@@ -72,7 +72,7 @@ async fn stop_is_one_confirmation_and_then_silence_and_cancel_my_appointment_is_
     signs_up(&api, None, Some(NUMBER), &["text-clinic-changes"], "cy").await;
     assert_eq!(enters(&api, NUMBER, &code(&kannel.text(NUMBER, 5, "STOP").await)).await, StatusCode::OK);
     assert_eq!(api.may(Channel::Text, NUMBER, "clinic-changes").await.may, Choice::Yes);
-    kannel.writes(NUMBER, "STOPALL");
+    kannel.writes(NUMBER, "STOPALL").await;
     assert!(kannel.text(NUMBER, 6, "Glanmôr").await.contains("Wedi"));
 
     // Staff did what was asked, and it is forgotten.

@@ -60,7 +60,7 @@ box-allow-ip = "127.0.0.1"
 box-deny-ip = "*.*.*.*"
 store-type = spool
 store-location = "{spool}"
-log-level = 0
+log-level = 1
 
 group = smsc
 smsc = fake
@@ -75,7 +75,7 @@ sendsms-port = {port}
 sendsms-interface = "127.0.0.1"
 http-request-retry = 20
 http-queue-delay = 1
-log-level = 0
+log-level = 1
 
 group = sendsms-user
 username = assent
@@ -110,11 +110,16 @@ post-url = "{inbound}"
         Self { phone, keys: Mutex::new(keys), _smsbox: smsbox, _bearerbox: bearerbox }
     }
 
-    /// Somebody with this number writes a text.
-    pub(crate) fn writes(&self, number: &str, text: &str) {
-        let mut keys = self.keys.lock().unwrap();
-        writeln!(keys, "{number} {SHORT_CODE} text {text}").unwrap();
-        keys.flush().unwrap();
+    /// Somebody with this number writes a text. The fake SMSC takes one line at a time.
+    pub(crate) async fn writes(&self, number: &str, text: &str) {
+        let sent = || self.phone.output().matches("sent message").count();
+        let before = sent();
+        {
+            let mut keys = self.keys.lock().unwrap();
+            writeln!(keys, "{number} {SHORT_CODE} text {text}").unwrap();
+            keys.flush().unwrap();
+        }
+        until_so("the phone to send the text", async || sent() > before).await;
     }
 
     /// What came to a number so far, put together from its parts.
