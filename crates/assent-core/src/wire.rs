@@ -353,7 +353,7 @@ impl EmbedData {
                 .map(|item| EmbedItem { name: item.name.clone(), kind: item.kind })
                 .collect(),
             google: purpose.google.clone(),
-            tools: purpose.tools.clone(),
+            tools: notice.purpose(&purpose.id).map(|told| told.tools.clone()).unwrap_or_default(),
             changed: notice.purpose(&purpose.id).and_then(Purpose::changed_at),
             sharing: purpose.sharing,
             parties: if purpose.storage.iter().any(|item| item.kind == StorageKind::Frame) {
