@@ -342,7 +342,8 @@ impl EmbedData {
     /// What the embed carries of `notice`, whose layers are these, on the site that `file` describes.
     #[must_use]
     pub fn new(layers: &LayerData, notice: &Notice, file: &SiteFile) -> Self {
-        let purposes = layers.purposes.iter().map(|purpose| EmbedPurpose {
+        // The layers' own purposes lack what only the loader needs.
+        let purposes = notice.asked_at(crate::notice::Asked::Banner).map(|purpose| EmbedPurpose {
             id: purpose.id.clone(),
             route: purpose.route,
             name: layers.text.purposes.get(&purpose.id).map(|text| text.name.clone()).unwrap_or_default(),
@@ -353,8 +354,8 @@ impl EmbedData {
                 .map(|item| EmbedItem { name: item.name.clone(), kind: item.kind })
                 .collect(),
             google: purpose.google.clone(),
-            tools: notice.purpose(&purpose.id).map(|told| told.tools.clone()).unwrap_or_default(),
-            changed: notice.purpose(&purpose.id).and_then(Purpose::changed_at),
+            tools: purpose.tools.clone(),
+            changed: purpose.changed_at(),
             sharing: purpose.sharing,
             parties: if purpose.storage.iter().any(|item| item.kind == StorageKind::Frame) {
                 purpose.recipients.iter().filter_map(|id| layers.recipients.get(id).cloned()).collect()

@@ -98,7 +98,7 @@ impl Sequencer<'_> {
     fn gather(&mut self) -> Option<Gathered> {
         let mut requests = Vec::new();
         loop {
-            let enough = self.landing.as_ref().map_or(1, |landing| landing.size.min(MAX_BATCH));
+            let enough = self.landing.as_ref().map_or(1, |landing| landing.size);
             let next = match self.queue.try_recv() {
                 Ok(next) => Some(next),
                 Err(TryRecvError::Empty) if requests.len() >= enough => return Some((requests, None)),

@@ -6,9 +6,9 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::mpsc::Receiver;
 
-use assent_ledger::store::memory::{Fault, SiteLog};
+use assent_ledger::store::memory::{Fault, Seen, SiteLog};
 use assent_ledger::store::{Gone, GoneReason, RecordRow, Row, RowBody};
 use assent_ledger::testing::block_on;
 use assent_ledger::{AppendError, CheckError, KeyStoreError, Ledger, OpenError, OperatorKey};
@@ -57,51 +57,48 @@ fn every_commit_may_fail_in_every_way() {
     }
 }
 
+/// Waits until a commit begins.
+fn begins(tells: &Receiver<Seen>) {
+    while tells.recv().unwrap() != Seen::Commit {}
+}
+
 /// While one batch is landing the next is made on top of it. Whichever of them fails, and however: everybody hears the truth, and
 /// who asks again is recorded once.
 #[test]
 fn a_batch_made_on_top_of_one_that_fails_is_not_stored() {
-    const BURST: u64 = 40;
-    for failing in 0..4usize {
-        for fault in [Fault::Refused, Fault::Lost, Fault::AppliedUnheard] {
-            let world = World::new();
-            let ledger = world.create();
-            world.store.slow(Duration::from_millis(5));
-            world.store.inject((0..4).map(|commit| (commit == failing).then_some(fault)));
-            let (mut people, mut failures) = (0, 0);
-            let (mut waiting, mut receipts) = (Vec::new(), Vec::new());
-            while failures == 0 || !waiting.is_empty() {
-                if waiting.is_empty() {
-                    let burst = people..people + BURST;
-                    waiting =
-                        burst.map(|one| keyed(draft(one, None), &format!("key {one}"), "body")).collect();
-                    people += BURST;
-                }
-                let mut heard = Vec::new();
-                for (number, draft) in std::mem::take(&mut waiting).into_iter().enumerate() {
-                    heard.push((draft.clone(), ledger.append(draft)));
-                    // Some come while the first batches are under way.
-                    if number % 10 == 9 {
-                        std::thread::sleep(Duration::from_millis(8));
-                    }
-                }
-                for (draft, outcome) in heard {
-                    match block_on(outcome) {
-                        Ok(appended) => receipts.push(appended),
-                        Err(AppendError::Unavailable | AppendError::OutcomeUnknown) => waiting.push(draft),
-                        Err(other) => panic!("{failing} {fault:?}: {other}"),
-                    }
-                }
-                failures += waiting.len();
-                ledger.check(&mut |_| {}).unwrap();
-            }
-            assert_eq!(ledger.size(), people, "{failing} {fault:?}");
-            let stored: BTreeSet<u64> = receipts.iter().map(|appended| appended.index).collect();
-            assert_eq!(stored.len() as u64, people, "everybody has a leaf of their own");
-            receipts.iter().for_each(|appended| assert_good(&ledger, appended));
-            drop(ledger);
-            world.open().unwrap().check(&mut |_| {}).unwrap();
-        }
+    const EACH: u64 = 10;
+    for fault in [Fault::Refused, Fault::Lost, Fault::AppliedUnheard] {
+        let world = World::new();
+        let ledger = world.create();
+        let wish = |one| keyed(draft(one, None), &format!("key {one}"), "body");
+        let (tells, lets) = world.store.watch();
+        world.store.inject([None, Some(fault)]);
+        // The first is landed by the sequencer itself. While it waits, so do the others, and become one batch.
+        let alone = ledger.append(wish(0));
+        begins(&tells);
+        let below: Vec<_> = (1..=EACH).map(|one| ledger.append(wish(one))).collect();
+        lets.send(()).unwrap();
+        begins(&tells);
+        // These are judged on top of it while it is landing.
+        let above: Vec<_> = (EACH + 1..=2 * EACH).map(|one| ledger.append(wish(one))).collect();
+        (0..EACH).for_each(|_| assert_eq!(tells.recv().unwrap(), Seen::Newest));
+        lets.send(()).unwrap();
+        drop(lets);
+
+        let mut receipts = vec![block_on(alone).unwrap()];
+        let unheard =
+            if fault == Fault::Refused { AppendError::Unavailable } else { AppendError::OutcomeUnknown };
+        below.into_iter().for_each(|one| assert_eq!(block_on(one).unwrap_err(), unheard, "{fault:?}"));
+        above.into_iter().for_each(|one| assert_eq!(block_on(one).unwrap_err(), AppendError::Unavailable));
+        receipts.extend((1..=2 * EACH).map(|one| append(&ledger, wish(one)).unwrap()));
+        assert_eq!(ledger.size(), 2 * EACH + 1, "{fault:?}");
+        let stored: BTreeSet<u64> = receipts.iter().map(|appended| appended.index).collect();
+        assert_eq!(stored.len(), receipts.len(), "everybody has a leaf of their own");
+        let replayed = receipts.iter().filter(|appended| appended.replayed).count() as u64;
+        assert_eq!(replayed, if fault == Fault::AppliedUnheard { EACH } else { 0 });
+        receipts.iter().for_each(|appended| assert_good(&ledger, appended));
+        drop(ledger);
+        world.open().unwrap().check(&mut |_| {}).unwrap();
     }
 }
 
@@ -110,20 +107,24 @@ fn a_batch_made_on_top_of_one_that_fails_is_not_stored() {
 fn a_person_who_decides_again_meanwhile_is_judged_by_the_first_decision() {
     let world = World::new();
     let ledger = world.create();
-    world.store.slow(Duration::from_millis(20));
-    let first: Vec<_> =
-        (0..8).map(|number| ledger.append(keyed(draft(number, None), "key", "body"))).collect();
-    std::thread::sleep(Duration::from_millis(5));
-    let again: Vec<_> =
-        (0..8).map(|number| ledger.append(keyed(draft(number, None), "key", "body"))).collect();
-    let other: Vec<_> =
-        (0..8).map(|number| ledger.append(keyed(draft(number, None), "other", "body"))).collect();
+    let (tells, lets) = world.store.watch();
+    let everybody = |key: &str| -> Vec<_> {
+        (0..8).map(|number| ledger.append(keyed(draft(number, None), key, "body"))).collect()
+    };
+    let alone = ledger.append(keyed(draft(8, None), "key", "body"));
+    begins(&tells);
+    let first = everybody("key");
+    lets.send(()).unwrap();
+    begins(&tells);
+    let (again, other) = (everybody("key"), everybody("other"));
+    drop(lets);
+    block_on(alone).unwrap();
     for ((first, again), other) in first.into_iter().zip(again).zip(other) {
         let (first, again) = (block_on(first).unwrap(), block_on(again).unwrap());
         assert_eq!((first.index, again.replayed), (again.index, true));
         assert_eq!(block_on(other).unwrap_err(), AppendError::SubjectMoved { latest: Some(first.id) });
     }
-    assert_eq!(ledger.size(), 8);
+    assert_eq!(ledger.size(), 9);
 }
 
 #[test]

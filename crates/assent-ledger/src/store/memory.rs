@@ -2,12 +2,12 @@
 //!
 //! For tests and for reading the contract as code: it keeps no index, so what is found is found by looking at every row.
 //! [`MemoryStore::inject`] makes commits fail the ways real ones do; [`MemoryStore::tamper`] changes what is kept, as a
-//! bad disk or a bad administrator would.
+//! bad disk or a bad administrator would; [`MemoryStore::watch`] holds commits up, so that a test knows what happens meanwhile.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
@@ -36,8 +36,22 @@ pub struct MemoryStore {
     sites: Mutex<BTreeMap<SiteId, SiteLog>>,
     /// One entry per commit to come; nothing means that it succeeds.
     faults: Mutex<VecDeque<Option<Fault>>>,
-    /// How long a commit takes.
-    pace: Mutex<Duration>,
+    watch: Mutex<Option<Watch>>,
+}
+
+/// What a watched store is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// For the newest record of a subject: a draft is judged.
+    Newest,
+    /// To commit; it does when it is let.
+    Commit,
+}
+
+#[derive(Clone, Debug)]
+struct Watch {
+    seen: Sender<Seen>,
+    go: Arc<Mutex<Receiver<()>>>,
 }
 
 /// One site's log. Public so that tests can change it.
@@ -69,9 +83,23 @@ impl MemoryStore {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).extend(outcomes);
     }
 
-    /// Makes every commit take this long, as a disk would.
-    pub fn slow(&self, pace: Duration) {
-        *self.pace.lock().unwrap_or_else(PoisonError::into_inner) = pace;
+    /// Tells from now on what is asked, and lets one commit through for each `()` that is sent; all of them when the sender is
+    /// dropped.
+    pub fn watch(&self) -> (Receiver<Seen>, Sender<()>) {
+        let ((seen, tells), (lets, go)) = (channel(), channel());
+        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Watch { seen, go: Arc::new(Mutex::new(go)) });
+        (tells, lets)
+    }
+
+    fn sees(&self, what: Seen) {
+        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(Watch { seen, go }) = watch else { return };
+        // Whoever watched may have seen enough.
+        let _ = seen.send(what);
+        if what == Seen::Commit {
+            let _ = go.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        }
     }
 
     /// Changes a site's log behind everybody's back.
@@ -131,10 +159,7 @@ impl Store for MemoryStore {
     }
 
     fn commit(&self, batch: Batch) -> Result<(), CommitError> {
-        let pace = *self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        if !pace.is_zero() {
-            std::thread::sleep(pace);
-        }
+        self.sees(Seen::Commit);
         let fault = self.faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front().flatten();
         let unwell = || StoreError::new("commit", "a fault was injected");
         match fault {
@@ -177,6 +202,7 @@ impl Store for MemoryStore {
     }
 
     fn newest(&self, site: &SiteId, subject: &SubjectId) -> Result<Option<RecordRef>, StoreError> {
+        self.sees(Seen::Newest);
         Ok(self.records(site, subject)?.pop())
     }
 
