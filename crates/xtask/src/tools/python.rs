@@ -7,8 +7,25 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::apt;
 use crate::place::Place;
 use crate::{run, say};
+
+/// Python's installer of packages, which Debian keeps in a package of its own.
+///
+/// # Errors
+/// When there is none and it cannot be installed.
+pub(crate) fn pip() -> Result<Command> {
+    let pip = || {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip"]);
+        pip
+    };
+    if !run::succeeds(pip().arg("--version")) && apt::here() {
+        apt::install(&["python3-pip"], "pip")?;
+    }
+    Ok(pip())
+}
 
 /// Installs what is missing, or says what will be skipped.
 pub(crate) fn wish(place: &Place, gain: &str) {
@@ -34,10 +51,8 @@ fn install(place: &Place) -> Result<()> {
     let step = say::step("installing the Python packages aics-tlog, aiosmtpd and cryptography from PyPI");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let mut pip = Command::new("python3");
+    let mut pip = pip()?;
     pip.args([
-        "-m",
-        "pip",
         "install",
         "--quiet",
         "--disable-pip-version-check",

@@ -66,17 +66,8 @@ fn wheel(place: &Place, name: &str, to: &Path) -> Result<()> {
     fs::write(folder.join("wanted.txt"), wanted)?;
     let python = run::which("python3").context("python3 is missing")?;
     run::output(
-        Command::new(&python)
-            .args([
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--only-binary",
-                ":all:",
-                "--require-hashes",
-            ])
+        super::python::pip()?
+            .args(["download", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"])
             .args(["--disable-pip-version-check", "--dest", ".", "-r", "wanted.txt"])
             .current_dir(&folder),
     )?;
