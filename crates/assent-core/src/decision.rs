@@ -97,6 +97,8 @@ pub enum Act {
     Staff,
     /// By a program the controller runs.
     Api,
+    /// By nobody: the time of what was said is over.
+    Expiry,
 }
 
 impl Act {
@@ -115,6 +117,7 @@ impl Act {
             Self::Paper => "paper",
             Self::Staff => "staff",
             Self::Api => "api",
+            Self::Expiry => "expiry",
         }
     }
 

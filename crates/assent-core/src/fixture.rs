@@ -81,6 +81,7 @@ pub(crate) fn full_site_file() -> SiteFile {
     file.purposes.iter_mut().for_each(|purpose| purpose.special_categories = Some(Vec::new()));
     file.purposes[2].special_categories = Some(Vec::from(["health".to_string()]));
     file.alerts[0].special_categories = Some(Vec::new());
+    file.alerts[0].ends_after_days = Some(730);
     file
 }
 

@@ -208,6 +208,9 @@ pub struct Purpose {
     /// holds no longer. A no is not asked again for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<String>,
+    /// For an alert: after how many days a yes ends by itself, unless it was said again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_after_days: Option<u16>,
     /// On the statistics route: why the exception may be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statistics: Option<StatisticsConditions>,

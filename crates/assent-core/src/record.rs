@@ -80,6 +80,8 @@ pub enum Surface {
     Page,
     /// A message that was sent to the person, or a page that it led to.
     Message,
+    /// Nowhere: the server wrote it by itself.
+    Server,
 }
 
 impl Surface {
@@ -94,6 +96,7 @@ impl Surface {
             Self::Content => "content",
             Self::Page => "page",
             Self::Message => "message",
+            Self::Server => "server",
         }
     }
 }

@@ -190,21 +190,19 @@ pub(crate) mod tests {
         };
         let acts = {
             use Act::*;
-            [AcceptAll, RejectAll, Save, Link, OneClick, TextStop, Signal, Phone, Paper, Staff, Api].map(
-                |act| match act {
+            [AcceptAll, RejectAll, Save, Link, OneClick, TextStop, Signal, Phone, Paper, Staff, Api, Expiry]
+                .map(|act| match act {
                     AcceptAll | RejectAll | Save | Link | OneClick | TextStop | Signal | Phone | Paper
-                    | Staff | Api => act.as_str().to_string(),
-                },
-            )
+                    | Staff | Api | Expiry => act.as_str().to_string(),
+                })
         };
         assert_eq!(words(&schema["properties"]["act"]), acts.into());
         let surfaces = {
             use Surface::*;
-            [FirstLayer, Preferences, ChoicesPage, AlertForm, Content, Page, Message].map(|surface| {
+            [FirstLayer, Preferences, ChoicesPage, AlertForm, Content, Page, Message, Server].map(|surface| {
                 match surface {
-                    FirstLayer | Preferences | ChoicesPage | AlertForm | Content | Page | Message => {
-                        surface.as_str().to_string()
-                    }
+                    FirstLayer | Preferences | ChoicesPage | AlertForm | Content | Page | Message
+                    | Server => surface.as_str().to_string(),
                 }
             })
         };
@@ -255,7 +253,9 @@ pub(crate) mod tests {
             "text-news",
         ];
         let optional = ["phone", "jurisdiction", "location", "special_categories", "channel", "topic"];
-        let optional = [&optional[..], &["look", "tools", "sharing", "changed", "statistics"]].concat();
+        let optional =
+            [&optional[..], &["look", "tools", "sharing", "changed", "ends_after_days", "statistics"]]
+                .concat();
         let addresses = ["address"]; // the controller's own is needed; see below
         let optional = [&maps[..], &optional, &addresses].concat();
         sweep("notice.schema.json", &small, &optional, &["words"]);

@@ -173,6 +173,12 @@ pub struct AlertFile {
     /// Its legal route. Default: consent.
     #[serde(default = "consent")]
     pub route: Route,
+    /// After how many days a yes ends by itself, unless it was said again (1 to 3650). Without it, none does.
+    #[serde(default)]
+    pub ends_after_days: Option<u16>,
+    /// How many days before the end a reminder is sent, with a link that keeps the alert. Without it, none is.
+    #[serde(default)]
+    pub remind_days_before: Option<u16>,
     /// Ids of those who receive the address besides the controller.
     #[serde(default)]
     pub recipients: Vec<String>,
@@ -266,6 +272,12 @@ pub enum SiteFileError {
     /// The time of a significant change cannot be read.
     #[error("`changed` is `{0}`: write a time in UTC, as in 2026-11-01T09:00:00Z")]
     Changed(String),
+    /// An alert ends too soon or too late, or is reminded of at no time before its end.
+    #[error(
+        "`{0}`: ends_after_days must be 1 to 3650, and remind_days_before at least 1 and less than it, which only an alert \
+         that ends can have"
+    )]
+    AlertEnds(PurposeId),
     /// A topic's name is too long to make a purpose id of.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -390,11 +402,20 @@ impl SiteFile {
                 tools: purpose.tools.clone(),
                 sharing: purpose.sharing,
                 changed: purpose.changed.clone(),
+                ends_after_days: None,
                 statistics: purpose.statistics.clone(),
                 special_categories: purpose.special_categories.clone(),
             })
             .collect();
         for alert in &self.alerts {
+            let ends = alert.ends_after_days;
+            let is_wrong = ends.is_some_and(|days| !(1..=3650).contains(&days))
+                || alert
+                    .remind_days_before
+                    .is_some_and(|days| days == 0 || ends.is_none_or(|end| days >= end));
+            if is_wrong {
+                return Err(SiteFileError::AlertEnds(alert.topic.clone()));
+            }
             for channel in &alert.channels {
                 purposes.push(Purpose {
                     id: PurposeId::new(&alloc::format!("{}-{}", channel.as_str(), alert.topic))?,
@@ -408,6 +429,7 @@ impl SiteFile {
                     tools: Vec::new(),
                     sharing: false,
                     changed: None,
+                    ends_after_days: alert.ends_after_days,
                     statistics: None,
                     special_categories: alert.special_categories.clone(),
                 });

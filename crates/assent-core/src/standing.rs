@@ -75,7 +75,11 @@ pub fn held<'a>(
             }
             // A change that is still to come ends nothing yet.
             let changed = purpose.changed_at().map(|at| at.saturating_mul(1000)).filter(|at| *at <= now);
-            let over = (purpose.asked == Asked::Banner && now.saturating_sub(since) >= grant_ms)
+            let lasts = match purpose.asked {
+                Asked::Banner => Some(grant_ms),
+                Asked::AlertForm => purpose.ends_after_days.map(|days| u64::from(days) * DAY_MS),
+            };
+            let over = lasts.is_some_and(|lasts| now.saturating_sub(since) >= lasts)
                 || changed.is_some_and(|changed| since < changed);
             let is_yes = decision.is_yes();
             let waited = waits.get(id).map_or(0, |asked| at.saturating_sub(*asked));
@@ -178,6 +182,35 @@ mod tests {
         ] {
             let said: Vec<_> = said.iter().map(|(at, decision)| (*at, "email-news", *decision)).collect();
             assert_eq!(after(&said, now, "email-news"), holds, "{said:?} at {now}");
+        }
+    }
+
+    #[test]
+    fn an_alert_ends_by_itself_where_the_notice_says_so_unless_its_owner_keeps_it() {
+        use Decision::{Confirmed, Expired, Given, Renewed};
+        let mut notice = fixture::site_file().notice().unwrap();
+        let alert = notice.purposes.iter_mut().find(|purpose| purpose.id.as_str() == "email-news").unwrap();
+        alert.ends_after_days = Some(100);
+        let (end, kept) = (9 + 100 * DAY_MS, 90 * DAY_MS);
+        for (said, now, holds) in [
+            (&[(0, Given), (9, Confirmed)][..], end - 1, Standing::Granted),
+            (&[(0, Given), (9, Confirmed)], end, Standing::Expired),
+            (&[(0, Given), (9, Confirmed), (end + 5, Expired)], end + 6, Standing::Expired),
+            (&[(0, Given), (9, Confirmed), (kept, Confirmed)], end, Standing::Granted),
+            (&[(0, Given), (9, Confirmed), (kept, Confirmed)], kept + 100 * DAY_MS, Standing::Expired),
+            // Whoever types the address into the form keeps nothing alive.
+            (&[(0, Given), (9, Confirmed), (kept, Renewed)], end, Standing::Expired),
+            (
+                &[(0, Given), (9, Confirmed), (end + 5, Expired), (end + 6, Confirmed)],
+                end + 7,
+                Standing::Expired,
+            ),
+        ] {
+            let id = PurposeId::new("email-news").unwrap();
+            let maps: Vec<_> =
+                said.iter().map(|(at, decision)| (*at, BTreeMap::from([(id.clone(), *decision)]))).collect();
+            let said = maps.iter().map(|(at, decisions)| Said { at: *at, acted: None, decisions });
+            assert_eq!(standings(&notice, said, now)["email-news"], holds, "{maps:?} at {now}");
         }
     }
 

@@ -414,6 +414,26 @@ words! {
         log_check_run: "Run this on any computer. It needs no connection and asks us nothing.", "Rhedwch hwn ar unrhyw gyfrifiadur. Nid oes angen cysylltiad ac nid yw’n gofyn dim i ni.";
         /// Checking a receipt: third.
         log_check_says: "It says that the record is the one in the log and that the log’s signature is genuine, or it names what is wrong.", "Mae’n dweud mai’r cofnod yw’r un yn y log a bod llofnod y log yn ddilys, neu’n enwi’r hyn sydd o’i le.";
+        /// History: how it was said.
+        act_expiry: "Its time was over", "Daeth ei amser i ben";
+        /// History: where it was said, when nobody said anything.
+        on_server: "nobody had to do anything", "nid oedd angen i neb wneud dim";
+        /// Label: after how many days an alert ends.
+        ends_by_itself: "Ends by itself after", "Daw i ben ohono’i hun ar ôl";
+        /// Page and message: an alert ends soon.
+        keep_title: "Do you still want this?", "Ydych chi’n dal eisiau hwn?";
+        /// Page and message: which alert ends soon, and when.
+        keep_what: "You agreed that we may send you “{}”. That ends by itself on {}.", "Cytunasoch y cawn anfon “{}” atoch. Daw hynny i ben ohono’i hun ar {}.";
+        /// The button that keeps an alert.
+        keep_press: "Keep getting it", "Parhau i’w gael";
+        /// An alert was kept.
+        keep_done: "Thank you. You will go on getting this.", "Diolch. Byddwch yn parhau i gael hwn.";
+        /// Message: before the link that keeps an alert.
+        mail_keep_how: "To keep getting it, open this page and press the button:", "I barhau i’w gael, agorwch y dudalen hon a gwasgwch y botwm:";
+        /// Message: what happens otherwise.
+        mail_keep_else: "If you do nothing, it stops by itself.", "Os na wnewch ddim, daw i ben ohono’i hun.";
+        /// Text: an alert ends soon. `{}` is its name, then a date, then an address.
+        text_keep: "“{}” ends by itself on {}. To keep it: {}", "Daw “{}” i ben ohono’i hun ar {}. I’w gadw: {}";
         /// Title of the retention schedule.
         schedule: "How long records are kept", "Am ba hyd y cedwir cofnodion";
         /// What the schedule is. `{}` is the controller.

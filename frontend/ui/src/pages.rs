@@ -21,7 +21,7 @@ pub mod schedule;
 pub mod your_alerts;
 
 mod details;
-mod when;
+pub mod when;
 
 #[cfg(test)]
 mod tests;

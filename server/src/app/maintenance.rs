@@ -1,10 +1,11 @@
-//! What is done every night: telling of the day's erasures, purging what is due, giving space back, reading everything again to
+//! What is done every night: telling of the day's erasures, ending alerts whose time is over and reminding of those that end soon, purging what is due, giving space back, reading everything again to
 //! see that it is as it was, and a backup of it.
 //!
 //! Each part is also a command, for whoever does not want to wait. A part that fails is logged, counted, and tried again the
 //! next night; it never stops decisions.
 
 use super::App;
+use super::alerts::renewal;
 use super::retention::purge;
 use super::sites::Site;
 use crate::backup::{self, BackedUp, BackupError};
@@ -147,6 +148,13 @@ async fn night(app: &Arc<App>) -> Gone {
         match site.ledger.tell_erasures().await {
             Ok(told) => gone.told |= told > 0,
             Err(error) => tracing::error!(site = %site.file.id, cause = %error, "erasures were not told of"),
+        }
+        match renewal::look(&site, super::now()).await {
+            Ok(looked) if looked.reminded > 0 => app.outbox.wake(),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(site = %site.file.id, cause = %error, "alerts that end were not all dealt with");
+            }
         }
         let (worker, at) = (Arc::clone(app), Arc::clone(&site));
         let purged =

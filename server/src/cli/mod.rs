@@ -51,6 +51,8 @@ enum Command {
     Export(export::Arguments),
     /// Let people leave: erase, restrict, release, hold.
     People(people::Arguments),
+    /// Record the end of alerts whose time is over, and remind of those that end soon. Done every night by itself.
+    EndAlerts(upkeep::EndAlertsArguments),
     /// Purge records whose time is over. Done every night by itself.
     Purge(upkeep::PurgeArguments),
     /// Read everything in the logs again and say what is wrong. Done every night by itself. Exit code 1: something is.
@@ -87,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Log(own) => configured(file).and_then(|loaded| log::run(own, loaded)),
         Command::Export(own) => configured(file).and_then(|loaded| export::run(own, loaded)),
         Command::People(own) => configured(file).and_then(|loaded| people::run(own, loaded)),
+        Command::EndAlerts(own) => configured(file).and_then(|loaded| upkeep::end_alerts(&own, loaded)),
         Command::Purge(own) => configured(file).and_then(|loaded| upkeep::purge(&own, loaded)),
         Command::Fsck(own) => configured(file).and_then(|loaded| upkeep::fsck(&own, loaded)),
         Command::Reclaim => configured(file).and_then(upkeep::reclaim),

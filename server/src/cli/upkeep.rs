@@ -1,9 +1,10 @@
-//! `assent purge`, `assent fsck`, `assent reclaim`: the night's work on demand, through the running server or without one.
+//! `assent end-alerts`, `assent purge`, `assent fsck`, `assent reclaim`: the night's work on demand, through the running server or without one.
 
 use super::opened::{Opened, along, bar};
+use crate::app::alerts::renewal::{self, Looked};
 use crate::app::{self, maintenance, retention};
 use crate::config::Loaded;
-use crate::http::{Checked, Purged, SpaceReclaimed};
+use crate::http::{AlertsEnded, Checked, Purged, SpaceReclaimed};
 use assent_core::wire::PurgeRequest;
 use assent_ledger::CheckReport;
 use std::process::ExitCode;
@@ -41,6 +42,28 @@ pub(super) fn purge(arguments: &PurgeArguments, loaded: Loaded) -> anyhow::Resul
         super::data("nothing is due\n")?;
     }
     super::data(&format!("{carried} record(s) in use again, carried over; {held} held or restricted\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct EndAlertsArguments {
+    /// The site.
+    #[arg(long)]
+    site: String,
+}
+
+/// Records the end of alerts whose time is over; a running server then sends the reminders.
+pub(super) fn end_alerts(arguments: &EndAlertsArguments, loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let EndAlertsArguments { site } = arguments;
+    let AlertsEnded { ended, reminded } = match Opened::of(loaded)? {
+        Opened::Here(here) => {
+            let Looked { ended, reminded } =
+                here.run(site, |site| async move { renewal::look(&site, app::now()).await })??;
+            AlertsEnded { ended, reminded }
+        }
+        Opened::There(server) => server.post(&format!("/v1/{site}/end-alerts"), &())?,
+    };
+    super::data(&format!("{ended} end(s) recorded, {reminded} reminder(s) to be sent\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

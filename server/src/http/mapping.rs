@@ -1,6 +1,7 @@
 //! Which application error becomes which problem.
 
 use super::error::{Code, Problem};
+use crate::app::alerts::renewal::LookError;
 use crate::app::alerts::sign_up::{SignUpError, Wrong};
 use crate::app::export::BadFilter;
 use crate::app::may::MayError;
@@ -9,7 +10,7 @@ use crate::app::record::RecordError;
 use crate::app::sites::ApplyError;
 use assent_core::decision::ChoiceError;
 use assent_core::notice::Channel;
-use assent_ledger::{AppendError, ErasureError, ReadError};
+use assent_ledger::{AppendError, ErasureError, ExportError, ReadError};
 
 impl From<RecordError> for Problem {
     fn from(error: RecordError) -> Self {
@@ -72,6 +73,16 @@ impl From<ErasureError> for Problem {
             ErasureError::Held(_) => Self::with(Code::Held, error.to_string()),
             ErasureError::Append(error) => error.into(),
             ErasureError::Read(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<LookError> for Problem {
+    fn from(error: LookError) -> Self {
+        match error {
+            LookError::Read(ExportError::Read(error)) => error.into(),
+            LookError::Record(error) => error.into(),
             other => Self::internal(other),
         }
     }

@@ -29,5 +29,5 @@ mod schema;
 pub use router::router;
 #[cfg(feature = "no-storage")]
 pub use router::without_storage;
-pub use staff::{Checked, Purged, SiteFileApplied, SpaceReclaimed};
+pub use staff::{AlertsEnded, Checked, Purged, SiteFileApplied, SpaceReclaimed};
 pub use witness::witness_router;

@@ -1,12 +1,19 @@
 //! Alerts through the whole service, without a mail server: time, frozen and erased people, and what is forgotten.
 
 use crate::app::{ORIGIN, STAFF, TestApp, key, to};
+use assent_core::decision::{Act, Decision};
+use assent_core::ids::PurposeId;
+use assent_core::notice::Channel;
+use assent_core::record::Surface;
 use assent_core::standing::CONFIRM_MS;
 use assent_core::subject::SubjectToken;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
+use server::app::alerts::confirm::confirm;
+use server::app::alerts::link::ContactKey;
 use server::app::alerts::outbox::do_what_is_due;
+use server::app::alerts::renewal::{Looked, ends, keep, look};
 use server::app::now;
 
 async fn signs_up(app: &TestApp, token: &str, key: &str, address: &str) -> crate::app::Answer {
@@ -79,4 +86,68 @@ async fn a_sign_up_that_is_sent_twice_is_one_message() {
     drop(site);
     let app = app.restarted();
     assert_eq!(app.app.sites.all()[0].ledger.jobs().unwrap().len(), 2, "jobs survive a restart");
+}
+
+/// A site whose one alert ends after 100 days and is reminded of 10 days before.
+async fn ending() -> TestApp {
+    let app = TestApp::new().await;
+    let text = crate::app::SITE.replace(
+        "channels = [\"email\", \"text\"]",
+        "channels = [\"email\", \"text\"]\nends_after_days = 100\nremind_days_before = 10",
+    );
+    let put = to(Method::PUT, "/v1/clinic/site-file")
+        .header(header::AUTHORIZATION, format!("Bearer {STAFF}"))
+        .header(header::CONTENT_TYPE, "application/toml");
+    let answer = app.ask(put.body(Body::from(text)).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    app
+}
+
+#[tokio::test]
+async fn an_alert_ends_by_itself_in_the_log_is_reminded_of_once_and_kept_by_a_press() {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    let app = ending().await;
+    let site = app.app.sites.all()[0].clone();
+    let began = now();
+    let mut people = Vec::new();
+    for address in ["ann@example.org", "bob@example.org"] {
+        let token = token();
+        signs_up(&app, &token, &key(), address).await;
+        let hash = site.ledger.contact_hash(Channel::Email, address);
+        let contact = ContactKey { channel: Channel::Email, hash };
+        let subject = SubjectToken::parse(&token).unwrap().id();
+        confirm(&site, (subject, contact, None), now()).await.unwrap();
+        people.push((subject, contact));
+    }
+    let news = PurposeId::new("email-news").unwrap();
+    let decisions = |subject| -> Vec<Decision> {
+        let history = site.ledger.history(subject).unwrap();
+        history.iter().map(|opened| opened.record.decisions[&news]).collect()
+    };
+    let looks = async |day: u64| look(&site, began + day * DAY).await.unwrap();
+    let (nothing, two) = (Looked::default(), |ended, reminded| Looked { ended, reminded });
+    assert_eq!(looks(89).await, nothing, "it is too early to remind");
+    assert_eq!(looks(91).await, two(0, 2));
+    assert_eq!(looks(92).await, nothing, "once");
+
+    // Ann keeps it; twice on one day is once.
+    let (ann, bob) = (people[0], people[1]);
+    for _ in 0..2 {
+        assert!(keep(&site, ann.1, news.clone(), now() + 2 * DAY).await.unwrap());
+    }
+    assert_eq!(decisions(&ann.0), [Decision::Given, Decision::Confirmed, Decision::Confirmed]);
+    // Hers is dated by the clock, which stands at the beginning: both are over on day 101.
+    assert_eq!(
+        ends(&site, ann.1, &news, began + 99 * DAY).unwrap().map(|end| end / DAY),
+        Some((began + 100 * DAY) / DAY)
+    );
+    assert!(!keep(&site, bob.1, news.clone(), began + 101 * DAY).await.unwrap(), "what is over is not kept");
+    assert_eq!(looks(101).await, two(2, 0));
+    assert_eq!(looks(102).await, nothing, "the log tells an end once");
+    assert_eq!(decisions(&bob.0), [Decision::Given, Decision::Confirmed, Decision::Expired]);
+    let last = site.ledger.history(&bob.0).unwrap().pop().unwrap();
+    assert_eq!((last.record.act, last.record.surface), (Act::Expiry, Surface::Server));
+    assert_eq!(may(&app, "bob@example.org").await, "expired");
+    assert!(!keep(&site, bob.1, news, now()).await.unwrap());
+    assert!(site.ledger.check(&mut |_| ()).is_ok());
 }

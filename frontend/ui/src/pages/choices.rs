@@ -402,6 +402,7 @@ pub(super) fn act_words(act: Act, words: &Words) -> String {
         Act::Paper => &words.act_paper,
         Act::Staff => &words.act_staff,
         Act::Api => &words.act_api,
+        Act::Expiry => &words.act_expiry,
     }
     .clone()
 }
@@ -415,6 +416,7 @@ pub(super) fn surface_words(surface: Surface, words: &Words) -> String {
         Surface::Content => &words.on_content,
         Surface::Page => &words.on_page,
         Surface::Message => &words.on_message,
+        Surface::Server => &words.on_server,
     }
     .clone()
 }

@@ -36,6 +36,12 @@ pub(crate) fn facts(notice: &Notice, purpose: &Purpose, text: &PurposeText, word
             <dd>{text.retention.clone()}</dd>
         }
     });
+    let ends = purpose.ends_after_days.map(|days| {
+        view! {
+            <dt>{words.ends_by_itself.clone()}</dt>
+            <dd>{fill(&words.days, &days.to_string())}</dd>
+        }
+    });
     view! {
         <dl class="facts">
             {data}
@@ -44,6 +50,7 @@ pub(crate) fn facts(notice: &Notice, purpose: &Purpose, text: &PurposeText, word
             <dt>{words.storage.clone()}</dt>
             <dd>{storage(notice, purpose, words)}</dd>
             {retention}
+            {ends}
         </dl>
     }
     .into_any()

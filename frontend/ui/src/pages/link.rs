@@ -4,6 +4,7 @@
 //! links too. The links themselves, and what a press does, are `server`'s.
 
 use super::layout::{Here, Icon, SiteFrame, icon, sentence, site_document};
+use super::when;
 use crate::fill;
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Channel};
@@ -32,6 +33,10 @@ pub enum About {
     Stop(PurposeId),
     /// It is stopped.
     Stopped(PurposeId),
+    /// Keep one alert, which ends by itself at this time (RFC 3339).
+    Keep(PurposeId, String),
+    /// It is kept.
+    Kept(PurposeId),
     /// The link does nothing any more.
     Over,
     /// Enter the code from a text: with the number, if it is known, and whether what was entered before does not fit.
@@ -88,6 +93,21 @@ pub fn render(props: &LinkProps) -> String {
         About::Stopped(purpose) => {
             let title = frame.name_of(purpose.as_str());
             let main = view! { {good(&words.stop_done)} <h1>{title.clone()}</h1> {ways(frame, &words)} };
+            return site_document(frame, Here::Other(path), &title, main.into_any());
+        }
+        About::Keep(purpose, end) => {
+            let name = frame.name_of(purpose.as_str());
+            let main = view! {
+                <p>{fill(&fill(&words.keep_what, &name), &when::day(end, &words.months))}</p>
+                {form(props, "", &words.keep_press)}
+                <p>{words.mail_keep_else.clone()}</p>
+                {ways(frame, &words)}
+            };
+            (&words.keep_title, main.into_any())
+        }
+        About::Kept(purpose) => {
+            let title = frame.name_of(purpose.as_str());
+            let main = view! { {good(&words.keep_done)} <h1>{title.clone()}</h1> {ways(frame, &words)} };
             return site_document(frame, Here::Other(path), &title, main.into_any());
         }
         About::Over => (

@@ -9,6 +9,12 @@ pub(crate) fn plain(time: &str, months: &str) -> String {
     parts(time, months).unwrap_or_else(|| time.to_string())
 }
 
+/// The day of it, in plain words.
+#[must_use]
+pub fn day(time: &str, months: &str) -> String {
+    plain(time.split_once('T').map_or(time, |(day, _)| day), months)
+}
+
 fn parts(time: &str, months: &str) -> Option<String> {
     let (date, clock) = time.split_once('T').unwrap_or((time, ""));
     let mut numbers = date.splitn(3, '-');

@@ -48,6 +48,13 @@ pub enum Link {
         /// Which.
         contact: ContactKey,
     },
+    /// To keep one alert that would end by itself.
+    Keep {
+        /// For whom.
+        contact: ContactKey,
+        /// Which.
+        purpose: PurposeId,
+    },
 }
 
 impl Link {
@@ -81,6 +88,7 @@ impl Link {
             }
             Self::Stop { contact, purpose } => [&begin(1, contact), purpose.as_str().as_bytes()].concat(),
             Self::Centre { contact } => begin(2, contact),
+            Self::Keep { contact, purpose } => [&begin(3, contact), purpose.as_str().as_bytes()].concat(),
         }
     }
 
@@ -89,6 +97,7 @@ impl Link {
         let channel = [Channel::Email, Channel::Text].into_iter().nth(usize::from(*channel))?;
         let (hash, rest) = rest.split_first_chunk::<32>()?;
         let contact = ContactKey { channel, hash: Hash(*hash) };
+        let name = |bytes: &[u8]| PurposeId::new(std::str::from_utf8(bytes).ok()?).ok();
         Some(match kind {
             0 => {
                 let (subject, rest) = rest.split_first_chunk::<16>()?;
@@ -98,11 +107,9 @@ impl Link {
                 };
                 Self::Confirm { subject: SubjectId(*subject), contact, replaces }
             }
-            1 => {
-                let purpose = PurposeId::new(std::str::from_utf8(rest).ok()?).ok()?;
-                Self::Stop { contact, purpose }
-            }
+            1 => Self::Stop { contact, purpose: name(rest)? },
             2 if rest.is_empty() => Self::Centre { contact },
+            3 => Self::Keep { contact, purpose: name(rest)? },
             _ => return None,
         })
     }

@@ -1,4 +1,4 @@
-//! The messages that Assent itself sends: to confirm a sign-up, with a link to everything an address told us, and answers to texts.
+//! The messages that Assent itself sends: to confirm a sign-up, about an alert that ends soon, with a link to everything an address told us, and answers to texts.
 //!
 //! Plain, in the person's language, each with the controller's name and a way out; emails as text and HTML with the same words. No
 //! promotion, no picture, nothing that is loaded. The words are the notice's, which the site file can replace.
@@ -13,6 +13,7 @@ use assent_core::ids::PurposeId;
 use assent_core::notice::Text;
 use assent_core::subject::SubjectId;
 use assent_core::words::Words;
+use assent_ledger::rfc3339;
 
 /// The message that asks whether a sign-up was theirs.
 #[must_use]
@@ -46,6 +47,50 @@ pub fn fresh_link(site: &Site, language: &str, contact: ContactKey, to: String, 
     body.paragraph(&words.mail_link_not_you);
     body.sender(site, &words);
     body.mail(site, to, fill(&words.mail_link_subject, controller), language, id)
+}
+
+/// The message about an alert that ends by itself at `end` (Unix milliseconds), unless it is kept.
+#[must_use]
+pub fn reminder(
+    site: &Site,
+    language: &str,
+    contact: ContactKey,
+    (purpose, end): (&PurposeId, u64),
+    (to, id): (String, String),
+) -> Mail {
+    let (language, text, words) = words(site, language);
+    let controller = &site.notice.controller.name;
+    let mut body = Body::default();
+    body.paragraph(&ending(&words.keep_what, text, &words, (purpose, end)));
+    body.link(&words.mail_keep_how, &keep(site, contact, purpose, &language));
+    body.paragraph(&words.mail_keep_else);
+    body.ends(site, contact, &words, &language);
+    body.mail(site, to, format!("{controller}: {}", words.keep_title), language, id)
+}
+
+/// The same as a text.
+#[must_use]
+pub fn reminder_text(
+    site: &Site,
+    language: &str,
+    contact: ContactKey,
+    (purpose, end): (&PurposeId, u64),
+    (to, id): (String, String),
+) -> TextMessage {
+    let (language, notice, words) = words(site, language);
+    let said = ending(&words.text_keep, notice, &words, (purpose, end));
+    text(site, &fill(&said, &keep(site, contact, purpose, &language)), to, id)
+}
+
+/// A sentence that names an alert and the day it ends on.
+fn ending(sentence: &str, text: &Text, words: &Words, (purpose, end): (&PurposeId, u64)) -> String {
+    let name = text.purposes.get(purpose).map_or(purpose.as_str(), |text| text.name.as_str());
+    fill(&fill(sentence, name), &ui::pages::when::day(&rfc3339(end), &words.months))
+}
+
+fn keep(site: &Site, contact: ContactKey, purpose: &PurposeId, language: &str) -> String {
+    let link = Link::Keep { contact, purpose: purpose.clone() }.seal(&site.ledger);
+    format!("{}/keep/{link}?lang={language}", site.api())
 }
 
 /// The text with the code that confirms a sign-up.

@@ -12,6 +12,7 @@ pub mod link;
 pub mod list;
 pub mod message;
 pub mod outbox;
+pub mod renewal;
 mod say;
 mod sealed;
 pub mod sign_up;

@@ -9,7 +9,7 @@
 use super::incoming::{Door, Sealed};
 use super::link::ContactKey;
 use super::subscriber::{Subscriber, contact, names};
-use super::{code, message, subscriber};
+use super::{code, message, renewal, subscriber};
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
 use crate::app::{App, blocking, now};
@@ -71,6 +71,15 @@ pub enum Task {
         contact: Hash,
         /// The language it was asked for in.
         language: String,
+    },
+    /// Say that an alert ends soon, and how to keep it.
+    Remind {
+        /// The keyed hash of its address.
+        contact: Hash,
+        /// By email or by text.
+        channel: Channel,
+        /// Which alert.
+        purpose: PurposeId,
     },
     /// Something was done; it may be done again when this is over.
     Pause,
@@ -372,6 +381,13 @@ async fn run(
             let text = message::answer(site, &from.language, answer, from.number, id);
             Ok(and_pause(send(app, site, Message::Text(text), away).await, ANSWER_PAUSE))
         }
+        Task::Remind { contact, channel, purpose } => {
+            let to = ContactKey { channel, hash: contact };
+            match blocking(move || reminder(&reader, to, &purpose, id, now)).await?? {
+                Some(message) => Ok(send(app, site, message, away).await),
+                None => Ok(Outcome::Done),
+            }
+        }
         Task::Lapse { subject } => {
             lapse(site, subject, now).await?;
             Ok(Outcome::Done)
@@ -508,6 +524,25 @@ fn link(
     Ok(Some(match clear.channel {
         Channel::Email => Message::Mail(Box::new(message::fresh_link(site, language, key, address, id))),
         Channel::Text => Message::Text(message::fresh_link_text(site, language, key, address, id)),
+    }))
+}
+
+/// The message about an alert that ends soon; nothing when it was kept or stopped meanwhile, or messages come back.
+fn reminder(
+    site: &Site,
+    to: ContactKey,
+    purpose: &PurposeId,
+    id: String,
+    now: u64,
+) -> Result<Option<Message>, ReadError> {
+    let Some(end) = renewal::ends(site, to, purpose, now)? else { return Ok(None) };
+    let all = Subscriber::read(site, &to.hash, now)?;
+    let Some(clear) = all.contact().filter(|_| all.bounced.is_none()) else { return Ok(None) };
+    let language = all.history.last().map(|opened| opened.record.language.clone()).unwrap_or_default();
+    let (about, parts) = ((purpose, end), (clear.address.clone(), id));
+    Ok(Some(match to.channel {
+        Channel::Email => Message::Mail(Box::new(message::reminder(site, &language, to, about, parts))),
+        Channel::Text => Message::Text(message::reminder_text(site, &language, to, about, parts)),
     }))
 }
 

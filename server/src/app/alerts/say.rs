@@ -1,4 +1,4 @@
-//! Recording what somebody said through a message: worked out against all they said before, and again if that moved meanwhile.
+//! Recording what somebody said through a message, or what ended by itself: worked out against all they said before, and again if that moved meanwhile.
 
 use crate::app::record::{RecordError, TRIES};
 use crate::app::sites::Site;
@@ -33,6 +33,7 @@ pub(super) async fn say(
     now: u64,
     saying: impl Fn(&Site, &[Opened]) -> Option<Saying> + Send + Sync + 'static,
 ) -> Result<Option<Appended>, RecordError> {
+    let surface = if act == Act::Expiry { Surface::Server } else { Surface::Message };
     let saying = Arc::new(saying);
     let mut tries = 0;
     loop {
@@ -53,7 +54,7 @@ pub(super) async fn say(
                 notice,
                 language,
                 act,
-                surface: Surface::Message,
+                surface,
                 origin: None,
                 decisions,
                 signals: Signals::default(),

@@ -9,7 +9,7 @@ pub(super) mod texts;
 pub(super) mod upkeep;
 
 pub use site_file::SiteFileApplied;
-pub use upkeep::{Checked, Purged, SpaceReclaimed};
+pub use upkeep::{AlertsEnded, Checked, Purged, SpaceReclaimed};
 
 use super::error::{Code, Problem};
 use crate::app::App;

@@ -1,6 +1,7 @@
 //! The night's work on demand: purge, telling of erasures, giving space back, reading everything again, a backup.
 
 use super::IsStaff;
+use crate::app::alerts::renewal::{self, Looked};
 use crate::app::{self, App, maintenance, retention};
 use crate::backup::{BackedUp, BackupError};
 use crate::http::error::{Code, Problem};
@@ -42,6 +43,15 @@ pub struct Checked {
     pub wrong: Option<String>,
 }
 
+/// What a look for alerts that end by themselves did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AlertsEnded {
+    /// Records of an end that were written.
+    pub ended: u64,
+    /// Reminders that wait to be sent.
+    pub reminded: u64,
+}
+
 /// What reclaiming did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SpaceReclaimed {
@@ -76,6 +86,24 @@ pub(in crate::http) async fn purge(
     let work = move || retention::purge(&app.sites, &site, dry_run, app::now(), &mut |_| ());
     let plan = app::blocking(work).await?.map_err(Problem::from)?;
     Ok(answer(Purged { purged: plan.purged, carried: plan.carried, held: plan.held }))
+}
+
+/// Record the end of alerts whose time is over, and remind of those that end soon. Done every night by itself.
+#[utoipa::path(
+    post, path = "/v1/{site}/end-alerts", tag = "Staff", security(("staff" = [])),
+    params(("site" = String, Path, description = "The site.")),
+    responses((status = 200, description = "Done.", body = AlertsEnded),
+        (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn end_alerts(
+    _: IsStaff,
+    State(app): State<Arc<App>>,
+    InSite(site): InSite,
+) -> Result<Response, Problem> {
+    let Looked { ended, reminded } = renewal::look(&site, app::now()).await.map_err(Problem::from)?;
+    app.outbox.wake();
+    Ok(answer(AlertsEnded { ended, reminded }))
 }
 
 /// Append the leaf that tells of erasures which none tells of yet. Done every night by itself.
