@@ -1,5 +1,5 @@
 //! Makes a data directory with a log of so many receipts, in this process: the same records, by the same ledger and store, that as
-//! many visitors would have made over HTTP. The first half is from five years ago, so that its time is over and a purge takes it.
+//! many visitors would have made over HTTP. Of visitors the first half is from five years ago, so that its time is over and a purge takes it.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -10,15 +10,16 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use assent_core::decision::{Act, Decision};
-use assent_core::hash::{Hash, base64_encode, sha256};
-use assent_core::notice::Asked;
+use assent_core::hash::{base64_encode, sha256};
+use assent_core::ids::PurposeId;
+use assent_core::notice::{Asked, Channel};
 use assent_core::record::{Signals, Surface};
 use assent_core::retention::RetentionClass;
 use assent_core::site::SiteFile;
 use assent_core::subject::SubjectToken;
 use assent_ledger::testing::block_on;
 use assent_ledger::{
-    Appended, Clock, Draft, Idempotency, Ledger, LogConfig, OperatorKey, Outside, Store, SystemClock,
+    Appended, Clock, Contact, Draft, Idempotency, Ledger, LogConfig, OperatorKey, Outside, Store, SystemClock,
     SystemRandom,
 };
 use assent_store_sled::SledStore;
@@ -56,6 +57,74 @@ impl Clock for Late {
 /// # Errors
 /// When anything cannot be written.
 pub(crate) fn fill(folder: &Path, text: &str, site: &SiteFile, receipts: u64) -> Result<Filled> {
+    let Begun { store, config, operator, ledger } = begin(folder, text, site, FIVE_YEARS_MS)?;
+    let mut visitors = Visitors::new(site, receipts)?;
+    visitors.decide(&ledger, FIVE_YEARS_MS, 0..receipts / 2)?;
+    drop(ledger);
+    let ledger = Ledger::open(config, Arc::clone(&store), &operator, outside(0))?;
+    visitors.decide(&ledger, 0, receipts / 2..receipts)?;
+
+    let (mut sealed, mut rows) = (0, 0);
+    for index in (0..receipts).step_by(step(receipts)) {
+        let row = store.row(&site.id, index)?;
+        let length = row.as_ref().and_then(|row| row.record()).map(|record| record.sealed.len());
+        sealed += length.unwrap_or(0);
+        rows += usize::from(length.is_some());
+    }
+    let record = visitors.record / visitors.receipts.len().max(1);
+    Ok(Filled { sealed: sealed as f64 / rows.max(1) as f64, record, receipts: visitors.receipts })
+}
+
+/// Fills `folder/data` with so many people who signed up for one alert by email and confirmed it, each with an address of
+/// [`address`].
+///
+/// # Errors
+/// When anything cannot be written.
+pub(crate) fn subscribers(
+    folder: &Path,
+    text: &str,
+    site: &SiteFile,
+    (alert, people): (&PurposeId, u64),
+) -> Result<()> {
+    let Begun { ledger, .. } = begin(folder, text, site, 0)?;
+    let kept = site.retention_rules().due(RetentionClass::of(1), SystemClock.now());
+    let draft = Draft { act: Act::Save, surface: Surface::AlertForm, retain_until: kept, ..draft(site)? };
+    let mut waiting = VecDeque::new();
+    for number in 0..people {
+        crate::stop::check()?;
+        let mut random = [1; 16];
+        random[..8].copy_from_slice(&number.to_be_bytes());
+        let subject = SubjectToken::from_random(random).id();
+        let contact = Contact { channel: Channel::Email, address: address(number) };
+        for decision in [Decision::Given, Decision::Confirmed] {
+            let decisions = [(alert.clone(), decision)].into();
+            let contacts = vec![contact.clone()];
+            waiting.push_back(ledger.append(Draft { subject, decisions, contacts, ..draft.clone() }));
+        }
+        while waiting.len() > WAITING {
+            waiting.pop_front().map(block_on).transpose()?;
+        }
+    }
+    for answer in waiting {
+        block_on(answer)?;
+    }
+    Ok(())
+}
+
+/// The address of a subscriber.
+pub(crate) fn address(number: u64) -> String {
+    format!("person-{number:07}@example.org")
+}
+
+struct Begun {
+    store: Arc<dyn Store>,
+    config: LogConfig,
+    operator: OperatorKey,
+    ledger: Ledger,
+}
+
+/// A log that begins `late` milliseconds ago, with its notice.
+fn begin(folder: &Path, text: &str, site: &SiteFile, late: u64) -> Result<Begun> {
     let data = folder.join("data");
     let kept = data.join("sites").join(site.id.as_str());
     fs::create_dir_all(&kept).with_context(|| format!("cannot make {}", kept.display()))?;
@@ -74,25 +143,36 @@ pub(crate) fn fill(folder: &Path, text: &str, site: &SiteFile, receipts: u64) ->
         accept_clock: false,
     };
     let operator = OperatorKey::from_bytes(KEY);
-    let outside = |late| Outside { clock: Box::new(Late(late)), random: Box::new(SystemRandom) };
-    let ledger = Ledger::create(config.clone(), Arc::clone(&store), &operator, outside(FIVE_YEARS_MS))?;
+    let ledger = Ledger::create(config.clone(), Arc::clone(&store), &operator, outside(late))?;
     block_on(ledger.publish_notice(site.notice()?.document()))?;
     block_on(ledger.publish_change(site.retention_rules().document()))?;
-    let mut visitors = Visitors::new(site, receipts)?;
-    visitors.decide(&ledger, FIVE_YEARS_MS, 0..receipts / 2)?;
-    drop(ledger);
-    let ledger = Ledger::open(config, Arc::clone(&store), &operator, outside(0))?;
-    visitors.decide(&ledger, 0, receipts / 2..receipts)?;
+    Ok(Begun { store, config, operator, ledger })
+}
 
-    let (mut sealed, mut rows) = (0, 0);
-    for index in (0..receipts).step_by(step(receipts)) {
-        let row = store.row(&site.id, index)?;
-        let length = row.as_ref().and_then(|row| row.record()).map(|record| record.sealed.len());
-        sealed += length.unwrap_or(0);
-        rows += usize::from(length.is_some());
-    }
-    let record = visitors.record / visitors.receipts.len().max(1);
-    Ok(Filled { sealed: sealed as f64 / rows.max(1) as f64, record, receipts: visitors.receipts })
+/// A clock that is so many milliseconds late, and real randomness.
+fn outside(late: u64) -> Outside {
+    Outside { clock: Box::new(Late(late)), random: Box::new(SystemRandom) }
+}
+
+/// Somebody who accepts everything on the banner.
+fn draft(site: &SiteFile) -> Result<Draft> {
+    let notice = site.notice()?;
+    let purposes = notice.asked_at(Asked::Banner).filter(|purpose| purpose.is_choice());
+    Ok(Draft {
+        subject: SubjectToken::from_random([0; 16]).id(),
+        acted: Some("2026-01-01T00:00:00.000Z".into()),
+        notice: notice.hash(),
+        language: site.default_language.clone(),
+        act: Act::AcceptAll,
+        surface: Surface::FirstLayer,
+        origin: site.origins.first().cloned(),
+        decisions: purposes.map(|purpose| (purpose.id.clone(), Decision::Given)).collect(),
+        signals: Signals::default(),
+        contacts: Vec::new(),
+        retain_until: 0,
+        expect_previous: None,
+        idempotency: None,
+    })
 }
 
 fn step(receipts: u64) -> usize {
@@ -102,7 +182,6 @@ fn step(receipts: u64) -> usize {
 /// Everybody new, and saying yes.
 struct Visitors<'a> {
     site: &'a SiteFile,
-    notice: Hash,
     draft: Draft,
     step: u64,
     record: usize,
@@ -111,25 +190,8 @@ struct Visitors<'a> {
 
 impl<'a> Visitors<'a> {
     fn new(site: &'a SiteFile, receipts: u64) -> Result<Self> {
-        let notice = site.notice()?;
-        let purposes = notice.asked_at(Asked::Banner).filter(|purpose| purpose.is_choice());
-        let draft = Draft {
-            subject: SubjectToken::from_random([0; 16]).id(),
-            acted: Some("2026-01-01T00:00:00.000Z".into()),
-            notice: notice.hash(),
-            language: site.default_language.clone(),
-            act: Act::AcceptAll,
-            surface: Surface::FirstLayer,
-            origin: site.origins.first().cloned(),
-            decisions: purposes.map(|purpose| (purpose.id.clone(), Decision::Given)).collect(),
-            signals: Signals::default(),
-            contacts: Vec::new(),
-            retain_until: 0,
-            expect_previous: None,
-            idempotency: None,
-        };
-        let step = step(receipts) as u64;
-        Ok(Self { site, notice: notice.hash(), draft, step, record: 0, receipts: Vec::new() })
+        let (draft, step) = (draft(site)?, step(receipts) as u64);
+        Ok(Self { site, draft, step, record: 0, receipts: Vec::new() })
     }
 
     fn decide(&mut self, ledger: &Ledger, late: u64, numbers: std::ops::Range<u64>) -> Result<()> {
@@ -148,7 +210,7 @@ impl<'a> Visitors<'a> {
             let request = sha256(&random);
             let idempotency = Some(Idempotency { key: format!("{subject}/{number}"), request });
             let draft =
-                Draft { subject, notice: self.notice, retain_until, idempotency, ..self.draft.clone() };
+                Draft { subject, retain_until, idempotency, ..self.draft.clone() };
             waiting.push_back((number, token, ledger.append(draft)));
             if waiting.len() == WAITING {
                 self.hear(waiting.pop_front())?;

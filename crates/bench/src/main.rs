@@ -1,4 +1,4 @@
-//! `cargo xtask bench ledger`: the ledger's figures on this machine, against the peer or the limit that each is judged by, in one
+//! `cargo xtask bench ledger` and `cargo xtask bench may`: the ledger's figures on this machine, against the peer or the limit that each is judged by, in one
 //! run. Both sides of a figure use the same disk and the same two processors, which also carry the load generator, and take
 //! turns in rounds; a figure is the median of the rounds' ratios. Fails on errors, never on a figure.
 //!
@@ -14,6 +14,7 @@ mod chart;
 mod fill;
 mod load;
 mod logs;
+mod may;
 mod postgres;
 mod raw;
 mod report;
@@ -86,6 +87,8 @@ enum Figure {
     Export,
     /// Proofs and tiles
     Proofs,
+    /// "May we?", against the same server answering a constant; only when it is named: `cargo xtask bench may`
+    May,
 }
 
 /// What runs, in the order of the table.
@@ -99,7 +102,7 @@ struct Plan {
 
 impl Plan {
     fn has(&self, figure: Figure) -> bool {
-        self.only.is_empty() || self.only.contains(&figure)
+        (self.only.is_empty() && figure != Figure::May) || self.only.contains(&figure)
     }
 
     fn any(&self, figures: &[Figure]) -> bool {
@@ -137,6 +140,7 @@ fn run(args: Args) -> Result<()> {
     let mut table = Table::default();
     let pace = speed::measure(&rig, &plan, &mut table)?;
     let grown = logs::measure(&rig, &plan, pace, &mut table)?;
+    may::measure(&rig, &plan, &mut table)?;
     let text = report::text(&plan, &machine, &table, &grown);
     println!("{text}");
     // A part, or a small log, is for whoever works on it; the whole is for readers.

@@ -1,4 +1,4 @@
-//! What is asked, as bytes: decisions as the widget posts them, each by somebody new; tiles; receipts of people who decided.
+//! What is asked, as bytes: decisions as the widget posts them, each by somebody new; tiles; receipts of people who decided; what staff ask.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -11,6 +11,7 @@ use assent_core::record::{Signals, Surface};
 use assent_core::site::SiteFile;
 use assent_core::subject::SubjectToken;
 use assent_core::wire::{DecisionRequest, SUBJECT_HEADER};
+use serde_json::json;
 
 /// Asks about one site.
 #[derive(Debug)]
@@ -85,6 +86,31 @@ impl Asker {
     pub(crate) fn receipt(&self, id: &str, token: &SubjectToken, bytes: &mut Vec<u8>) {
         let holder = format!("{SUBJECT_HEADER}: {}\r\n", token.reveal());
         self.get(&format!("/v1/{}/receipts/{id}", self.site), &holder, bytes);
+    }
+
+    /// May this address be written to about this topic by email?
+    pub(crate) fn may(&self, topic: &str, address: &str, bytes: &mut Vec<u8>) {
+        let body = json!({ "channel": "email", "topic": topic, "address": address });
+        self.staff("may", &body, bytes);
+    }
+
+    /// The same for many at once.
+    pub(crate) fn may_bulk(&self, topic: &str, addresses: &[String], bytes: &mut Vec<u8>) {
+        let body = json!({ "channel": "email", "topic": topic, "addresses": addresses });
+        self.staff("may/bulk", &body, bytes);
+    }
+
+    fn staff(&self, path: &str, body: &serde_json::Value, bytes: &mut Vec<u8>) {
+        let Self { head, site, .. } = self;
+        let (body, token) = (body.to_string(), crate::rig::STAFF);
+        let length = body.len();
+        bytes.extend_from_slice(
+            format!(
+                "POST /v1/{site}/{path} {head}authorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+                 content-length: {length}\r\n\r\n{body}"
+            )
+            .as_bytes(),
+        );
     }
 
     /// Whether it takes decisions.

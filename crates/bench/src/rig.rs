@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use assent_core::ids::PurposeId;
 use assent_core::site::SiteFile;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -16,6 +17,8 @@ use crate::server::Server;
 use crate::{Figure, Plan};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+/// The staff token of every server here.
+pub(crate) const STAFF: &str = "the-staff-token-of-a-bench";
 const SITE: &str = "examples/health-provider/site.toml";
 
 /// The bench's own folder and what runs in it.
@@ -63,8 +66,17 @@ impl Rig {
     pub(crate) fn log(&self, name: &str, size: u64) -> Result<Log> {
         let folder = self.folder().join(name);
         let filled = fill::fill(&folder, &self.text, &self.site, size)?;
-        fs::write(folder.join("staff.token"), "the-staff-token-of-a-bench\n")?;
+        fs::write(folder.join("staff.token"), STAFF)?;
         Ok(Log { folder, size, filled })
+    }
+
+    /// A log of so many subscribers to one alert by email, in a folder of this name.
+    pub(crate) fn subscribers(&self, name: &str, alert: &PurposeId, people: u64) -> Result<Log> {
+        let folder = self.folder().join(name);
+        fill::subscribers(&folder, &self.text, &self.site, (alert, people))?;
+        fs::write(folder.join("staff.token"), STAFF)?;
+        let filled = Filled { sealed: 0.0, record: 0, receipts: Vec::new() };
+        Ok(Log { folder, size: 2 * people, filled })
     }
 
     /// The server, at work in a log.
@@ -129,7 +141,8 @@ pub(crate) fn disk_needed(plan: &Plan) -> u64 {
     let figures =
         [Figure::Append, Figure::Disk, Figure::Memory, Figure::Purge, Figure::Start, Figure::Verify];
     let logs = plan.any(&figures) || plan.any(&[Figure::Export, Figure::Proofs]);
-    speed + if logs { plan.size * 1900 } else { 0 }
+    let subscribers = if plan.has(Figure::May) { plan.size * 5000 } else { 0 };
+    speed + subscribers + if logs { plan.size * 1900 } else { 0 }
 }
 
 /// Keeps this process, and so all that it starts, to the first two processors it may use, and returns their numbers.

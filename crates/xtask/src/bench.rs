@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: builds what is measured and starts the measuring program. Does not measure and never fails on a figure.
 //!
-//! `ledger`: the server, the same server without storage, the PostgreSQL peer and the load generator, all as for a release, and
+//! `ledger` and `may`: the server, the same server without storage, the PostgreSQL peer and the load generator, all as for a release, and
 //! `crates/bench`. `widget`: the embed as it is served, the banners of others from npm, and `crates/bench/widget`.
 
 use std::process::Command;
@@ -27,6 +27,13 @@ enum What {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// "May we?" by how many subscribers there are; --help lists the rest
+    #[command(disable_help_flag = true)]
+    May {
+        /// Passed on
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// The banner against others from npm, in Chromium
     Widget {
         /// How often each is measured in each profile
@@ -48,18 +55,22 @@ enum What {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let place = Place::find()?;
     match &args.what {
-        What::Ledger { args } => ledger(&place, args),
+        What::Ledger { args } => ledger(&place, "The ledger", args),
+        What::May { args } => {
+            let args = [&["--only".to_owned(), "may".to_owned()], &args[..]].concat();
+            ledger(&place, "\"May we?\"", &args)
+        }
         What::Widget { rounds, only, profiles } => {
             widget(&place, *rounds, only.as_deref(), profiles.as_deref())
         }
     }
 }
 
-fn ledger(place: &Place, args: &[String]) -> Result<()> {
+fn ledger(place: &Place, what: &str, args: &[String]) -> Result<()> {
     build::programs(place, &["server"], true)?;
     build_with(place, "server", &["--features", "no-storage", "--example", "no_storage"])?;
     build_with(place, "bench", &["--features", "postgres", "--bins"])?;
-    say::headline("The ledger, measured");
+    say::headline(format!("{what}, measured"));
     run::loud(Command::new(place.binaries(true).join("bench")).args(args))
 }
 

@@ -33,6 +33,29 @@ pub(in crate::http) async fn ask(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 
+/// What a server without storage could do at best, for measuring: the question is read and checked, and always answered with the
+/// same yes.
+#[cfg(feature = "no-storage")]
+pub(in crate::http) async fn constant(
+    _: IsStaff,
+    InSite(site): InSite,
+    StrictJson(_): StrictJson<MayRequest>,
+) -> Result<Response, Problem> {
+    use assent_core::decision::Choice;
+    use assent_core::wire::{MayReason, MayResponse, MessageLinks};
+    // As long as what they stand for.
+    let link = |page: &str| format!("{}/{page}/{}", site.api(), "A".repeat(96));
+    let message = MessageLinks {
+        list_unsubscribe: Some(format!("<{}>", link("stop"))),
+        list_unsubscribe_post: Some("List-Unsubscribe=One-Click".into()),
+        your_alerts: link("your-alerts"),
+    };
+    let receipt = Some("01976e2c-7d3a-7000-8000-000000000000".into());
+    let answer =
+        MayResponse { may: Choice::Yes, reason: MayReason::Granted, receipt, message: Some(message) };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+}
+
 /// How much longer than another body one with many addresses may be.
 const BULK: usize = 64;
 
