@@ -2,7 +2,7 @@
 //! a real Kannel; the phone is its own fake SMSC.
 
 use crate::axe;
-use crate::harness::{Api, Browser, CLINIC, Contract, Holder, Kannel, Mood, Stack, Visitor, until_so};
+use crate::harness::{Api, Browser, CLINIC, Contract, Holder, Kannel, MailServer, Mood, Stack, Visitor, until_so};
 use crate::s13_confirmed::{presses, stack_entries};
 use assent_core::decision::{Act, Choice, Decision};
 use assent_core::ids::PurposeId;
@@ -13,6 +13,7 @@ use reqwest::StatusCode;
 use reqwest::header::ORIGIN;
 
 pub(crate) const NUMBER: &str = "+447700900123";
+pub(crate) const ADDRESS: &str = "gwenllian@post.example.org";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signed_up_on_the_page_and_confirmed_with_the_code_from_the_phone() {
@@ -94,18 +95,24 @@ async fn signed_up_on_the_page_and_confirmed_with_the_code_from_the_phone() {
     );
 }
 
+/// Somebody signed up at the clinic by email and by text at once, in this language. Nothing is confirmed yet.
+pub(crate) async fn asked_for_on_both(language: &str) -> (Stack, MailServer, Kannel, Api) {
+    let mut stack = Stack::starts().await;
+    let mail_server = stack.mail_server_starts().await;
+    let kannel = stack.kannel_starts().await;
+    let api = stack.api(CLINIC);
+    let wanted = ["email-clinic-changes", "text-clinic-changes", "text-health-campaigns"];
+    signs_up(&api, Some(ADDRESS), Some(NUMBER), &wanted, language).await;
+    (stack, mail_server, kannel, api)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn by_email_and_by_text_are_confirmed_one_by_one_and_everything_is_seen_with_a_link_by_text() {
     if !Kannel::is_here() {
         return;
     }
-    let mut stack = Stack::starts().await;
-    let mail_server = stack.mail_server_starts().await;
-    let kannel = stack.kannel_starts().await;
-    let api = stack.api(CLINIC);
-    let address = "gwenllian@post.example.org";
-    let wanted = ["email-clinic-changes", "text-clinic-changes", "text-health-campaigns"];
-    signs_up(&api, Some(address), Some(NUMBER), &wanted, "cy").await;
+    let (_stack, mail_server, kannel, api) = asked_for_on_both("cy").await;
+    let address = ADDRESS;
     let text = kannel.text(NUMBER, 1, "STOP").await;
     assert!(text.contains("72 awr"), "in the language it was asked for in: {text}");
     presses(&api, &mail_server.mail(1).await.link("confirm")).await;

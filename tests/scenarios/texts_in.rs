@@ -5,7 +5,7 @@ use crate::harness::{
     AUTH_TOKEN, Api, CLINIC, Contract, INBOUND, Kannel, Stack, WEBHOOK_SECRET, python_says, until, until_so,
 };
 use crate::s13_confirmed::{presses, stack_entries};
-use crate::texts::{NUMBER, code, enters, signs_up};
+use crate::texts::{ADDRESS, NUMBER, asked_for_on_both, code, enters, signs_up};
 use assent_core::decision::Choice;
 use assent_core::notice::Channel;
 use assent_core::wire::{MayReason, Problem, TextsResponse};
@@ -16,13 +16,8 @@ async fn stop_is_one_confirmation_and_then_silence_and_cancel_my_appointment_is_
     if !Kannel::is_here() {
         return;
     }
-    let mut stack = Stack::starts().await;
-    let mail_server = stack.mail_server_starts().await;
-    let kannel = stack.kannel_starts().await;
-    let api = stack.api(CLINIC);
-    let address = "gwenllian@post.example.org";
-    let wanted = ["email-clinic-changes", "text-clinic-changes", "text-health-campaigns"];
-    signs_up(&api, Some(address), Some(NUMBER), &wanted, "en").await;
+    let (mut stack, mail_server, kannel, api) = asked_for_on_both("en").await;
+    let address = ADDRESS;
     presses(&api, &mail_server.mail(1).await.link("confirm")).await;
     assert_eq!(enters(&api, NUMBER, &code(&kannel.text(NUMBER, 1, "STOP").await)).await, StatusCode::OK);
 

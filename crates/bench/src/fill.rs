@@ -19,8 +19,8 @@ use assent_core::site::SiteFile;
 use assent_core::subject::SubjectToken;
 use assent_ledger::testing::block_on;
 use assent_ledger::{
-    Appended, Clock, Contact, Draft, Idempotency, Ledger, LogConfig, OperatorKey, Outside, Store, SystemClock,
-    SystemRandom,
+    Appended, Clock, Contact, Draft, Idempotency, Ledger, LogConfig, OperatorKey, Outside, Store,
+    SystemClock, SystemRandom,
 };
 use assent_store_sled::SledStore;
 
@@ -209,8 +209,7 @@ impl<'a> Visitors<'a> {
             let subject = token.id();
             let request = sha256(&random);
             let idempotency = Some(Idempotency { key: format!("{subject}/{number}"), request });
-            let draft =
-                Draft { subject, retain_until, idempotency, ..self.draft.clone() };
+            let draft = Draft { subject, retain_until, idempotency, ..self.draft.clone() };
             waiting.push_back((number, token, ledger.append(draft)));
             if waiting.len() == WAITING {
                 self.hear(waiting.pop_front())?;

@@ -118,8 +118,7 @@ impl Question<'_> {
     }
 
     fn in_bulk(&self, to: SocketAddr) -> Result<Outcome> {
-        let load =
-            Load { to, connections: 2, pace: Pace::Closed, warm: WARM, time: COUNTED, status: 200 };
+        let load = Load { to, connections: 2, pace: Pace::Closed, warm: WARM, time: COUNTED, status: 200 };
         // Written before the run: writing them takes the load generator as long as answering takes the server.
         let mut calls = Vec::new();
         for call in 0..16 {

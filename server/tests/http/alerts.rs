@@ -12,6 +12,7 @@ use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use server::app::alerts::confirm::confirm;
 use server::app::alerts::link::ContactKey;
+use server::app::alerts::message;
 use server::app::alerts::outbox::do_what_is_due;
 use server::app::alerts::renewal::{Looked, ends, keep, look};
 use server::app::now;
@@ -150,4 +151,43 @@ async fn an_alert_ends_by_itself_in_the_log_is_reminded_of_once_and_kept_by_a_pr
     assert_eq!(may(&app, "bob@example.org").await, "expired");
     assert!(!keep(&site, bob.1, news, now()).await.unwrap());
     assert!(site.ledger.check(&mut |_| ()).is_ok());
+}
+
+#[tokio::test]
+async fn a_reminder_says_what_ends_when_and_its_page_keeps_it_only_by_the_button() {
+    let app = ending().await;
+    let site = app.app.sites.all()[0].clone();
+    let token = token();
+    signs_up(&app, &token, &key(), "ann@example.org").await;
+    let hash = site.ledger.contact_hash(Channel::Email, "ann@example.org");
+    let contact = ContactKey { channel: Channel::Email, hash };
+    let subject = SubjectToken::parse(&token).unwrap().id();
+    confirm(&site, (subject, contact, None), now()).await.unwrap();
+    let news = PurposeId::new("email-news").unwrap();
+    let end = 1_806_537_600_000; // 1 April 2027
+    let to = ("ann@example.org".to_string(), "id".to_string());
+    let mail = message::reminder(&site, "en", contact, (&news, end), to.clone());
+    for body in [&mail.text, &mail.html] {
+        assert!(body.contains("“News”") && body.contains("1 April 2027"), "{body}");
+        assert!(body.contains("/your-alerts/") && body.contains("If you do nothing, it stops by itself."));
+    }
+    assert!(mail.subject.ends_with("Do you still want this?"), "{}", mail.subject);
+    let text = message::reminder_text(&site, "en", contact, (&news, end), to).text;
+    assert!(text.contains("1 April 2027") && text.contains("/keep/"), "{text}");
+
+    let link = mail.text.split_whitespace().find(|word| word.contains("/keep/")).unwrap();
+    let path = link.split_once("/v1/").map(|(_, rest)| format!("/v1/{rest}")).unwrap();
+    let records = || site.ledger.history(&subject).unwrap().len();
+    let page = app.ask(to_page(Method::GET, &path)).await;
+    assert_eq!((page.status, records()), (StatusCode::OK, 2), "looking changes nothing");
+    assert!(page.text().contains("Keep getting it"), "{}", page.text());
+    let kept = app.ask(to_page(Method::POST, &path)).await;
+    assert_eq!(kept.status, StatusCode::OK);
+    assert!(kept.text().contains("You will go on getting this"), "{}", kept.text());
+    let forged = app.ask(to_page(Method::POST, &path.replace("/keep/", "/keep/A"))).await;
+    assert_eq!(forged.status, StatusCode::NOT_FOUND);
+}
+
+fn to_page(method: Method, path: &str) -> axum::http::Request<Body> {
+    to(method, path).body(Body::empty()).unwrap()
 }
