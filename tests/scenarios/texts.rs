@@ -2,7 +2,9 @@
 //! a real Kannel; the phone is its own fake SMSC.
 
 use crate::axe;
-use crate::harness::{Api, Browser, CLINIC, Contract, Holder, Kannel, MailServer, Mood, Stack, Visitor, until_so};
+use crate::harness::{
+    Api, Browser, CLINIC, Contract, Holder, Kannel, MailServer, Mood, Stack, Visitor, until_so,
+};
 use crate::s13_confirmed::{presses, stack_entries};
 use assent_core::decision::{Act, Choice, Decision};
 use assent_core::ids::PurposeId;

@@ -232,7 +232,7 @@ pub(crate) mod tests {
         same(recipient, &notice["recipients"]["film"]);
         let purpose = &schema["$defs"]["purpose"];
         let mut all = keys(&notice["purposes"][1]);
-        all.extend(["channel".to_string(), "topic".to_string()]);
+        all.extend(["channel", "topic", "ends_after_days"].map(ToString::to_string));
         assert_eq!(keys(&purpose["properties"]), all);
         same(&schema["$defs"]["text"], &notice["languages"]["en"]);
         same(&schema["properties"]["look"], &notice["look"]);

@@ -6,7 +6,7 @@
 
 use crate::decision::{Decision, Standing};
 use crate::ids::PurposeId;
-use crate::notice::{Asked, Notice};
+use crate::notice::{Asked, Notice, Purpose};
 use alloc::collections::BTreeMap;
 
 /// How long after its replacement a notice that was already on screen may still be answered.
@@ -65,6 +65,7 @@ pub fn held<'a>(
             let (Some(purpose), Some(standing)) = (notice.purpose(id), standings.get_mut(id)) else {
                 continue;
             };
+            end_if_over(purpose, standing, at);
             // A yes counts from the press, if that was earlier; a clock that is ahead gains nothing.
             let mut since = acted.map_or(at, |acted| acted.min(at));
             // Anybody can type an address that is not theirs: asking again neither ends nor renews what its owner confirmed.
@@ -75,11 +76,7 @@ pub fn held<'a>(
             }
             // A change that is still to come ends nothing yet.
             let changed = purpose.changed_at().map(|at| at.saturating_mul(1000)).filter(|at| *at <= now);
-            let lasts = match purpose.asked {
-                Asked::Banner => Some(grant_ms),
-                Asked::AlertForm => purpose.ends_after_days.map(|days| u64::from(days) * DAY_MS),
-            };
-            let over = lasts.is_some_and(|lasts| now.saturating_sub(since) >= lasts)
+            let over = (purpose.asked == Asked::Banner && now.saturating_sub(since) >= grant_ms)
                 || changed.is_some_and(|changed| since < changed);
             let is_yes = decision.is_yes();
             let waited = waits.get(id).map_or(0, |asked| at.saturating_sub(*asked));
@@ -105,6 +102,11 @@ pub fn held<'a>(
             *standing = Held { standing: after, since };
         }
     }
+    for purpose in &notice.purposes {
+        if let Some(held) = standings.get_mut(&purpose.id) {
+            end_if_over(purpose, held, now);
+        }
+    }
     for (id, asked) in waits {
         let waits_in_vain = now.saturating_sub(asked) >= CONFIRM_MS;
         if let Some(held) = standings.get_mut(id).filter(|held| held.standing == Standing::Unconfirmed)
@@ -114,6 +116,15 @@ pub fn held<'a>(
         }
     }
     standings
+}
+
+/// Ends a yes to an alert whose time is over by `at`.
+fn end_if_over(alert: &Purpose, held: &mut Held, at: u64) {
+    let lasts = alert.ends_after_days.map(|days| u64::from(days) * DAY_MS);
+    if held.standing == Standing::Granted && lasts.is_some_and(|lasts| at.saturating_sub(held.since) >= lasts)
+    {
+        held.standing = Standing::Expired;
+    }
 }
 
 /// Whether a press at `acted` may answer a notice that another one replaced at `replaced`.

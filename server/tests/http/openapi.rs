@@ -27,8 +27,8 @@ fn the_documents_addresses_are_the_routers() {
                 handlers.matches("get(").count()
                     + handlers.matches("post(").count()
                     + handlers.matches("put(").count()
-                    // Taken down, or only checked where speed is measured: one method in both.
-                    + usize::from(handlers.starts_with("decisions)")),
+                    // Another handler where speed is measured: one method in both.
+                    + usize::from(handlers.starts_with("decisions)") || handlers.starts_with("may)")),
             )
         })
         .collect();
