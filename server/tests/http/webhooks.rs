@@ -3,8 +3,12 @@
 
 use crate::app::{HOLDER, ORIGIN, SITE, STAFF, TestApp, key, to};
 use crate::openapi::{document, has_shape};
+use assent_core::decision::{Act, Decision};
 use assent_core::event::Event;
+use assent_core::ids::PurposeId;
+use assent_core::record::{Signals, Surface};
 use assent_core::subject::SubjectToken;
+use assent_ledger::Draft;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -303,6 +307,52 @@ async fn after_the_tenth_try_it_is_given_up_and_staff_may_tell_it_again() {
     tells(&app, "crm", now()).await;
     assert_eq!(receiver.ids(), ids[..1]);
     assert_eq!(state(&app).await["undelivered"], json!([]));
+}
+
+/// The log is the queue: what an endpoint did not take for days must not fill anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_thousand_events_wait_the_log_waits_and_goes_on_when_the_endpoint_is_back() {
+    let receiver = Receiver::starts().await;
+    let app = service(&endpoint("crm", &receiver.url, "")).await;
+    let site = app.app.sites.all()[0].clone();
+    for round in 0..11_u8 {
+        let draft = |n: u8| Draft {
+            subject: SubjectToken::from_random([round, n, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).id(),
+            acted: None,
+            notice: site.hash,
+            language: "en".into(),
+            act: Act::Save,
+            surface: Surface::Preferences,
+            origin: None,
+            decisions: [(PurposeId::new("analytics").unwrap(), Decision::Given)].into(),
+            signals: Signals::default(),
+            contacts: Vec::new(),
+            retain_until: now() + 1000 * HOUR,
+            expect_previous: None,
+            idempotency: None,
+        };
+        let landing: Vec<_> = (0..95).map(|n| site.ledger.append(draft(n))).collect();
+        for landed in landing {
+            landed.await.unwrap();
+        }
+    }
+    receiver.is(Mood::Answers(503, &[("retry-after", "86400")]));
+    let began = now();
+    tells(&app, "crm", began).await;
+    let shown = state(&app).await;
+    let waiting = shown["undelivered"].as_array().unwrap().len();
+    assert!((1000..1008).contains(&waiting), "{waiting}");
+    assert_eq!(receiver.ids().len(), waiting + 1, "one more was tried");
+    assert_eq!(shown["behind"], 1045 - waiting);
+    receiver.is(Mood::Takes);
+    tells(&app, "crm", began + 200 * SECOND).await;
+    assert!(receiver.heard().is_empty());
+    tells(&app, "crm", began + 300 * SECOND).await;
+    assert_eq!(receiver.ids().len(), 1045 - waiting, "what is new need not wait for what is old");
+    tells(&app, "crm", began + 24 * HOUR).await;
+    assert_eq!(receiver.ids().len(), waiting);
+    let shown = state(&app).await;
+    assert_eq!((&shown["undelivered"], &shown["behind"]), (&json!([]), &json!(0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

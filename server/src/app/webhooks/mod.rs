@@ -304,7 +304,7 @@ pub async fn tell(app: &App, endpoint: &Arc<Endpoint>, now: u64) -> anyhow::Resu
     Ok(more)
 }
 
-/// How many new events may be tried now. When as many wait as may, one now and then: if the endpoint takes it, everything goes on.
+/// How many new events may be tried now. When as many wait as may, one now and then, and the next at once when that was taken.
 fn room(endpoint: &Endpoint, progress: &Progress, now: u64) -> usize {
     if !progress.is_full() {
         return AT_A_TIME;
@@ -416,6 +416,7 @@ async fn settle(
             if let Some(progress) = moves {
                 progress.next = batch.to;
                 place.ahead = true;
+                place.probed = 0;
             }
         }
         return keep_place(endpoint, site, now).await;
