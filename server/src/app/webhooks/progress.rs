@@ -178,7 +178,7 @@ mod tests {
             assert!(progress.due(due - 1, 16).is_empty());
             assert_eq!(progress.due(due, 16), [WHICH]);
             // Another one has a schedule of its own.
-            assert_eq!(progress.failed((8, EventKind::Granted), &failure(now)).map(|_| ()).is_some(), true);
+            assert_eq!(progress.failed((8, EventKind::Granted), &failure(now)), Some(now + 5000));
             progress.done((8, EventKind::Granted));
             now = due;
         }

@@ -1,8 +1,9 @@
 //! What staff see of a site's endpoints and do about them: which events were not taken, telling some again, enabling one that had
 //! answered 410.
 
+use super::Endpoint;
+use super::follow::events;
 use super::progress::{Trouble, Which};
-use super::{Endpoint, events};
 use crate::app::alerts::outbox::refused;
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
