@@ -5,6 +5,7 @@
 use crate::app::App;
 use crate::app::maintenance::LastCheck;
 use crate::app::sites::Site;
+use crate::app::webhooks::Figures;
 use assent_ledger::StatsNow;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
@@ -58,6 +59,7 @@ impl Metrics {
             self.durations.clone(),
         );
         registry.register_collector(Box::new(Logs(app.sites.all())));
+        registry.register_collector(Box::new(Endpoints(endpoints(app))));
         let nights = Nights { checks: app.checks.all(), backup: app.backed_up.get() };
         registry.register_collector(Box::new(nights));
         let mut text = String::new();
@@ -125,6 +127,59 @@ impl Collector for Logs {
             for site in &self.0 {
                 let label = [("site", site.file.id.as_str())];
                 ConstGauge::new(read(site)).encode(family.encode_family(&label)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What each endpoint was told: `assent_webhook_taken_total`, `assent_webhook_failed_total`, `assent_webhook_waiting`,
+/// `assent_webhook_given_up`, `assent_webhook_behind_entries`, `assent_webhook_disabled`.
+#[derive(Debug)]
+struct Endpoints(Vec<(String, String, Figures)>);
+
+/// Every endpoint whose site is there: site, name, figures.
+fn endpoints(app: &App) -> Vec<(String, String, Figures)> {
+    let figures = app.webhooks.all().iter().filter_map(|endpoint| {
+        let site = app.sites.get(endpoint.site())?;
+        Some((endpoint.site().to_string(), endpoint.name().to_string(), endpoint.figures(&site)?))
+    });
+    figures.collect()
+}
+
+impl Collector for Endpoints {
+    #[expect(clippy::cast_possible_wrap, reason = "counts stay far below 2^63")]
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        type Count = fn(&Figures) -> u64;
+        let counters: [(&str, &str, Count); 2] = [
+            ("webhook_taken", "Events that the endpoint took", |now| now.taken),
+            ("webhook_failed", "Tries that the endpoint did not take", |now| now.failed),
+        ];
+        for (name, help, read) in counters {
+            let kind = ConstCounter::new(0_u64).metric_type();
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for (site, endpoint, figures) in &self.0 {
+                let labels = [("site", site.as_str()), ("endpoint", endpoint.as_str())];
+                ConstCounter::new(read(figures)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        type Gauge = fn(&Figures) -> i64;
+        let gauges: [(&str, &str, Gauge); 4] = [
+            ("webhook_waiting", "Events that are tried again", |now| now.waiting as i64),
+            ("webhook_given_up", "Events that were given up", |now| now.given_up as i64),
+            ("webhook_behind_entries", "Entries that the endpoint was not told of yet", |now| {
+                now.behind as i64
+            }),
+            ("webhook_disabled", "1 when the endpoint answered 410 and is told no more", |now| {
+                i64::from(now.disabled)
+            }),
+        ];
+        for (name, help, read) in gauges {
+            let kind = ConstGauge::new(0_i64).metric_type();
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for (site, endpoint, figures) in &self.0 {
+                let labels = [("site", site.as_str()), ("endpoint", endpoint.as_str())];
+                ConstGauge::new(read(figures)).encode(family.encode_family(&labels)?)?;
             }
         }
         Ok(())

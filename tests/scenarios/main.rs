@@ -46,5 +46,6 @@ mod tools;
 mod vectors;
 mod verify_offline;
 mod views;
+mod webhooks;
 mod withdrawal;
 mod witness;

@@ -77,6 +77,10 @@ name! {
     /// One thing asked for or told about: `analytics`, `email-tracking`, `text-clinic-changes`.
     PurposeId
 }
+name! {
+    /// An endpoint that is told of events, as the operator calls it.
+    EndpointId
+}
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,7 @@ pub mod words;
 
 pub mod choice_cookie;
 pub mod decision;
+pub mod event;
 pub mod record;
 pub mod retention;
 pub mod standing;

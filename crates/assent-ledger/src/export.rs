@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::draft::{ExportFilter, ExportSummary, Progress, Published, Shown};
 use crate::error::{ExportError, ReadError};
+use crate::follow::first_since;
 use crate::ledger::{Inside, Shared, read_record};
 use crate::outside::{date, month_name, rfc3339};
 use crate::seal::Content;
@@ -190,16 +191,9 @@ pub(crate) fn each_record(
     Ok(summary)
 }
 
-/// The entries whose times lie in the filter's period. Times never go back, so this is a binary search.
+/// The entries whose times lie in the filter's period.
 fn range(shared: &Shared, published: &Published, filter: &ExportFilter) -> Result<Range<u64>, ReadError> {
-    let first_from = |time: u64| -> Result<u64, ReadError> {
-        let (mut low, mut high) = (0, published.size);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if shared.row(middle)?.time < time { low = middle + 1 } else { high = middle }
-        }
-        Ok(low)
-    };
+    let first_from = |time: u64| first_since(shared, published.size, time);
     let start = filter.from.map_or(Ok(0), first_from)?;
     let end = filter.to.map_or(Ok(published.size), first_from)?;
     Ok(start..end.max(start))

@@ -37,6 +37,7 @@ use crate::erase::{self, ForSubject, Hold, Jobs, MarkContact, Restriction, Tell,
 use crate::error::{
     AppendError, CheckError, CreateError, ErasureError, ExportError, ImportError, OpenError, ReadError,
 };
+use crate::follow::{self, Entry};
 use crate::id::ReceiptId;
 use crate::import::{self, Import};
 use crate::keys::{KeyStore, OperatorKey, Slot};
@@ -659,6 +660,22 @@ impl Ledger {
             }
         }
         Ok(last)
+    }
+
+    /// What one entry came to, for whoever follows the log; nothing for one that is not under the newest checkpoint.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn entry(&self, index: u64) -> Result<Option<Entry>, ReadError> {
+        follow::entry(&self.shared, index)
+    }
+
+    /// The first entry that was taken down at `time` (milliseconds since 1970 UTC) or later; [`Self::size`] when there is none.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn first_since(&self, time: u64) -> Result<u64, ReadError> {
+        follow::first_since(&self.shared, self.size(), time)
     }
 
     fn open_all(&self, indices: impl IntoIterator<Item = u64>) -> Result<Vec<Opened>, ReadError> {

@@ -17,6 +17,7 @@ mod error;
 mod export;
 mod export_csv;
 mod files;
+mod follow;
 mod growing;
 mod id;
 mod import;
@@ -45,6 +46,7 @@ pub use error::{
     AppendError, CheckError, CreateError, ErasureError, ExportError, ImportError, OpenError, ReadError,
 };
 pub use export_csv::{CSV_COLUMNS, CsvTable};
+pub use follow::Entry;
 pub use id::{ReceiptId, ReceiptIdError};
 pub use import::{Import, Imported, ImportedBody};
 pub use keys::{KeyStoreError, OperatorKey, Rotated, rotate};

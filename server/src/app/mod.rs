@@ -17,6 +17,7 @@ pub mod sites;
 pub mod staff;
 pub mod state;
 pub mod views;
+pub mod webhooks;
 
 use crate::assets::Assets;
 use crate::config::Config;
@@ -50,6 +51,8 @@ pub struct App {
     pub backed_up: LastBackup,
     /// Sends messages.
     pub outbox: alerts::outbox::Outbox,
+    /// Who is told of events.
+    pub webhooks: webhooks::Webhooks,
     stopping: AtomicBool,
 }
 
@@ -64,8 +67,21 @@ impl App {
         let metrics = Metrics::default();
         let (checks, backed_up) = (LastChecks::default(), LastBackup::default());
         let outbox = alerts::outbox::Outbox::new(&config.mail, &config.gateway)?;
+        let webhooks = webhooks::Webhooks::new(&config.webhooks)?;
         let stopping = AtomicBool::new(false);
-        Ok(Self { config, sites, assets, metrics, staff, bounces, checks, backed_up, outbox, stopping })
+        Ok(Self {
+            config,
+            sites,
+            assets,
+            metrics,
+            staff,
+            bounces,
+            checks,
+            backed_up,
+            outbox,
+            webhooks,
+            stopping,
+        })
     }
 
     /// From now on the app says that it is not ready for more.

@@ -44,6 +44,8 @@ async fn serve(config: Config, data_dir: DataDir, service: Service) -> anyhow::R
     let nights = tokio::spawn(crate::app::maintenance::every_night(Arc::clone(&app)));
     let publisher = tokio::spawn(crate::app::publish::whenever_due(Arc::clone(&app)));
     let outbox = tokio::spawn(crate::app::alerts::outbox::whenever_due(Arc::clone(&app)));
+    app.webhooks.begin_all(&app, crate::app::now()).await?;
+    let followers = crate::app::webhooks::follow(&app);
     let router = service(Arc::clone(&app));
     let stop = async {
         signal().await;
@@ -53,7 +55,7 @@ async fn serve(config: Config, data_dir: DataDir, service: Service) -> anyhow::R
     if !super::listen::until(stop, listener, router, idle, grace).await {
         tracing::warn!("stopping: some requests did not end in time");
     }
-    for task in [nights, publisher, outbox] {
+    for task in [nights, publisher, outbox].into_iter().chain(followers) {
         task.abort();
         drop(task.await);
     }

@@ -111,6 +111,7 @@ pub(super) fn check(config: &Config) -> Result<(), Refusal> {
         ("limits.decisions_per_person", config.limits.decisions_per_person as u64, 1),
         ("server.request_timeout_seconds", config.server.request_timeout_seconds, 1),
         ("server.idle_timeout_seconds", config.server.idle_timeout_seconds, 1),
+        ("webhooks.timeout_seconds", config.webhooks.timeout_seconds, 1),
     ];
     if let Some((key, _, least)) = limits.into_iter().find(|(_, value, least)| value < least) {
         return Err(Refusal::TooSmall(key, least));

@@ -4,6 +4,7 @@
 //! and reading fails when the two differ. Where values come from is [`load`]; what is refused is [`check`].
 
 mod check;
+pub mod endpoints;
 mod load;
 mod setting;
 
@@ -11,7 +12,7 @@ use anyhow::Context as _;
 use figment::value::magic::RelativePathBuf;
 use serde::Deserialize;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use check::Refusal;
 pub use load::{ConfigError, DEFAULT_TOML, Environment, Loaded, load};
@@ -35,6 +36,8 @@ pub struct Config {
     pub mail: Mail,
     /// Who carries text messages.
     pub gateway: Gateway,
+    /// Who is told of events.
+    pub webhooks: Webhooks,
     /// What is too much.
     pub limits: Limits,
     /// `assent witness serve`.
@@ -169,6 +172,15 @@ pub enum GatewayKind {
     Webhook,
 }
 
+/// `[webhooks]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each key; two texts would drift")]
+pub struct Webhooks {
+    pub endpoints_file: RelativePathBuf,
+    pub timeout_seconds: u64,
+}
+
 /// `[witness]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -200,6 +212,19 @@ pub enum LogFormat {
     Json,
 }
 
+impl Webhooks {
+    /// The endpoints; none without a file of them.
+    ///
+    /// # Errors
+    /// As [`endpoints::read`].
+    pub fn endpoints(&self) -> anyhow::Result<Vec<endpoints::Endpoint>> {
+        if self.endpoints_file.original().as_os_str().is_empty() {
+            return Ok(Vec::new());
+        }
+        endpoints::read(&self.endpoints_file.relative())
+    }
+}
+
 impl Backup {
     /// Where backups go; nothing when none are to be made.
     #[must_use]
@@ -216,9 +241,13 @@ pub fn secret(inline: &str, file: &RelativePathBuf, key: &str) -> anyhow::Result
     if !inline.is_empty() || file.original().as_os_str().is_empty() {
         return Ok(inline.to_string());
     }
-    let path = file.relative();
+    secret_file(&file.relative(), key)
+}
+
+/// The first line of a file that `key` names.
+fn secret_file(path: &Path, key: &str) -> anyhow::Result<String> {
     let text =
-        std::fs::read_to_string(&path).with_context(|| format!("cannot read {} ({key})", path.display()))?;
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {} ({key})", path.display()))?;
     Ok(text.lines().next().unwrap_or_default().to_string())
 }
 

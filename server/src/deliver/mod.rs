@@ -1,16 +1,20 @@
 //! Everything that opens a connection from here to somewhere else. Nothing else in the server may.
 //!
-//! [`log_reader`] reads somebody's log, [`mail`] hands messages to a mail server, [`text`] to a text gateway, [`witness`] asks witnesses for cosignatures. What
-//! the answers are worth is decided by the callers and by `assent-core`: nothing that comes back is believed because of where it came from.
+//! [`log_reader`] reads somebody's log, [`mail`] hands messages to a mail server, [`text`] to a text gateway, [`webhook`] tells endpoints of events,
+//! [`witness`] asks witnesses for cosignatures. What the answers are worth is decided by the callers and by `assent-core`: nothing that comes back is believed because of where it came from.
 
 pub mod log_reader;
 pub mod mail;
+pub mod public_address;
+pub mod signed;
 pub mod text;
+pub mod webhook;
 pub mod witness;
 
 use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
+use ureq::config::Config;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
@@ -59,6 +63,11 @@ impl From<ureq::Error> for Unreachable {
 /// A client that gives up after `timeout`, follows no redirect, and trusts the certificates that this machine trusts.
 /// Proxies of the environment are used only when `proxies` says so.
 fn agent(timeout: Duration, proxies: Proxies) -> Agent {
+    agent_config(timeout, proxies).into()
+}
+
+/// What [`agent`] is made of.
+fn agent_config(timeout: Duration, proxies: Proxies) -> Config {
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::PlatformVerifier)
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -70,8 +79,8 @@ fn agent(timeout: Duration, proxies: Proxies) -> Agent {
         .user_agent(concat!("assent/", env!("CARGO_PKG_VERSION")))
         .tls_config(tls);
     match proxies {
-        Proxies::FromEnvironment => config.build().into(),
-        Proxies::None => config.proxy(None).build().into(),
+        Proxies::FromEnvironment => config.build(),
+        Proxies::None => config.proxy(None).build(),
     }
 }
 

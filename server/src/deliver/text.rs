@@ -4,6 +4,7 @@
 //! from then on. Numbers and words go in bodies, never in addresses, so that they do not end in anybody's access log; what a
 //! gateway answers is never logged, because it may repeat them.
 
+use super::signed::{Signer, unix_seconds};
 use super::{Proxies, SendError, Unreachable, agent, read_body};
 use crate::config::{Gateway as Config, GatewayKind, secret};
 use anyhow::{Context as _, bail};
@@ -12,8 +13,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use standardwebhooks::Webhook;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Response;
 use zeroize::Zeroizing;
@@ -57,7 +57,7 @@ enum Kind {
     Kannel { url: String, username: String, password: Zeroizing<String> },
     Notify { url: String, service: String, secret: Zeroizing<String>, template: String },
     Twilio { url: String, authorization: Zeroizing<String> },
-    Webhook { url: String, key: Webhook },
+    Webhook { url: String, signer: Signer },
 }
 
 impl std::fmt::Debug for Gateway {
@@ -94,7 +94,10 @@ impl Gateway {
                     authorization: Zeroizing::new(format!("Basic {}", STANDARD.encode(account))),
                 }
             }
-            GatewayKind::Webhook => Kind::Webhook { url: url(""), key: webhook_key(&password()?)? },
+            GatewayKind::Webhook => {
+                let signer = Signer::new([password()?.as_str()]).context("gateway.password")?;
+                Kind::Webhook { url: url(""), signer }
+            }
         };
         let agent = agent(Duration::from_secs(config.timeout_seconds), Proxies::None);
         Ok(Some(Self { agent, sender: config.sender.clone(), kind }))
@@ -164,35 +167,16 @@ impl Gateway {
                     answer["code"].as_u64().is_some_and(|code| TWILIO_REFUSED.contains(&code))
                 })
             }
-            Kind::Webhook { url, key } => {
+            Kind::Webhook { url, signer } => {
                 let body = json!({ "type": "text.send", "id": text.id, "from": from, "to": text.to, "text": text.text });
                 let body = body.to_string();
-                let seconds = unix_seconds();
-                let signature = key
-                    .sign(&text.id, i64::try_from(seconds).unwrap_or(i64::MAX), body.as_bytes())
-                    .map_err(|error| SendError::Later(error.to_string()))?;
-                let post = self
-                    .agent
-                    .post(url)
-                    .header("content-type", "application/json")
-                    .header("webhook-id", &text.id)
-                    .header("webhook-timestamp", seconds.to_string())
-                    .header("webhook-signature", signature);
+                let mut post = self.agent.post(url).header("content-type", "application/json");
+                for (name, value) in signer.headers(&text.id, &body) {
+                    post = post.header(name, value);
+                }
                 judge(post.send(body), |status, _| status == 422)
             }
         }
-    }
-}
-
-/// The key of a `whsec_` secret.
-///
-/// # Errors
-/// It is not one, or shorter than the 24 bytes that Standard Webhooks asks for.
-pub fn webhook_key(secret: &str) -> anyhow::Result<Webhook> {
-    let bytes = secret.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
-    match bytes {
-        Some(bytes) if (24..=64).contains(&bytes.len()) => Ok(Webhook::from_bytes(bytes)?),
-        _ => bail!("gateway.password must be whsec_ and 24 to 64 random bytes in base64"),
     }
 }
 
@@ -238,10 +222,6 @@ fn notify_token(service: &str, secret: &str) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
 
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
 /// Whether a text can be sent with seven bits a letter (3GPP TS 23.038, default alphabet and its extension).
 fn is_gsm7(text: &str) -> bool {
     const MORE: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà^{}\\[~]|€";
@@ -269,16 +249,5 @@ mod tests {
         for bad in ["", "x", secret, &format!("k-{service}{secret}"), &format!("k-{secret}")] {
             assert!(notify_key(bad).is_err(), "{bad}");
         }
-        assert!(webhook_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").is_ok());
-        for bad in ["", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_!", "whsec_c2hvcnQ="] {
-            assert!(webhook_key(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_signature_is_the_specifications() {
-        let key = webhook_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-        let signature = key.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
-        assert_eq!(signature.unwrap(), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 }

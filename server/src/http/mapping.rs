@@ -8,6 +8,7 @@ use crate::app::may::MayError;
 use crate::app::people::PeopleError;
 use crate::app::record::RecordError;
 use crate::app::sites::ApplyError;
+use crate::app::webhooks::staff::RedeliverError;
 use assent_core::decision::ChoiceError;
 use assent_core::notice::Channel;
 use assent_ledger::{AppendError, ErasureError, ExportError, ReadError};
@@ -138,6 +139,17 @@ impl From<MayError> for Problem {
             MayError::Address(_) => Code::BadPhone.into(),
             MayError::TooMany => Self::with(Code::BadBody, error.to_string()),
             MayError::Read(error) => error.into(),
+        }
+    }
+}
+
+impl From<RedeliverError> for Problem {
+    fn from(error: RedeliverError) -> Self {
+        match error {
+            RedeliverError::Unknown => Self::with(Code::NotFound, error.to_string()),
+            RedeliverError::What => Self::with(Code::BadBody, error.to_string()),
+            RedeliverError::Time => Self::with(Code::BadTime, error.to_string()),
+            RedeliverError::Record(error) => error.into(),
         }
     }
 }

@@ -71,6 +71,9 @@ pub fn document() -> utoipa::openapi::OpenApi {
         staff::texts::list,
         staff::texts::is_done,
         staff::texts::bounce,
+        staff::webhooks::list,
+        staff::webhooks::redeliver,
+        staff::webhooks::enable,
         staff::lists::of_topic,
         staff::lists::of_suppressed,
         staff::export::export,
@@ -94,7 +97,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         ops::reference::page,
         ops::schemas::file,
     ),
-    components(schemas(schema::Problem)),
+    components(schemas(schema::Problem, schema::Event)),
     modifiers(&StaffToken)
 )]
 struct Api;

@@ -316,6 +316,129 @@ pub(super) struct TextDoneRequest {
     id: String,
 }
 
+/// What an endpoint is sent: a CloudEvents 1.0 event. No address is in it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Event {
+    /// `1.0`.
+    specversion: String,
+    /// The same whenever the event is told again; also the header `webhook-id`.
+    id: String,
+    /// The site's address.
+    #[schema(example = "https://privacy.example.org/v1/clinic")]
+    source: String,
+    /// `assent.notice.published`, or `assent.decision.` and the kind.
+    #[schema(example = "assent.decision.withdrawn")]
+    r#type: String,
+    /// The subject's id, or the notice's hash.
+    subject: String,
+    /// When it was recorded.
+    time: String,
+    /// `application/json`.
+    datacontenttype: String,
+    data: EventData,
+}
+
+/// What an event tells.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventData {
+    site: String,
+    /// Of a decision: the receipt's id.
+    receipt: Option<String>,
+    /// Of a decision: the subject's id.
+    subject: Option<String>,
+    /// Of a decision about alerts.
+    contacts: Option<Vec<EventContact>>,
+    /// Of a decision: the purposes that this was said of.
+    purposes: Option<Vec<String>>,
+    /// Of a notice: its hash.
+    notice: Option<String>,
+}
+
+/// An address, by its keyed hash.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventContact {
+    channel: Channel,
+    /// As in `/v1/{site}/suppressed`.
+    hash: String,
+}
+
+/// What happened. An alert that was requested is no yes before it is confirmed.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum EventKind {
+    Requested,
+    Granted,
+    Renewed,
+    Confirmed,
+    Refused,
+    Withdrawn,
+    Objected,
+    Expired,
+    NoticePublished,
+}
+
+/// The site's endpoints.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WebhooksResponse {
+    endpoints: Vec<EndpointState>,
+}
+
+/// One endpoint, and what it was not told yet.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EndpointState {
+    name: String,
+    /// Scheme, host and path.
+    url: String,
+    events: Vec<EventKind>,
+    /// Since when it is told nothing, because it answered 410; null while it is told.
+    disabled: Option<String>,
+    /// Entries of the log that it was not told of yet.
+    behind: u64,
+    /// Events that it did not take, oldest first.
+    undelivered: Vec<Undelivered>,
+}
+
+/// An event that an endpoint did not take.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Undelivered {
+    /// Empty while its record is restricted.
+    id: String,
+    r#type: String,
+    /// How often it was tried.
+    tries: u32,
+    /// When it was tried last; null: not yet.
+    tried: Option<String>,
+    /// Why it was not taken.
+    reason: String,
+    /// When it is tried again; null: it was given up.
+    next: Option<String>,
+}
+
+/// Tell again: one event, or everything since a time. Exactly one of the two.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RedeliverRequest {
+    endpoint: String,
+    /// The event's id.
+    id: Option<String>,
+    /// From when on.
+    #[schema(example = "2026-11-25T10:00:00Z")]
+    since: Option<String>,
+}
+
+/// An endpoint.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EndpointRequest {
+    endpoint: String,
+}
+
 /// Whose records.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -19,4 +19,5 @@ mod openapi;
 mod people;
 mod staff;
 mod texts;
+mod webhooks;
 mod witness;

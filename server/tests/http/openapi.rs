@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     serde_json::to_value(server::http::openapi::document()).unwrap()
 }
 
@@ -43,7 +43,7 @@ fn the_documents_addresses_are_the_routers() {
 
 /// Fails unless `value` has the shape that the document gives `name`.
 #[track_caller]
-fn has_shape(document: &Value, name: &str, value: &Value) {
+pub(crate) fn has_shape(document: &Value, name: &str, value: &Value) {
     assert!(document["components"]["schemas"].get(name).is_some(), "no shape {name}");
     let schema =
         json!({ "$ref": format!("#/components/schemas/{name}"), "components": document["components"] });

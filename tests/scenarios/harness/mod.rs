@@ -30,7 +30,7 @@ pub(crate) use other_log::{OtherLog, entries};
 pub(crate) use pages::Pages;
 pub(crate) use places::{project, screenshots, tests_folder};
 pub(crate) use process::Process;
-pub(crate) use python::{python, python_says};
+pub(crate) use python::{python, python_says, python_with};
 pub(crate) use stack::{CHARITY, CLINIC, Site, Stack, assent, offline};
 pub(crate) use visitor::Visitor;
 pub(crate) use witness::{Asker, Witness};

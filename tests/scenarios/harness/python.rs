@@ -1,4 +1,4 @@
-//! The machine's Python, alone and with the package `cryptography`: independent readers and makers need it.
+//! The machine's Python, alone and with packages: independent readers and makers need it.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,15 +7,21 @@ use super::places::python_packages;
 
 /// `python3 SCRIPT`, or nothing where Python or its package cannot be had; then `what` is skipped, and it says so.
 pub(crate) fn python(script: &Path, what: &str) -> Option<Command> {
+    python_with("cryptography", script, what)
+}
+
+/// The same with another package.
+pub(crate) fn python_with(package: &str, script: &Path, what: &str) -> Option<Command> {
     let python = || {
         let mut command = Command::new("python3");
         command.env("PYTHONPATH", python_packages()).stdin(Stdio::null());
         command
     };
-    let there = python().args(["-c", "import cryptography"]).output().is_ok_and(|done| done.status.success());
+    let import = format!("import {package}");
+    let there = python().args(["-c", &import]).output().is_ok_and(|done| done.status.success());
     if !there {
         eprintln!(
-            "skipped: {what}: no python3 with the package cryptography (`cargo xtask test browser` installs it)"
+            "skipped: {what}: no python3 with the package {package} (`cargo xtask test browser` installs it)"
         );
         return None;
     }

@@ -29,11 +29,13 @@ pub(crate) fn pip() -> Result<Command> {
 
 /// Installs what is missing, or says what will be skipped.
 pub(crate) fn wish(place: &Place, gain: &str) {
-    if run::succeeds(Command::new("python3").args(["-c", "import aics_tlog, aiosmtpd, cryptography"])) {
-        say::found("the Python packages aics-tlog, aiosmtpd and cryptography");
+    if run::succeeds(
+        Command::new("python3").args(["-c", "import aics_tlog, aiosmtpd, cryptography, standardwebhooks"]),
+    ) {
+        say::found("the Python packages aics-tlog, aiosmtpd, cryptography and standardwebhooks");
     } else if let Err(error) = install(place) {
         say::note(format_args!(
-            "without the Python packages aics-tlog, aiosmtpd and cryptography {gain} is skipped: {error:#}"
+            "without the Python packages aics-tlog, aiosmtpd, cryptography and standardwebhooks {gain} is skipped: {error:#}"
         ));
     }
 }
@@ -48,7 +50,9 @@ fn install(place: &Place) -> Result<()> {
         say::found(format_args!("Python packages in {}", place.short(&folder)));
         return Ok(());
     }
-    let step = say::step("installing the Python packages aics-tlog, aiosmtpd and cryptography from PyPI");
+    let step = say::step(
+        "installing the Python packages aics-tlog, aiosmtpd, cryptography and standardwebhooks from PyPI",
+    );
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut pip = pip()?;

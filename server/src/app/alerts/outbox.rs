@@ -12,7 +12,7 @@ use super::subscriber::{Subscriber, contact, names};
 use super::{code, message, renewal, subscriber};
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
-use crate::app::{App, blocking, now};
+use crate::app::{App, blocking, now, webhooks};
 use crate::config;
 use crate::deliver::SendError;
 use crate::deliver::mail::{Mail, Mailer};
@@ -265,7 +265,7 @@ pub(super) async fn keep(site: &Arc<Site>, jobs: Vec<(Vec<u8>, Job)>) -> Result<
 }
 
 /// What a change of the store failed with, as recording would say it.
-pub(super) fn refused(error: ErasureError) -> RecordError {
+pub(in crate::app) fn refused(error: ErasureError) -> RecordError {
     match error {
         ErasureError::Append(error) => error.into(),
         ErasureError::Read(error) => error.into(),
@@ -313,6 +313,9 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
     // Nobody waits for somebody who just did not answer: what is due for them waits as if it had been tried.
     let mut away = Vec::new();
     for (key, value) in jobs {
+        if key.starts_with(webhooks::JOB.as_bytes()) {
+            continue;
+        }
         let Some(job) = Job::from_bytes(&value) else {
             tracing::error!(site = %site.file.id, "a job cannot be read, and is left alone");
             continue;

@@ -78,7 +78,7 @@ fn read(door: &Door, headers: &HeaderMap, address: &str, body: &[u8]) -> Result<
             twilio(fields)
         }
         GatewayKind::Webhook => {
-            let key = crate::deliver::text::webhook_key(door.secret())?;
+            let key = crate::deliver::signed::key(door.secret())?;
             key.verify(body, headers).map_err(|_| Code::NotTheGateway)?;
             webhook(headers, body)
         }

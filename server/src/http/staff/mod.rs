@@ -1,4 +1,4 @@
-//! For staff, with the bearer token: may we, texts to read, export, letting people leave, publishing a site file, upkeep.
+//! For staff, with the bearer token: may we, texts to read, endpoints, export, letting people leave, publishing a site file, upkeep.
 
 pub(super) mod export;
 pub(super) mod lists;
@@ -7,6 +7,7 @@ pub(super) mod people;
 pub(super) mod site_file;
 pub(super) mod texts;
 pub(super) mod upkeep;
+pub(super) mod webhooks;
 
 pub use site_file::SiteFileApplied;
 pub use upkeep::{AlertsEnded, Checked, Purged, SpaceReclaimed};

@@ -1,8 +1,8 @@
 //! Publishing a site file through the running server, which owns the store.
 
 use super::IsStaff;
-use crate::app::App;
 use crate::app::sites::{Applied, LogIs};
+use crate::app::{self, App};
 use crate::http::error::{Code, Problem};
 use crate::http::extract::{StrictQuery, expect_content_type, read_body};
 use assent_core::ids::SiteId;
@@ -94,6 +94,12 @@ pub(in crate::http) async fn put(
         String::from_utf8(bytes).map_err(|_| Problem::with(Code::BadSiteFile, "The file is not UTF-8."))?;
     let log = if query.log.is_some() { LogIs::New } else { LogIs::There };
     let applied = app.sites.apply(&text, Some(&id), log).await?;
+    if let Some(site) = app.sites.get(&id) {
+        // A log that was just begun is told from its beginning. If this fails, the followers try it again.
+        if let Err(error) = app.webhooks.begin(&site, 0, app::now()).await {
+            tracing::error!(site = %id, cause = format!("{error:#}"), "its endpoints did not begin");
+        }
+    }
     let body = SiteFileApplied::new(&id, &applied);
     let status = if applied.begun { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(body)).into_response())
