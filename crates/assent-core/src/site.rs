@@ -7,7 +7,7 @@ use crate::ids::{NameError, PurposeId, SiteId};
 use crate::note::{KeyKind, VerifierKey};
 use crate::notice::{
     Asked, Channel, Controller, GoogleKey, Look, Memory, NOTICE_FORMAT, Notice, Purpose, PurposeText,
-    Recipient, Route, StatisticsConditions, StorageItem, Text, Tool,
+    Recipient, Route, SoftOptIn, StatisticsConditions, StorageItem, Text, Tool,
 };
 use crate::policy::{Policy, PolicyError};
 use crate::retention::{RetentionFile, RetentionRules};
@@ -170,9 +170,13 @@ pub struct AlertFile {
     pub topic: PurposeId,
     /// Channels it is offered on.
     pub channels: Vec<Channel>,
-    /// Its legal route. Default: consent.
+    /// Its legal route: `consent` unless said otherwise, `soft-opt-in`, or `service` for messages that are part of a service and carry
+    /// no marketing.
     #[serde(default = "consent")]
     pub route: Route,
+    /// On the soft opt-in route: which (`commercial` or `charitable`), and how its conditions are kept.
+    #[serde(default)]
+    pub soft_opt_in: Option<SoftOptIn>,
     /// Ids of those who receive the address besides the controller.
     #[serde(default)]
     pub recipients: Vec<String>,
@@ -391,6 +395,7 @@ impl SiteFile {
                 sharing: purpose.sharing,
                 changed: purpose.changed.clone(),
                 statistics: purpose.statistics.clone(),
+                soft_opt_in: None,
                 special_categories: purpose.special_categories.clone(),
             })
             .collect();
@@ -409,6 +414,7 @@ impl SiteFile {
                     sharing: false,
                     changed: None,
                     statistics: None,
+                    soft_opt_in: alert.soft_opt_in.clone(),
                     special_categories: alert.special_categories.clone(),
                 });
             }

@@ -123,6 +123,7 @@ impl<'a> Visitors<'a> {
             origin: site.origins.first().cloned(),
             decisions: purposes.map(|purpose| (purpose.id.clone(), Decision::Given)).collect(),
             signals: Signals::default(),
+            told: None,
             contacts: Vec::new(),
             retain_until: 0,
             expect_previous: None,

@@ -69,6 +69,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
         staff::texts::list,
         staff::texts::is_done,
         staff::texts::bounce,
+        staff::told::one,
+        staff::told::rows,
         staff::lists::of_topic,
         staff::lists::of_suppressed,
         staff::export::export,

@@ -19,4 +19,5 @@ mod openapi;
 mod people;
 mod staff;
 mod texts;
+mod told;
 mod witness;

@@ -415,6 +415,7 @@ pub(super) fn surface_words(surface: Surface, words: &Words) -> String {
         Surface::Content => &words.on_content,
         Surface::Page => &words.on_page,
         Surface::Message => &words.on_message,
+        Surface::Told => &words.on_told,
     }
     .clone()
 }

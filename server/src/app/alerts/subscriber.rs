@@ -58,8 +58,12 @@ impl Subscriber {
             }
         }
         about.sort_by_key(|(opened, _)| opened.index);
-        let said =
-            about.iter().map(|(opened, decisions)| Said { at: opened.time, acted: acted(opened), decisions });
+        let said = about.iter().map(|(opened, decisions)| Said {
+            at: opened.time,
+            acted: acted(opened),
+            settled: opened.record.settles(),
+            decisions,
+        });
         let standings = standings(&site.notice, said, now);
         let history = about.into_iter().map(|(opened, _)| opened).collect();
         Ok(Self { subjects, restricted, suppressed, bounced, history, standings, hash: *hash })
@@ -71,17 +75,14 @@ impl Subscriber {
         self.standings.get(purpose).copied().unwrap_or(Standing::NotAsked)
     }
 
-    /// The receipt behind [`Self::standing`]: for a yes, of its confirmation.
+    /// The receipt behind [`Self::standing`]: for a yes, of its confirmation, or of the record that needs none.
     #[must_use]
     pub fn receipt(&self, purpose: &PurposeId) -> Option<ReceiptId> {
         let mut newest_first = self.history.iter().rev();
         let granted = self.standing(purpose).allows();
         let behind = newest_first.find(|opened| {
-            opened
-                .record
-                .decisions
-                .get(purpose)
-                .is_some_and(|decision| !granted || *decision == Decision::Confirmed)
+            let record = &opened.record;
+            if granted { record.grants(purpose) } else { record.decisions.contains_key(purpose) }
         });
         behind.map(|opened| opened.id)
     }
@@ -104,6 +105,11 @@ pub fn names(opened: &Opened, hash: &Hash) -> bool {
 pub fn contact<'a>(opened: &'a Opened, hash: &Hash) -> Option<&'a Contact> {
     let place = opened.record.contacts.iter().position(|contact| contact.hash == *hash)?;
     opened.contacts.get(place)
+}
+
+/// Those of the site's alerts on one channel that people can stop or take up, in order.
+pub fn choices_on(site: &Site, channel: Channel) -> impl Iterator<Item = &Purpose> {
+    alerts_on(site, channel).filter(|purpose| purpose.is_choice())
 }
 
 /// The site's alerts on one channel, in order.
