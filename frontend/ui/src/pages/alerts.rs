@@ -310,15 +310,18 @@ fn address(props: &AlertsProps, channel: Channel, words: &Words) -> AnyView {
         Channel::Email => ("email", "email", "email"),
         Channel::Text => ("tel", "tel", "tel"),
     };
-    let mut described = format!("{id}-hint");
-    if error.is_some() {
-        described.push_str(&format!(" {id}-error"));
-    }
+    // An email's hint says that only what is ticked uses it, which is not so where something is sent without a tick.
+    let alerts = props.frame.notice.asked_at(Asked::AlertForm);
+    let told = alerts.filter(|it| it.route == Route::SoftOptIn).any(|it| it.channel == Some(channel));
+    let hint = (!told || channel == Channel::Text).then(|| hint.clone());
+    let described = [hint.as_ref().map(|_| format!("{id}-hint")), error.map(|_| format!("{id}-error"))];
+    let described = described.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let described = (!described.is_empty()).then_some(described);
     let shown = error.map(|error| field_error(&format!("{id}-error"), error.words(words), words));
     view! {
         <div class="field">
             <label for=id>{label.clone()}</label>
-            <p class="hint" id=format!("{id}-hint")>{hint.clone()}</p>
+            {hint.map(|hint| view! { <p class="hint" id=format!("{id}-hint")>{hint}</p> })}
             {shown}
             <input
                 type=kind
