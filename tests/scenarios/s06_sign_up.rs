@@ -45,7 +45,15 @@ async fn signed_up_for_email_only_and_not_yet_confirmed() {
 
     let (_, notice) = api.notice().await;
     let wanted = vec![PurposeId::new("text-clinic-changes").unwrap()];
-    let by_program = SignUpRequest { notice, language: "en".into(), wanted, email: None, phone: None };
+    let by_program = SignUpRequest {
+        notice,
+        language: "en".into(),
+        wanted,
+        told: Vec::new(),
+        objected: Vec::new(),
+        email: None,
+        phone: None,
+    };
     let answer = api.signs_up(&Holder::new(), &by_program).await;
     assert_eq!(answer.json::<Problem>().await.unwrap().code, "contact-missing");
     let phone = Some("07700 900 124".into());

@@ -171,7 +171,15 @@ pub(crate) async fn signs_up(api: &Api, address: &str, wanted: &[&str], language
     let (_, notice) = api.notice().await;
     let wanted = wanted.iter().map(|id| PurposeId::new(id).unwrap()).collect();
     let email = Some(address.to_string());
-    let body = SignUpRequest { notice, language: language.into(), wanted, email, phone: None };
+    let body = SignUpRequest {
+        notice,
+        language: language.into(),
+        wanted,
+        told: Vec::new(),
+        objected: Vec::new(),
+        email,
+        phone: None,
+    };
     let answer = api.signs_up(&Holder::new(), &body).await;
     assert_eq!(answer.status(), StatusCode::CREATED);
 }

@@ -334,8 +334,19 @@ async fn asks(
     let (_, notice) = api.notice().await;
     let wanted = wanted.iter().map(|id| PurposeId::new(id).unwrap()).collect();
     let (email, phone) = (email.map(Into::into), phone.map(Into::into));
-    api.signs_up(&Holder::new(), &SignUpRequest { notice, language: language.into(), wanted, email, phone })
-        .await
+    api.signs_up(
+        &Holder::new(),
+        &SignUpRequest {
+            notice,
+            language: language.into(),
+            wanted,
+            told: Vec::new(),
+            objected: Vec::new(),
+            email,
+            phone,
+        },
+    )
+    .await
 }
 
 /// The code in a text.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Choice {
-    /// They agree (consent), or have nothing against it (statistics).
+    /// They agree (consent), or have nothing against it (statistics, soft opt-in).
     Yes,
     /// They do not agree, or object.
     No,
@@ -28,7 +28,7 @@ pub enum Decision {
     Refused,
     /// Consent taken back.
     Withdrawn,
-    /// Statistics route: the person objected.
+    /// Statistics and soft opt-in routes: the person objected.
     Objected,
     /// Said again what already held, so the clock starts anew.
     Renewed,
@@ -142,7 +142,7 @@ pub enum Standing {
     Refused,
     /// There was a yes and it was taken back.
     Withdrawn,
-    /// Statistics route: no, by objection.
+    /// Statistics and soft opt-in routes: no, by objection.
     Objected,
     /// There was a yes, or a sign-up that nobody confirmed, and its time is over.
     Expired,
@@ -271,12 +271,16 @@ pub fn decide(
     Ok(decisions)
 }
 
-fn meaning(purpose: &Purpose, choice: Choice, before: Standing) -> Decision {
+/// What a choice means for a purpose, given what held before.
+#[must_use]
+pub fn meaning(purpose: &Purpose, choice: Choice, before: Standing) -> Decision {
     use Standing::{Granted, Unconfirmed};
     match (choice, before) {
         (Choice::Yes, Granted | Unconfirmed) => Decision::Renewed,
         (Choice::Yes, _) => Decision::Given,
-        (Choice::No, _) if purpose.route == Route::Statistics => Decision::Objected,
+        (Choice::No, _) if matches!(purpose.route, Route::Statistics | Route::SoftOptIn) => {
+            Decision::Objected
+        }
         (Choice::No, Granted | Unconfirmed) => Decision::Withdrawn,
         (Choice::No, _) => Decision::Refused,
     }

@@ -109,6 +109,7 @@ pub(crate) fn record() -> Record {
         .into(),
         signals: Signals { gpc: true, dnt: false },
         contacts: Vec::new(),
+        told: None,
         previous: None,
         after: After { size: 3, root: Hash([2; 32]) },
     }

@@ -44,6 +44,7 @@ pub mod note;
 pub mod proof;
 pub mod receipt;
 pub mod tile;
+pub mod told;
 
 pub mod history;
 pub mod policy;

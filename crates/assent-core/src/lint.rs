@@ -4,7 +4,9 @@
 //! refuse on any finding. What the software itself guarantees (nothing pre-ticked, equal buttons, a permanent way
 //! back) has no rule here, because a site file has no key that could break it. Not legal advice.
 
-use crate::notice::{Asked, GoogleKey, Notice, Purpose, RecipientRole, Route, StorageKind, Tool};
+use crate::notice::{
+    Asked, GoogleKey, Notice, Purpose, RecipientRole, Route, SoftOptInKind, StorageKind, Tool,
+};
 use crate::words::Words;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -73,7 +75,18 @@ pub const RULES: &[(&str, &str)] = &[
         "Microsoft's advertising keys follow a purpose that people agree to and that says that it shares; Clarity, which \
          records sessions, one that they agree to.",
     ),
-    ("route-not-here", "Soft opt-in and service routes are for alerts, not for the banner."),
+    (
+        "route-not-here",
+        "Soft opt-in and service routes are for alerts, not for the banner; statistics and necessary not for alerts.",
+    ),
+    (
+        "soft-opt-in-undeclared",
+        "Soft opt-in says which it is, and has evidence for collecting details directly and for the opt-out (PECR reg 22).",
+    ),
+    (
+        "soft-opt-in-charity",
+        "Only a charity, which states its number, uses the charitable soft opt-in (reg 22(3A)).",
+    ),
 ];
 
 /// Ends of places whose texts are headings, names or buttons.
@@ -164,6 +177,9 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
         }
         if purpose.asked == Asked::Banner && matches!(purpose.route, Route::SoftOptIn | Route::Service) {
             say("route-not-here", place.clone(), "On the banner, choose consent, statistics or necessary.");
+        }
+        if purpose.asked == Asked::AlertForm {
+            route_of_alert(notice, purpose, &mut say);
         }
         for item in &purpose.storage {
             let before = item.name.strip_suffix('*').unwrap_or(&item.name);
@@ -275,6 +291,27 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
     findings
 }
 
+/// The route of an alert, as far as a file can show that it may be used.
+fn route_of_alert(notice: &Notice, alert: &Purpose, say: &mut dyn FnMut(&'static str, String, &str)) {
+    let place = format!("alerts.{}", alert.topic.as_deref().unwrap_or_default());
+    if matches!(alert.route, Route::Statistics | Route::Necessary) {
+        say("route-not-here", place, "For an alert, choose consent, soft-opt-in or service.");
+        return;
+    }
+    let declared = alert.soft_opt_in.as_ref();
+    let whole = declared.is_some_and(|it| {
+        [&it.collected, &it.opt_out].iter().all(|text| text.chars().any(char::is_alphanumeric))
+    });
+    if (alert.route == Route::SoftOptIn) != declared.is_some() || declared.is_some() && !whole {
+        let message = "Set `route = \"soft-opt-in\"` together with `soft_opt_in`: its `kind`, how details are `collected`, and the `opt_out`.";
+        say("soft-opt-in-undeclared", format!("{place}.soft_opt_in"), message);
+    } else if declared.is_some_and(|it| it.kind == SoftOptInKind::Charitable) && !notice.may_send(alert) {
+        let message =
+            "State `controller.charity`, the number in the register; who is no charity needs consent.";
+        say("soft-opt-in-charity", format!("{place}.soft_opt_in.kind"), message);
+    }
+}
+
 /// The conditions of the statistical exception, as far as a file can show them.
 fn statistics(
     notice: &Notice,
@@ -361,7 +398,7 @@ fn contains(text: &str, words: &[&str]) -> bool {
 mod tests {
     use super::*;
     use crate::fixture;
-    use crate::notice::{StatisticsConditions, StorageItem};
+    use crate::notice::{SoftOptIn, StatisticsConditions, StorageItem};
     use crate::site::SiteFile;
     use std::collections::BTreeSet;
     use std::println;
@@ -484,9 +521,42 @@ mod tests {
             breaks("google-unasked", |file| file.purposes[1].google = Vec::from([GoogleKey::AdStorage])),
             breaks("tool-unasked", |file| file.purposes[1].tools = Vec::from([Tool::Uet])),
             breaks("route-not-here", |file| file.purposes[2].route = Route::SoftOptIn),
+            breaks("soft-opt-in-undeclared", |file| file.alerts[0].route = Route::SoftOptIn),
+            breaks("soft-opt-in-charity", |file| soft_opt_in(file, SoftOptInKind::Charitable)),
         ]);
         let all: BTreeSet<_> = RULES.iter().map(|(id, _)| *id).collect();
         assert_eq!(seen, all);
+    }
+
+    fn soft_opt_in(file: &mut SiteFile, kind: SoftOptInKind) {
+        let (collected, opt_out) = ("On our donation form.".into(), "A box below the address.".into());
+        file.alerts[0].route = Route::SoftOptIn;
+        file.alerts[0].soft_opt_in = Some(SoftOptIn { kind, collected, opt_out });
+    }
+
+    #[test]
+    fn soft_opt_in_needs_its_conditions() {
+        let mut file = fixture::site_file();
+        file.purposes.retain(|purpose| purpose.route != Route::Statistics);
+        file.text.values_mut().for_each(|text| text.purposes.retain(|id, _| id.as_str() != "counting"));
+        soft_opt_in(&mut file, SoftOptInKind::Commercial);
+        assert_eq!(check(&file.notice().unwrap()), []);
+        soft_opt_in(&mut file, SoftOptInKind::Charitable);
+        file.controller.charity = Some("1234567".into());
+        assert_eq!(check(&file.notice().unwrap()), []);
+        breaks("soft-opt-in-charity", |file| {
+            soft_opt_in(file, SoftOptInKind::Charitable);
+            file.controller.charity = Some(" ".into());
+        });
+        breaks("soft-opt-in-undeclared", |file| {
+            soft_opt_in(file, SoftOptInKind::Commercial);
+            file.alerts[0].soft_opt_in.as_mut().unwrap().opt_out = "...".into();
+        });
+        breaks("soft-opt-in-undeclared", |file| {
+            soft_opt_in(file, SoftOptInKind::Commercial);
+            file.alerts[0].route = Route::Consent;
+        });
+        breaks("route-not-here", |file| file.alerts[0].route = Route::Necessary);
     }
 
     // Each of these was published: a button that cannot be read, two that say the same, and one that says the opposite.

@@ -59,6 +59,9 @@ pub struct Controller {
     pub phone: Option<String>,
     /// Its full privacy statement.
     pub privacy_url: String,
+    /// Its number in the register of charities, where it is one: only a charity may use the charitable soft opt-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charity: Option<String>,
     /// Whose law it answers to: ISO 3166-1 alpha-2 codes (`GB`, `IE`) or `EU`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jurisdiction: Vec<String>,
@@ -214,6 +217,9 @@ pub struct Purpose {
     /// On the statistics route: why the exception may be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statistics: Option<StatisticsConditions>,
+    /// On the soft opt-in route: which of the two, and how its conditions are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soft_opt_in: Option<SoftOptIn>,
     /// Special categories of data among it (UK GDPR Art 9), as `health`. An empty list says that there are none;
     /// without one the notice does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -232,6 +238,17 @@ impl Purpose {
     pub fn changed_at(&self) -> Option<u64> {
         let start = self.changed.as_deref()?.strip_suffix('Z')?;
         crate::kantara::unix_seconds(&alloc::format!("{start}.000Z"))
+    }
+
+    /// The earliest time from which collected details may be used on this route, in Unix milliseconds.
+    #[must_use]
+    pub fn collected_from(&self) -> u64 {
+        let charitable = |it: &SoftOptIn| it.kind == SoftOptInKind::Charitable;
+        if self.route == Route::SoftOptIn && self.soft_opt_in.as_ref().is_some_and(charitable) {
+            CHARITABLE_FROM
+        } else {
+            0
+        }
     }
 
     /// Whether `standing` lets this purpose be acted on, under its route.
@@ -259,6 +276,34 @@ pub struct StatisticsConditions {
     pub information: String,
     /// People can object simply and free of charge.
     pub objection: String,
+}
+
+/// Since when charities may use soft opt-in, for details that they collect from then on: 5 February 2026, 00:00 in London, as Unix
+/// milliseconds (PECR reg 22(3A), commenced by the Data (Use and Access) Act 2025).
+pub const CHARITABLE_FROM: u64 = 1_770_249_600_000;
+
+/// Soft opt-in (PECR reg 22(3), (3A)): which, and the controller's own evidence for its conditions. That every message can be stopped
+/// needs none: Assent sees to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SoftOptIn {
+    /// Which of the two.
+    pub kind: SoftOptInKind,
+    /// How the controller itself collects the details: in the course of a sale, or from people who support or are interested in the
+    /// charity's work.
+    pub collected: String,
+    /// How people can refuse, simply and free of charge, when the details are collected.
+    pub opt_out: String,
+}
+
+/// Which soft opt-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SoftOptInKind {
+    /// The controller's own similar products and services, to its customers.
+    Commercial,
+    /// A charity's purposes, to those who support it or showed interest. Details collected from [`CHARITABLE_FROM`] on.
+    Charitable,
 }
 
 impl StatisticsConditions {
@@ -441,6 +486,19 @@ impl Notice {
     #[must_use]
     pub fn purpose(&self, id: &PurposeId) -> Option<&Purpose> {
         self.purposes.iter().find(|purpose| purpose.id == *id)
+    }
+
+    /// Whether an alert has a route on which it may be sent at all.
+    #[must_use]
+    pub fn may_send(&self, alert: &Purpose) -> bool {
+        match (alert.route, &alert.soft_opt_in) {
+            (Route::Consent | Route::Service, _) => true,
+            (Route::SoftOptIn, Some(SoftOptIn { kind: SoftOptInKind::Charitable, .. })) => {
+                self.controller.charity.as_ref().is_some_and(|number| !number.trim().is_empty())
+            }
+            (Route::SoftOptIn, Some(_)) => true,
+            (Route::SoftOptIn, None) | (Route::Statistics | Route::Necessary, _) => false,
+        }
     }
 
     /// The purposes put at one place, in the order shown.

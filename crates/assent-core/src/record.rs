@@ -11,6 +11,7 @@ use crate::hash::Hash;
 use crate::ids::{PurposeId, SiteId};
 use crate::notice::Channel;
 use crate::subject::SubjectId;
+use crate::told::Told;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -33,7 +34,8 @@ pub struct Record {
     pub subject: SubjectId,
     /// When the server took it down: RFC 3339, UTC, milliseconds, `Z`. Never goes back within one log.
     pub time: String,
-    /// When the person pressed, by their own clock, if that was queued in the browser. Same form; evidence only.
+    /// When the person pressed, by their own clock, if that was queued in the browser; or when they told staff. Same form; evidence
+    /// only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted: Option<String>,
     /// SHA-256 of the notice that was on screen.
@@ -55,6 +57,9 @@ pub struct Record {
     /// For alerts: which contacts it is about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<ContactRef>,
+    /// What staff wrote down, where the person told them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// Receipt id of the subject's record before this one, so that a history can be followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
@@ -82,6 +87,8 @@ pub enum Surface {
     Message,
     /// Nowhere: the server wrote it by itself.
     Server,
+    /// None of ours: it was told to staff.
+    Told,
 }
 
 impl Surface {
@@ -97,6 +104,7 @@ impl Surface {
             Self::Page => "page",
             Self::Message => "message",
             Self::Server => "server",
+            Self::Told => "told",
         }
     }
 }
@@ -151,6 +159,20 @@ impl Record {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         crate::canonical::to_bytes(self)
+    }
+
+    /// Whether a yes in it counts without a confirmation of its own.
+    #[must_use]
+    pub fn settles(&self) -> bool {
+        self.told.as_ref().is_some_and(Told::settles)
+    }
+
+    /// Whether it is what a yes to an alert rests on: its confirmation, or a yes that was told with evidence.
+    #[must_use]
+    pub fn grants(&self, purpose: &PurposeId) -> bool {
+        self.decisions
+            .get(purpose)
+            .is_some_and(|decision| *decision == Decision::Confirmed || (self.settles() && decision.is_yes()))
     }
 
     /// Reads record bytes. Verify the receipt or row they came from first.

@@ -138,6 +138,19 @@ pub(crate) mod tests {
         let mut record = fixture::record();
         record.acted = Some(record.time.clone());
         record.contacts.push(ContactRef { channel: Channel::Text, hash: Hash([3; 32]) });
+        record.told = Some(crate::told::Told {
+            by: crate::told::Telling::Phone,
+            script: "Alerts by phone, 3".into(),
+            staff: "M. Rees".into(),
+            recording: Some(crate::told::Recording::Told),
+            evidence: Some(crate::told::Evidence {
+                kind: crate::told::EvidenceKind::Recording,
+                reference: "call 2026/118".into(),
+            }),
+            directly: true,
+            opt_out_offered: true,
+            list: Some("spring.csv".into()),
+        });
         record.previous = Some("019a0000-0000-7000-8000-000000000000".into());
         record
     }
@@ -145,11 +158,17 @@ pub(crate) mod tests {
     /// A notice with every field it can have.
     fn full_notice() -> Notice {
         let mut notice = fixture::full_site_file().notice().unwrap();
+        notice.controller.charity = Some("1234567".into());
         notice.look.layout = crate::notice::Layout::Inline;
         let analytics = &mut notice.purposes[1];
         analytics.sharing = true;
         analytics.tools = Vec::from([crate::notice::Tool::Matomo]);
         analytics.changed = Some("2026-11-01T09:00:00Z".into());
+        analytics.soft_opt_in = Some(crate::notice::SoftOptIn {
+            kind: crate::notice::SoftOptInKind::Charitable,
+            collected: "On our form.".into(),
+            opt_out: "A box.".into(),
+        });
         analytics.statistics = Some(crate::notice::StatisticsConditions::default());
         notice
     }
@@ -173,7 +192,21 @@ pub(crate) mod tests {
         let record = json!(full_record());
         let schema = file("record.schema.json");
         assert_eq!(keys(&schema["properties"]), keys(&record), "schema and type have the same fields");
-        let optional = ["acted", "origin", "signals", "contacts", "previous", "analytics", "surveys"];
+        let optional = [
+            "acted",
+            "origin",
+            "signals",
+            "contacts",
+            "told",
+            "recording",
+            "evidence",
+            "directly",
+            "opt_out_offered",
+            "list",
+            "previous",
+            "analytics",
+            "surveys",
+        ];
         sweep("record.schema.json", &record, &optional, &[]);
         accepts("record.schema.json", &json!(fixture::record()));
         let mut unknown = record;
@@ -199,12 +232,12 @@ pub(crate) mod tests {
         assert_eq!(words(&schema["properties"]["act"]), acts.into());
         let surfaces = {
             use Surface::*;
-            [FirstLayer, Preferences, ChoicesPage, AlertForm, Content, Page, Message, Server].map(|surface| {
-                match surface {
+            [FirstLayer, Preferences, ChoicesPage, AlertForm, Content, Page, Message, Server, Told].map(
+                |surface| match surface {
                     FirstLayer | Preferences | ChoicesPage | AlertForm | Content | Page | Message
-                    | Server => surface.as_str().to_string(),
-                }
-            })
+                    | Server | Told => surface.as_str().to_string(),
+                },
+            )
         };
         assert_eq!(words(&schema["properties"]["surface"]), surfaces.into());
         let decisions = Decision::ALL.map(|decision| decision.as_str().to_string());
@@ -236,6 +269,7 @@ pub(crate) mod tests {
         assert_eq!(keys(&purpose["properties"]), all);
         same(&schema["$defs"]["text"], &notice["languages"]["en"]);
         same(&schema["properties"]["look"], &notice["look"]);
+        same(&purpose["properties"]["soft_opt_in"], &notice["purposes"][1]["soft_opt_in"]);
         same(&purpose["properties"]["statistics"], &notice["purposes"][1]["statistics"]);
 
         let mut small = notice;
@@ -253,9 +287,20 @@ pub(crate) mod tests {
             "text-news",
         ];
         let optional = ["phone", "jurisdiction", "location", "special_categories", "channel", "topic"];
-        let optional =
-            [&optional[..], &["look", "tools", "sharing", "changed", "ends_after_days", "statistics"]]
-                .concat();
+        let optional = [
+            &optional[..],
+            &[
+                "look",
+                "tools",
+                "sharing",
+                "changed",
+                "ends_after_days",
+                "statistics",
+                "soft_opt_in",
+                "charity",
+            ],
+        ]
+        .concat();
         let addresses = ["address"]; // the controller's own is needed; see below
         let optional = [&maps[..], &optional, &addresses].concat();
         sweep("notice.schema.json", &small, &optional, &["words"]);

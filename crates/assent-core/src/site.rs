@@ -7,7 +7,7 @@ use crate::ids::{NameError, PurposeId, SiteId};
 use crate::note::{KeyKind, VerifierKey};
 use crate::notice::{
     Asked, Channel, Controller, GoogleKey, Look, Memory, NOTICE_FORMAT, Notice, Purpose, PurposeText,
-    Recipient, Route, StatisticsConditions, StorageItem, Text, Tool,
+    Recipient, Route, SoftOptIn, StatisticsConditions, StorageItem, Text, Tool,
 };
 use crate::policy::{Policy, PolicyError};
 use crate::retention::{RetentionFile, RetentionRules};
@@ -170,7 +170,8 @@ pub struct AlertFile {
     pub topic: PurposeId,
     /// Channels it is offered on.
     pub channels: Vec<Channel>,
-    /// Its legal route. Default: consent.
+    /// Its legal route: `consent` unless said otherwise, `soft-opt-in`, or `service` for messages that are part of a service and carry
+    /// no marketing.
     #[serde(default = "consent")]
     pub route: Route,
     /// After how many days a yes ends by itself, unless it was said again (1 to 3650). Without it, none does.
@@ -179,6 +180,9 @@ pub struct AlertFile {
     /// How many days before the end a reminder is sent, with a link that keeps the alert. Without it, none is.
     #[serde(default)]
     pub remind_days_before: Option<u16>,
+    /// On the soft opt-in route: which (`commercial` or `charitable`), and how its conditions are kept.
+    #[serde(default)]
+    pub soft_opt_in: Option<SoftOptIn>,
     /// Ids of those who receive the address besides the controller.
     #[serde(default)]
     pub recipients: Vec<String>,
@@ -275,7 +279,7 @@ pub enum SiteFileError {
     /// An alert ends too soon or too late, or is reminded of at no time before its end.
     #[error(
         "`{0}`: ends_after_days must be 1 to 3650, and remind_days_before at least 1 and less than it, which only an alert \
-         that ends can have"
+         that ends can have; what belongs to a service does not end by itself"
     )]
     AlertEnds(PurposeId),
     /// A topic's name is too long to make a purpose id of.
@@ -404,12 +408,14 @@ impl SiteFile {
                 changed: purpose.changed.clone(),
                 ends_after_days: None,
                 statistics: purpose.statistics.clone(),
+                soft_opt_in: None,
                 special_categories: purpose.special_categories.clone(),
             })
             .collect();
         for alert in &self.alerts {
             let ends = alert.ends_after_days;
-            let is_wrong = ends.is_some_and(|days| !(1..=3650).contains(&days))
+            let is_wrong = (ends.is_some() && alert.route == Route::Service)
+                || ends.is_some_and(|days| !(1..=3650).contains(&days))
                 || alert
                     .remind_days_before
                     .is_some_and(|days| days == 0 || ends.is_none_or(|end| days >= end));
@@ -431,6 +437,7 @@ impl SiteFile {
                     changed: None,
                     ends_after_days: alert.ends_after_days,
                     statistics: None,
+                    soft_opt_in: alert.soft_opt_in.clone(),
                     special_categories: alert.special_categories.clone(),
                 });
             }

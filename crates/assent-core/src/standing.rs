@@ -22,6 +22,8 @@ pub struct Said<'a> {
     pub at: u64,
     /// When the person pressed, by their own clock, if they said so. Unix milliseconds.
     pub acted: Option<u64>,
+    /// Whether a yes in it counts without a confirmation: it was told to staff, with evidence.
+    pub settled: bool,
     /// Purpose by purpose.
     pub decisions: &'a BTreeMap<PurposeId, Decision>,
 }
@@ -60,7 +62,7 @@ pub fn held<'a>(
     let mut last_no: BTreeMap<&PurposeId, u64> = BTreeMap::new();
     // Since when a yes waits to be confirmed.
     let mut waits: BTreeMap<&PurposeId, u64> = BTreeMap::new();
-    for Said { at, acted, decisions } in said {
+    for Said { at, acted, settled, decisions } in said {
         for (id, decision) in decisions {
             let (Some(purpose), Some(standing)) = (notice.purpose(id), standings.get_mut(id)) else {
                 continue;
@@ -68,6 +70,10 @@ pub fn held<'a>(
             end_if_over(purpose, standing, at);
             // A yes counts from the press, if that was earlier; a clock that is ahead gains nothing.
             let mut since = acted.map_or(at, |acted| acted.min(at));
+            // Details from before the route was there are not used on it.
+            if decision.is_yes() && since < purpose.collected_from() {
+                continue;
+            }
             // Anybody can type an address that is not theirs: asking again neither ends nor renews what its owner confirmed.
             let confirmed = purpose.asked == Asked::AlertForm && standing.standing == Standing::Granted;
             let asked_again = confirmed && matches!(decision, Decision::Given | Decision::Renewed);
@@ -85,6 +91,7 @@ pub fn held<'a>(
                 // What was taken back meanwhile, or waited too long, is not confirmed into a yes.
                 (Decision::Confirmed, before) => before,
                 (_, before) if asked_again => before,
+                (decision, _) if settled && decision.is_yes() => Standing::Granted,
                 (decision, _) => Standing::after(decision, purpose.asked),
             };
             // Pressed before that no, and only taken down after it. A browser's clock that is behind errs towards no.
@@ -152,7 +159,12 @@ mod tests {
         let one = |id, decision| BTreeMap::from([(PurposeId::new(id).unwrap(), decision)]);
         let maps: Vec<_> =
             said.iter().map(|(at, acted, id, decision)| (*at, *acted, one(id, *decision))).collect();
-        let said = maps.iter().map(|(at, acted, decisions)| Said { at: *at, acted: *acted, decisions });
+        let said = maps.iter().map(|(at, acted, decisions)| Said {
+            at: *at,
+            acted: *acted,
+            settled: false,
+            decisions,
+        });
         standings(&notice, said, now)[purpose]
     }
 
@@ -220,7 +232,8 @@ mod tests {
             let id = PurposeId::new("email-news").unwrap();
             let maps: Vec<_> =
                 said.iter().map(|(at, decision)| (*at, BTreeMap::from([(id.clone(), *decision)]))).collect();
-            let said = maps.iter().map(|(at, decisions)| Said { at: *at, acted: None, decisions });
+            let said =
+                maps.iter().map(|(at, decisions)| Said { at: *at, acted: None, settled: false, decisions });
             assert_eq!(standings(&notice, said, now)["email-news"], holds, "{maps:?} at {now}");
         }
     }
@@ -239,7 +252,7 @@ mod tests {
             (changed - 1, Refused, changed + 1, Standing::Refused),
         ] {
             let decisions = BTreeMap::from([(PurposeId::new("analytics").unwrap(), decision)]);
-            let said = Said { at, acted: None, decisions: &decisions };
+            let said = Said { at, acted: None, settled: false, decisions: &decisions };
             let held = held(&notice, [said], now)["analytics"];
             assert_eq!(held, Held { standing: holds, since: at }, "{decision:?} at {at}, now {now}");
         }
@@ -259,6 +272,33 @@ mod tests {
         ] {
             assert_eq!(after_queued(said, 40, "analytics"), holds, "{said:?}");
         }
+    }
+
+    #[test]
+    fn what_was_told_with_evidence_stands_and_only_from_when_the_route_was_there() {
+        use crate::notice::{CHARITABLE_FROM, Route, SoftOptIn, SoftOptInKind};
+        let mut file = fixture::site_file();
+        let id = PurposeId::new("email-news").unwrap();
+        let given = BTreeMap::from([(id.clone(), Decision::Given)]);
+        let objected = BTreeMap::from([(id.clone(), Decision::Objected)]);
+        let now = CHARITABLE_FROM + 9 * DAY_MS;
+        let told = |acted, settled| Said { at: now, acted: Some(acted), settled, decisions: &given };
+        let after = |file: &crate::site::SiteFile, said: &[Said<'_>]| {
+            standings(&file.notice().unwrap(), said.iter().copied(), now)[&id]
+        };
+        assert_eq!(after(&file, &[told(1, true)]), Standing::Granted);
+        assert_eq!(after(&file, &[told(1, false)]), Standing::Unconfirmed);
+        let no = Said { at: now - 1, acted: None, settled: false, decisions: &objected };
+        assert_eq!(after(&file, &[no, told(1, true)]), Standing::Objected, "it was said before that no");
+
+        file.alerts[0].route = Route::SoftOptIn;
+        let (collected, opt_out) = ("On our form.".into(), "A box.".into());
+        file.alerts[0].soft_opt_in = Some(SoftOptIn { kind: SoftOptInKind::Charitable, collected, opt_out });
+        assert_eq!(after(&file, &[told(CHARITABLE_FROM - 1, true)]), Standing::NotAsked);
+        assert_eq!(after(&file, &[told(CHARITABLE_FROM, true)]), Standing::Granted);
+        assert_eq!(after(&file, &[told(CHARITABLE_FROM, false)]), Standing::Unconfirmed);
+        file.alerts[0].soft_opt_in.as_mut().unwrap().kind = SoftOptInKind::Commercial;
+        assert_eq!(after(&file, &[told(CHARITABLE_FROM - 1, true)]), Standing::Granted);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::notice::{Channel, GoogleKey, Layout, Memory, Notice, Purpose, Route, 
 use crate::record::{Signals, Surface};
 use crate::site::SiteFile;
 use crate::subject::SubjectId;
+use crate::told::{Evidence, Recording, Telling};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -86,12 +87,221 @@ pub struct SignUpRequest {
     pub language: String,
     /// Purpose ids of the alerts wanted: only what the person ticked.
     pub wanted: Vec<PurposeId>,
+    /// Soft opt-in alerts that the form told about, with a box beside each to refuse it, which the person left empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<PurposeId>,
+    /// Those that the person refused there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objected: Vec<PurposeId>,
     /// Needed when an email alert is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// Needed when a text alert is wanted. International form, `+44…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
+}
+
+/// `POST S/told`: what somebody told staff about alerts. Sent with an `Idempotency-Key`. Staff only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToldRequest {
+    /// How it was said.
+    pub by: Telling,
+    /// Which version of the script or form the person had before them: 1 to [`crate::told::TOLD_MAX`] characters.
+    pub script: String,
+    /// Who writes it down: 1 to [`crate::told::TOLD_MAX`] characters.
+    pub staff: String,
+    /// When it was said: RFC 3339 in UTC with `Z`, or a date.
+    pub said: String,
+    /// By telephone, needed: whether the person was told of a recording, or there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Recording>,
+    /// What shows that it was said. Without it a yes counts only once the person confirmed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+    /// The details came from the person themselves. Soft opt-in needs it.
+    #[serde(default)]
+    pub directly: bool,
+    /// The person could refuse when the details were collected. Soft opt-in needs it.
+    #[serde(default)]
+    pub opt_out_offered: bool,
+    /// The language it was said in, which is one of the notice's.
+    pub language: String,
+    /// Needed when an email alert was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Needed when a text alert was decided. International form, `+44…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// Yes or no by purpose id, each once.
+    #[serde(deserialize_with = "each_once")]
+    pub choices: BTreeMap<PurposeId, Choice>,
+}
+
+/// `POST S/told/rows`: rows of a list of what people said elsewhere. Staff only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToldRowsRequest {
+    /// The list's name, for the records: 1 to [`crate::told::TOLD_MAX`] characters.
+    pub list: String,
+    /// Only say what would become of them.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// At most [`TOLD_ROWS_MAX`].
+    pub rows: Vec<ToldRow>,
+}
+
+/// Most rows in one [`ToldRowsRequest`].
+pub const TOLD_ROWS_MAX: usize = 500;
+
+/// One row, as texts: what is wrong in it is a refusal of this row alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToldRow {
+    /// `email` or `text`.
+    pub channel: String,
+    /// The address or number.
+    pub address: String,
+    /// The alert topic.
+    pub topic: String,
+    /// `yes`, or `no`; empty is yes.
+    #[serde(default)]
+    pub choice: String,
+    /// When it was said: RFC 3339 in UTC with `Z`, or a date.
+    pub said: String,
+    /// `phone`, `paper`, `in-person` or `elsewhere`.
+    pub how: String,
+    /// Which version of the script or form.
+    pub script: String,
+    /// Who wrote it down.
+    pub staff: String,
+    /// By telephone: `told` or `not-recorded`.
+    #[serde(default)]
+    pub recording: String,
+    /// `signed-form`, `recording` or `system-record`. A yes needs one.
+    #[serde(default)]
+    pub evidence: String,
+    /// Where the evidence is kept.
+    #[serde(default)]
+    pub reference: String,
+    /// The language; empty is the notice's default.
+    #[serde(default)]
+    pub language: String,
+    /// `yes`: the details came from the person themselves.
+    #[serde(default)]
+    pub directly: String,
+    /// `yes`: the person could refuse when they were collected.
+    #[serde(default)]
+    pub opt_out_offered: String,
+}
+
+impl ToldRow {
+    /// The names of the columns, those that must be there first.
+    pub const COLUMNS: [&'static str; 14] = [
+        "channel",
+        "address",
+        "topic",
+        "said",
+        "how",
+        "script",
+        "staff",
+        "choice",
+        "recording",
+        "evidence",
+        "reference",
+        "language",
+        "directly",
+        "opt_out_offered",
+    ];
+    /// How many of [`Self::COLUMNS`] must be there.
+    pub const NEEDED: usize = 7;
+    /// Longest cell, in bytes.
+    const CELL_MAX: usize = 1000;
+
+    /// The first column whose cell is too long to be looked at.
+    #[must_use]
+    pub fn too_long(&self) -> Option<&'static str> {
+        let long = self.cells().iter().position(|cell| cell.len() > Self::CELL_MAX)?;
+        Some(Self::COLUMNS[long])
+    }
+
+    /// Bytes of all cells together.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.cells().iter().map(|cell| cell.len()).sum()
+    }
+
+    /// Every cell, in the order of [`Self::COLUMNS`].
+    fn cells(&self) -> [&String; 14] {
+        [
+            &self.channel,
+            &self.address,
+            &self.topic,
+            &self.said,
+            &self.how,
+            &self.script,
+            &self.staff,
+            &self.choice,
+            &self.recording,
+            &self.evidence,
+            &self.reference,
+            &self.language,
+            &self.directly,
+            &self.opt_out_offered,
+        ]
+    }
+}
+
+/// Answer to [`ToldRowsRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToldRowsResponse {
+    /// One outcome for each row, in the order they were sent.
+    pub rows: Vec<RowOutcome>,
+}
+
+/// What became of a row. No personal data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowOutcome {
+    /// What.
+    pub result: RowResult,
+    /// Why it was refused: a stable code, kebab-case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// With `bad-value`: the column it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// The receipt's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+}
+
+/// What can become of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowResult {
+    /// It is recorded.
+    Recorded,
+    /// It would be.
+    Good,
+    /// It was recorded before.
+    Already,
+    /// It is not taken.
+    Refused,
+}
+
+impl RowResult {
+    /// The word in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::Good => "good",
+            Self::Already => "already",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 /// `POST /v1/{site}/may`: may this address be written to, for this topic? Staff only.
@@ -130,8 +340,12 @@ pub enum MayReason {
     NotAsked,
     /// Asked for, and not confirmed yet.
     Unconfirmed,
-    /// Asked for and confirmed: the one yes.
+    /// A yes: asked for, and confirmed.
     Granted,
+    /// A yes: they were told, could refuse, and did not object. Their own record says so.
+    SoftOptIn,
+    /// A yes for a message that is part of a service and carries no marketing.
+    Service,
     /// They said no.
     Refused,
     /// They took it back.

@@ -576,5 +576,23 @@ words! {
         text_start: "To get texts from us, choose them here and enter the code we send: {}", "I gael negeseuon testun gennym, dewiswch nhw yma a rhowch y cod a anfonwn: {}";
         /// Text: the answer to HELP. `{}` is how to reach the controller.
         text_help: "Questions? {}", "Cwestiynau? {}";
+        /// Where something was said: to staff, not on a page of ours.
+        on_told: "told to us", "wedi’i ddweud wrthym";
+        /// Sign-up form: an alert that is sent unless the person objects (soft opt-in).
+        soft_told: "We will also send you this, unless you tick the box below.", "Byddwn hefyd yn anfon hwn atoch, oni bai eich bod yn ticio’r blwch isod.";
+        /// Sign-up form: the box that objects to it.
+        soft_no: "Do not send me this", "Peidiwch ag anfon hwn ataf";
+        /// History: who wrote down what was told, and which words were read. `{}` is a name, the second `{}` the name of a script.
+        told_by: "Written down by {}. Words used: {}.", "Ysgrifennwyd gan {}. Geiriau a ddefnyddiwyd: {}.";
+        /// Email with a copy of what was told to staff: subject. `{}` is the controller.
+        mail_told_subject: "Your copy: messages from {}", "Eich copi: negeseuon gan {}";
+        /// Email with a copy of what was told to staff: why. `{}` is the controller; a list follows.
+        mail_told_why: "You told {} that these may be sent to this address. We wrote it down, and this is your copy:", "Dywedasoch wrth {} y gellir anfon y rhain i’r cyfeiriad hwn. Fe’i nodwyd gennym, a dyma’ch copi:";
+        /// Email with a copy of what was told to staff: what to do if it is not so.
+        mail_told_not_you: "If that is not so, or you changed your mind, stop them here:", "Os nad yw hynny’n wir, neu os ydych wedi newid eich meddwl, rhowch stop arnynt yma:";
+        /// Text with a copy of what was told to staff. `{}` is an address.
+        text_told: "You told us that we may text you. To see or stop what we send: {}", "Dywedasoch wrthym y cawn anfon negeseuon testun atoch. I weld neu atal yr hyn a anfonwn: {}";
+        /// Sign-up form: a field for machines that fill in everything. Nobody sees it.
+        trap: "Leave this field empty", "Gadewch y maes hwn yn wag";
     }
 }

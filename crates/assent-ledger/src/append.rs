@@ -516,6 +516,7 @@ fn complete(
         decisions: draft.decisions.clone(),
         signals: draft.signals,
         contacts: named.map(|(one, hash)| ContactRef { channel: one.channel, hash: *hash }).collect(),
+        told: draft.told.clone(),
         previous: accepted.previous.map(|previous| previous.id.to_string()),
         after: After { size: head.size, root: head.root },
     };

@@ -12,6 +12,7 @@ use assent_core::notice::Channel;
 use assent_core::receipt::Receipt;
 use assent_core::record::{Record, Signals, Surface};
 use assent_core::subject::SubjectId;
+use assent_core::told::Told;
 
 use crate::id::ReceiptId;
 
@@ -63,6 +64,8 @@ pub struct Draft {
     pub signals: Signals,
     /// Addresses it is about, in clear: they are sealed beside the record, which names them by keyed hash only.
     pub contacts: Vec<Contact>,
+    /// What staff wrote down, where the person told them.
+    pub told: Option<Told>,
     /// When the record is due to be purged if nothing else happens: milliseconds since 1970 UTC. Rounded up to a month.
     pub retain_until: u64,
     /// The subject's newest record that `decisions` was worked out against; nothing if there was none. When the

@@ -74,6 +74,7 @@ pub(crate) fn receipt(key: &SignerKey, change: impl FnOnce(&mut Record)) -> Stri
         decisions: [(id("analytics"), Decision::Refused), (id("search"), Decision::Objected)].into(),
         signals: Signals::default(),
         contacts: Vec::new(),
+        told: None,
         previous: None,
         after: After { size: 0, root: sha256(b"") },
     };

@@ -1,6 +1,6 @@
 //! "May we write to this address about this?": asked before sending, for one address or many.
 //!
-//! Only a confirmed, unbroken yes is a yes, and it comes with what the message must carry so that it can be stopped. Everything
+//! Only a confirmed, unbroken yes is a yes, or what the alert's route makes of it, and it comes with what the message must carry so that it can be stopped. Everything
 //! else is a no with its reason. Answered from the log each time, so that no answer is older than what was recorded.
 
 use super::alerts::link::ContactKey;
@@ -11,7 +11,7 @@ use super::sites::Site;
 use assent_core::decision::Choice;
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
-use assent_core::notice::{Channel, Purpose};
+use assent_core::notice::{Channel, Purpose, Route};
 use assent_core::wire::{
     MAY_BULK_MAX, MayBulkRequest, MayBulkResponse, MayReason, MayRequest, MayResponse, MessageLinks,
 };
@@ -82,26 +82,36 @@ fn answer(
 pub fn answer_of(site: &Site, alert: &Purpose, hash: Hash, all: &Subscriber) -> MayResponse {
     let receipt = all.receipt(&alert.id).map(|id| id.to_string());
     let standing = all.standing(&alert.id);
+    if !site.notice.may_send(alert) {
+        return no(MayReason::NoRoute, receipt);
+    }
     if all.suppressed || all.restricted {
         let reason = if all.suppressed { MayReason::Suppressed } else { MayReason::Restricted };
         return no(reason, receipt);
     }
-    if !standing.allows() {
+    let is_service = alert.route == Route::Service;
+    if !is_service && !standing.allows() {
         return no(standing.into(), receipt);
     }
     if all.bounced.is_some() {
         return no(MayReason::Bounced, receipt);
     }
     let channel = alert.channel.unwrap_or(Channel::Email);
-    let by_email = channel == Channel::Email;
+    // What belongs to a service is not subscribed to, so a mail program has nothing to end.
+    let one_click = channel == Channel::Email && !is_service;
     let contact = ContactKey { channel, hash };
     let last = all.history.last().map(|opened| opened.record.language.clone());
     let message = MessageLinks {
-        list_unsubscribe: by_email.then(|| format!("<{}>", message::stop(site, contact, alert.id.clone()))),
-        list_unsubscribe_post: by_email.then(|| ONE_CLICK.to_string()),
+        list_unsubscribe: one_click.then(|| format!("<{}>", message::stop(site, contact, alert.id.clone()))),
+        list_unsubscribe_post: one_click.then(|| ONE_CLICK.to_string()),
         your_alerts: message::centre(site, contact, &last.unwrap_or_default()),
     };
-    MayResponse { may: Choice::Yes, reason: MayReason::Granted, receipt, message: Some(message) }
+    let reason = match alert.route {
+        Route::SoftOptIn => MayReason::SoftOptIn,
+        Route::Service => MayReason::Service,
+        _ => MayReason::Granted,
+    };
+    MayResponse { may: Choice::Yes, reason, receipt, message: Some(message) }
 }
 
 fn no(reason: MayReason, receipt: Option<String>) -> MayResponse {

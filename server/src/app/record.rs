@@ -120,7 +120,7 @@ pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Recorded, Rec
             (other, _) => {
                 let appended = other?;
                 let at = appended.id.time();
-                let said = Said { at, acted, decisions: &decisions };
+                let said = Said { at, acted, settled: false, decisions: &decisions };
                 let held = || fold_with(&site.notice, &history, said, now.max(at));
                 let held = (!appended.replayed).then(held);
                 return Ok(Recorded { appended, held });
@@ -178,6 +178,7 @@ fn judge(site: &Site, ask: &Ask, acted: Option<u64>, now: u64) -> Result<(Arc<No
         decisions: BTreeMap::new(),
         signals: request.signals,
         contacts: ask.contacts.clone(),
+        told: None,
         retain_until: site.file.retention_rules().due(RetentionClass::of(ask.contacts.len()), now),
         expect_previous: None,
         idempotency: Some(Idempotency {

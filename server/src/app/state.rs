@@ -110,7 +110,12 @@ pub fn held_by(site: &Site, subject: &SubjectId, now: u64) -> Result<BTreeMap<Pu
 }
 
 fn said(opened: &Opened) -> Said<'_> {
-    Said { at: opened.time, acted: acted(opened), decisions: &opened.record.decisions }
+    Said {
+        at: opened.time,
+        acted: acted(opened),
+        settled: opened.record.settles(),
+        decisions: &opened.record.decisions,
+    }
 }
 
 /// When the person pressed, by their own clock, in Unix milliseconds.

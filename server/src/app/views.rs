@@ -87,6 +87,7 @@ mod tests {
             decisions: decisions.iter().map(|(id, it)| (PurposeId::new(id).unwrap(), *it)).collect(),
             signals: Signals::default(),
             contacts: Vec::new(),
+            told: None,
             previous: None,
             after: After { size: 0, root: Hash::default() },
         };

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done and good; 1 the answer is no, or the work failed; 2 wrong use, or something cannot be read.
 
+mod alerts;
 mod backup;
 mod client;
 mod config;
@@ -49,6 +50,8 @@ enum Command {
     /// Write a site's records to a file or standard output: with proofs, as a table, in standard forms, or all of it as a bundle for
     /// an auditor.
     Export(export::Arguments),
+    /// Take lists of what people said elsewhere about alerts.
+    Alerts(alerts::Arguments),
     /// Let people leave: erase, restrict, release, hold.
     People(people::Arguments),
     /// Record the end of alerts whose time is over, and remind of those that end soon. Done every night by itself.
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Site(own) => site::run(own, || configured(file)),
         Command::Log(own) => configured(file).and_then(|loaded| log::run(own, loaded)),
         Command::Export(own) => configured(file).and_then(|loaded| export::run(own, loaded)),
+        Command::Alerts(own) => configured(file).and_then(|loaded| alerts::run(own, loaded)),
         Command::People(own) => configured(file).and_then(|loaded| people::run(own, loaded)),
         Command::EndAlerts(own) => configured(file).and_then(|loaded| upkeep::end_alerts(&own, loaded)),
         Command::Purge(own) => configured(file).and_then(|loaded| upkeep::purge(&own, loaded)),

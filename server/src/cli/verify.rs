@@ -186,6 +186,11 @@ fn receipt(reader: impl BufRead, key: Option<&VerifierKey>) -> anyhow::Result<Ve
         format!("Log: {}, entry {} of {}", receipt.key().name(), receipt.index(), checkpoint.size),
     ];
     lines.push(format!("Recorded: {}, by {}, notice {}", record.time, record.act.as_str(), record.notice));
+    if let Some(told) = &record.told {
+        let acted = record.acted.as_deref().unwrap_or_default();
+        let (by, script, staff) = (told.by.as_str(), &told.script, &told.staff);
+        lines.push(format!("Told to staff: {by}, {acted}, words {script}, written down by {staff}"));
+    }
     lines.extend(record.decisions.iter().map(|(id, decision)| format!("  {id}: {}", decision.as_str())));
     lines.push(trust(receipt.trust()).to_string());
     lines.push("It proves what was recorded then. It does not say what was chosen later.".to_string());

@@ -110,6 +110,25 @@ codes! {
     PhoneElsewhere UNPROCESSABLE_ENTITY "phone-elsewhere" "No texts are sent to this country";
     /// 422: The code does not fit the number, is over, or was tried too often. Nothing was stored.
     BadCode UNPROCESSABLE_ENTITY "bad-code" "The code does not fit";
+    /// 422: It was said by telephone, and nobody said whether the call was recorded. Nothing was stored. `recording` is `told` when the
+    /// person was told of it at the start, and `not-recorded` when there is none.
+    RecordingUnanswered UNPROCESSABLE_ENTITY "recording-unanswered" "Was the call recorded?";
+    /// 422: The account of what was told is not whole: the script, who wrote it down, or where the evidence is kept. Nothing was stored.
+    ToldIncomplete UNPROCESSABLE_ENTITY "told-incomplete" "The account of what was told is not whole";
+    /// 422: It would have been said in the future. Nothing was stored.
+    SaidInFuture UNPROCESSABLE_ENTITY "said-in-future" "The time is in the future";
+    /// 422: The alert has no route on which it may be sent: see the site file. Nothing was stored.
+    NoRoute UNPROCESSABLE_ENTITY "no-route" "The alert has no route";
+    /// 409: The address must not be written to. Nothing was stored. Only its owner can change that, by signing up and confirming.
+    Suppressed CONFLICT "suppressed" "The address must not be written to";
+    /// 409: A no was said after the time of this yes, so the no counts. Nothing was stored.
+    SaidNoSince CONFLICT "said-no-since" "They said no since";
+    /// 422: The charitable soft opt-in is only for details that were collected on or after 5 February 2026 (PECR reg 22(3A)). Nothing
+    /// was stored. Ask for consent instead.
+    SoftOptInTooEarly UNPROCESSABLE_ENTITY "soft-opt-in-too-early" "The details were collected too early";
+    /// 422: Soft opt-in needs details that came from the person directly (`directly`), and an opt-out that was offered when they were
+    /// collected (`opt_out_offered`). Nothing was stored. Ask for consent instead.
+    SoftOptInNotOffered UNPROCESSABLE_ENTITY "soft-opt-in-not-offered" "The conditions of soft opt-in are not kept";
     /// 403: The request is not the text gateway's: its secret or signature is missing or wrong, or no gateway is set up whose texts
     /// can be answered (gateway.replies). Nothing was done.
     NotTheGateway FORBIDDEN "not-the-gateway" "The request is not the text gateway's";

@@ -2,7 +2,9 @@
 
 use super::error::{Code, Problem};
 use crate::app::alerts::renewal::LookError;
+use crate::app::alerts::rows::RowsError;
 use crate::app::alerts::sign_up::{SignUpError, Wrong};
+use crate::app::alerts::told::TellError;
 use crate::app::export::BadFilter;
 use crate::app::may::MayError;
 use crate::app::people::PeopleError;
@@ -26,6 +28,27 @@ impl From<RecordError> for Problem {
             RecordError::Append(error) => error.into(),
             RecordError::Read(error) => error.into(),
             RecordError::Stopped(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<TellError> for Problem {
+    fn from(error: TellError) -> Self {
+        let refusal = match error {
+            TellError::Refused(refusal) => refusal,
+            TellError::Record(error) => return error.into(),
+        };
+        let known = Code::ALL.iter().find(|code| code.as_str() == refusal.code());
+        // What only a list's rows can be refused for never comes here.
+        Self::with(known.copied().unwrap_or(Code::BadBody), refusal.to_string())
+    }
+}
+
+impl From<RowsError> for Problem {
+    fn from(error: RowsError) -> Self {
+        match error {
+            RowsError::Record(error) => error.into(),
+            other => Self::with(Code::BadBody, other.to_string()),
         }
     }
 }

@@ -74,6 +74,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
         staff::webhooks::list,
         staff::webhooks::redeliver,
         staff::webhooks::enable,
+        staff::told::one,
+        staff::told::rows,
         staff::lists::of_topic,
         staff::lists::of_suppressed,
         staff::export::export,

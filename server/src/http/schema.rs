@@ -120,11 +120,159 @@ pub(super) struct SignUpRequest {
     language: String,
     /// Purpose ids of the alerts wanted: only what the person ticked.
     wanted: Vec<String>,
+    /// Soft opt-in alerts that the form told about, with a box to refuse each, which the person left empty.
+    told: Option<Vec<String>>,
+    /// Those that the person refused there.
+    objected: Option<Vec<String>>,
     /// Needed when an email alert is wanted.
     email: Option<String>,
     /// Needed when a text alert is wanted; international form.
     #[schema(example = "+44 7700 900123")]
     phone: Option<String>,
+}
+
+/// What somebody told staff. Unknown fields are refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToldRequest {
+    by: Telling,
+    /// Which version of the script or form the person had before them.
+    #[schema(example = "Alerts by phone, version 3")]
+    script: String,
+    /// Who writes it down.
+    #[schema(example = "M. Rees")]
+    staff: String,
+    /// When it was said: RFC 3339 with `Z`, or a date.
+    #[schema(example = "2026-11-24T10:15:00Z")]
+    said: String,
+    /// By telephone, needed.
+    recording: Option<Recording>,
+    /// Without it a yes waits for the person's confirmation.
+    evidence: Option<Evidence>,
+    /// The details came from the person themselves. Soft opt-in needs it.
+    directly: Option<bool>,
+    /// The person could refuse when the details were collected. Soft opt-in needs it.
+    opt_out_offered: Option<bool>,
+    /// The language it was said in.
+    language: String,
+    /// Needed when an email alert was decided.
+    email: Option<String>,
+    /// Needed when a text alert was decided; international form.
+    phone: Option<String>,
+    /// By purpose id.
+    choices: BTreeMap<String, Choice>,
+}
+
+/// How it was said.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Telling {
+    Phone,
+    Paper,
+    InPerson,
+    /// On a form or in a system that is not Assent.
+    Elsewhere,
+}
+
+/// Whether a call was recorded.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Recording {
+    /// It was, and the person was told so at its start.
+    Told,
+    NotRecorded,
+}
+
+/// What shows that it was said.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Evidence {
+    kind: EvidenceKind,
+    /// Where it is kept. No personal data.
+    #[schema(example = "call 2026/118")]
+    reference: String,
+}
+
+/// What can show it.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum EvidenceKind {
+    SignedForm,
+    /// Of a call of which the person was told that it is recorded.
+    Recording,
+    /// What another system wrote down.
+    SystemRecord,
+}
+
+/// Rows of a list. Unknown fields are refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToldRowsRequest {
+    /// The list's name.
+    #[schema(example = "spring-2026.csv")]
+    list: String,
+    /// Only say what would become of them.
+    dry_run: Option<bool>,
+    /// At most 500.
+    rows: Vec<ToldRow>,
+}
+
+/// One row. Each value is a text, and a bad one refuses this row alone.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToldRow {
+    /// `email` or `text`.
+    channel: String,
+    address: String,
+    topic: String,
+    /// `yes` (or empty) or `no`.
+    choice: Option<String>,
+    said: String,
+    /// `phone`, `paper`, `in-person`, `elsewhere`.
+    how: String,
+    script: String,
+    staff: String,
+    /// `told`, `not-recorded`.
+    recording: Option<String>,
+    /// `signed-form`, `recording`, `system-record`.
+    evidence: Option<String>,
+    reference: Option<String>,
+    language: Option<String>,
+    /// `yes` or `no`.
+    directly: Option<String>,
+    /// `yes` or `no`.
+    opt_out_offered: Option<String>,
+}
+
+/// One outcome for each row, in the order they were sent.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToldRowsResponse {
+    rows: Vec<RowOutcome>,
+}
+
+/// What became of a row.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RowOutcome {
+    result: RowResult,
+    /// Why it was refused: `bad-value` or the code of a problem, `no-evidence`, `duplicate`, `already-holds`.
+    reason: Option<String>,
+    /// With `bad-value`: the column.
+    column: Option<String>,
+    receipt: Option<String>,
+}
+
+/// What can become of a row.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RowResult {
+    Recorded,
+    /// It would be recorded.
+    Good,
+    /// It was recorded before.
+    Already,
+    Refused,
 }
 
 /// May this address be written to? Unknown fields are refused.
@@ -165,8 +313,12 @@ pub(super) enum MayReason {
     NotAsked,
     /// Asked for, and not confirmed yet.
     Unconfirmed,
-    /// Asked for and confirmed: the one yes.
+    /// A yes: asked for, and confirmed.
     Granted,
+    /// A yes: they were told, could refuse, and did not object. Their own record says so.
+    SoftOptIn,
+    /// A yes for a message that is part of a service and carries no marketing.
+    Service,
     /// They said no.
     Refused,
     /// They took it back.
@@ -505,6 +657,12 @@ pub(super) struct AlertsForm {
     key: String,
     /// One field for each alert that was ticked.
     wanted: Vec<String>,
+    /// One field for each soft opt-in alert that the form told about.
+    told: Vec<String>,
+    /// One field for each of those that was refused.
+    objected: Vec<String>,
+    /// Empty: people do not see it. What comes with something in it is not stored.
+    website: Option<String>,
     email: Option<String>,
     phone: Option<String>,
 }

@@ -19,5 +19,6 @@ mod openapi;
 mod people;
 mod staff;
 mod texts;
+mod told;
 mod webhooks;
 mod witness;

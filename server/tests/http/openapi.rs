@@ -98,6 +98,14 @@ fn the_wire_types_have_the_shapes_of_the_document() {
     has_shape(&document, "MayBulkRequest", &json!(many));
     has_shape(&document, "MayBulkResponse", &json!(MayBulkResponse { answers: vec![answer] }));
     let (notice, language) = (assent_core::hash::Hash([0; 32]), "en".to_string());
-    let wish = SignUpRequest { notice, language, wanted: Vec::new(), email: Some(address), phone: None };
+    let wish = SignUpRequest {
+        notice,
+        language,
+        wanted: Vec::new(),
+        told: Vec::new(),
+        objected: Vec::new(),
+        email: Some(address),
+        phone: None,
+    };
     has_shape(&document, "SignUpRequest", &json!(wish));
 }

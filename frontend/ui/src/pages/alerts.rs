@@ -8,7 +8,7 @@ use super::layout::{Here, Icon, SiteFrame, icon, site_document};
 use super::when;
 use crate::fill;
 use assent_core::ids::PurposeId;
-use assent_core::notice::{Asked, Channel, Purpose};
+use assent_core::notice::{Asked, Channel, Purpose, Route};
 use assent_core::words::Words;
 use leptos::prelude::*;
 
@@ -21,6 +21,8 @@ pub struct AlertsProps {
     pub key: String,
     /// Alerts to show ticked: only what this person ticked in the post that failed. Empty at first.
     pub wanted: Vec<PurposeId>,
+    /// Soft opt-in alerts that this person refused in the post that failed.
+    pub objected: Vec<PurposeId>,
     /// The email address they wrote.
     pub email: String,
     /// The number they wrote.
@@ -87,6 +89,10 @@ pub fn render(props: &AlertsProps) -> String {
             <input type="hidden" name="notice" value=frame.hash.to_hex()/>
             <input type="hidden" name="language" value=frame.language.clone()/>
             <input type="hidden" name="key" value=props.key.clone()/>
+            <div hidden=true>
+                <label for="website">{words.trap.clone()}</label>
+                <input type="text" id="website" name="website" tabindex="-1" autocomplete="off"/>
+            </div>
             {channel(props, Channel::Email, &words)}
             {channel(props, Channel::Text, &words)}
             <section aria-labelledby="next">
@@ -169,9 +175,7 @@ impl AlertError {
     /// The id of the field it is about.
     fn field(self, frame: &SiteFrame) -> Option<String> {
         match self {
-            Self::NothingWanted => {
-                frame.notice.asked_at(Asked::AlertForm).next().map(|purpose| format!("wanted-{}", purpose.id))
-            }
+            Self::NothingWanted => first_wanted(frame).map(|purpose| format!("wanted-{}", purpose.id)),
             Self::EmailMissing | Self::EmailWrong => Some("email".into()),
             Self::PhoneMissing | Self::PhoneWrong | Self::PhoneElsewhere => Some("phone".into()),
             Self::QuestionsChanged | Self::NotRecorded | Self::NotUnderstood => None,
@@ -207,12 +211,15 @@ fn summary(props: &AlertsProps, words: &Words) -> Option<AnyView> {
 
 fn channel(props: &AlertsProps, channel: Channel, words: &Words) -> Option<AnyView> {
     let frame = &props.frame;
-    let topics: Vec<&Purpose> =
-        frame.notice.asked_at(Asked::AlertForm).filter(|purpose| purpose.channel == Some(channel)).collect();
+    let topics: Vec<&Purpose> = frame
+        .notice
+        .asked_at(Asked::AlertForm)
+        .filter(|purpose| purpose.channel == Some(channel) && purpose.is_choice())
+        .collect();
     if topics.is_empty() {
         return None;
     }
-    let first = frame.notice.asked_at(Asked::AlertForm).next().map(|purpose| &purpose.id);
+    let first = first_wanted(frame).map(|purpose| &purpose.id);
     let holds_first = topics.iter().any(|purpose| Some(&purpose.id) == first);
     let nothing = props.errors.contains(&AlertError::NothingWanted) && holds_first;
     let error = nothing.then(|| field_error("wanted-error", &words.wanted_missing, words));
@@ -231,7 +238,41 @@ fn channel(props: &AlertsProps, channel: Channel, words: &Words) -> Option<AnyVi
     )
 }
 
+/// The first alert that people tick.
+fn first_wanted(frame: &SiteFrame) -> Option<&Purpose> {
+    frame.notice.asked_at(Asked::AlertForm).find(|purpose| purpose.route == Route::Consent)
+}
+
+/// An alert that is sent unless the person objects: told, with a box to refuse it.
+fn told(props: &AlertsProps, purpose: &Purpose, words: &Words) -> Option<AnyView> {
+    let text = props.frame.text().purposes.get(&purpose.id)?;
+    let (id, about) = (format!("objected-{}", purpose.id), format!("about-{}", purpose.id));
+    let named = about.clone();
+    let refused = props.objected.contains(&purpose.id);
+    Some(
+        view! {
+            <div class="told" role="group" aria-labelledby=named>
+                <p class="strong" id=about>{text.name.clone()}</p>
+                <p class="hint">{text.description.clone()}" "{words.soft_told.clone()}</p>
+                <input type="hidden" name="told" value=purpose.id.to_string()/>
+                <div class="tick">
+                    <input type="checkbox" name="objected" value=purpose.id.to_string() id=id.clone() checked=refused/>
+                    <label for=id>{words.soft_no.clone()}<span class="listen">": "{text.name.clone()}</span></label>
+                    <details>
+                        <summary>{words.details.clone()}<span class="listen">": "{text.name.clone()}</span></summary>
+                        {facts(&props.frame.notice, purpose, text, words)}
+                    </details>
+                </div>
+            </div>
+        }
+        .into_any(),
+    )
+}
+
 fn topic(props: &AlertsProps, purpose: &Purpose, words: &Words) -> Option<AnyView> {
+    if purpose.route == Route::SoftOptIn {
+        return told(props, purpose, words);
+    }
     let text = props.frame.text().purposes.get(&purpose.id)?;
     let id = format!("wanted-{}", purpose.id);
     let about = format!("about-{}", purpose.id);
@@ -269,15 +310,18 @@ fn address(props: &AlertsProps, channel: Channel, words: &Words) -> AnyView {
         Channel::Email => ("email", "email", "email"),
         Channel::Text => ("tel", "tel", "tel"),
     };
-    let mut described = format!("{id}-hint");
-    if error.is_some() {
-        described.push_str(&format!(" {id}-error"));
-    }
+    // An email's hint says that only what is ticked uses it, which is not so where something is sent without a tick.
+    let alerts = props.frame.notice.asked_at(Asked::AlertForm);
+    let told = alerts.filter(|it| it.route == Route::SoftOptIn).any(|it| it.channel == Some(channel));
+    let hint = (!told || channel == Channel::Text).then(|| hint.clone());
+    let described = [hint.as_ref().map(|_| format!("{id}-hint")), error.map(|_| format!("{id}-error"))];
+    let described = described.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let described = (!described.is_empty()).then_some(described);
     let shown = error.map(|error| field_error(&format!("{id}-error"), error.words(words), words));
     view! {
         <div class="field">
             <label for=id>{label.clone()}</label>
-            <p class="hint" id=format!("{id}-hint")>{hint.clone()}</p>
+            {hint.map(|hint| view! { <p class="hint" id=format!("{id}-hint")>{hint}</p> })}
             {shown}
             <input
                 type=kind

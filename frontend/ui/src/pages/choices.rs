@@ -417,6 +417,7 @@ pub(super) fn surface_words(surface: Surface, words: &Words) -> String {
         Surface::Page => &words.on_page,
         Surface::Message => &words.on_message,
         Surface::Server => &words.on_server,
+        Surface::Told => &words.on_told,
     }
     .clone()
 }

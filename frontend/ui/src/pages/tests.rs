@@ -200,6 +200,7 @@ fn sign_up(frame: SiteFrame) -> AlertsProps {
         frame,
         key: "019ab000-0000-7000-8000-00000000bbbb".into(),
         wanted: Vec::new(),
+        objected: Vec::new(),
         email: String::new(),
         phone: String::new(),
         errors: Vec::new(),
@@ -209,6 +210,7 @@ fn sign_up(frame: SiteFrame) -> AlertsProps {
 fn sign_up_failed(frame: SiteFrame) -> AlertsProps {
     AlertsProps {
         wanted: vec![purpose("email-news")],
+        objected: Vec::new(),
         email: "me at example".into(),
         errors: vec![AlertError::EmailWrong],
         ..sign_up(frame)

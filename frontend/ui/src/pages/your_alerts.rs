@@ -173,6 +173,10 @@ fn history(props: &YourAlertsProps, words: &Words) -> AnyView {
                     <span class="exact">{record.time.clone()}</span>
                 </p>
                 <p>{act_words(record.act, words)}" ("{surface_words(record.surface, words)}")"</p>
+                {record.told.as_ref().map(|told| {
+                    let who = fill(&words.told_by, &told.staff);
+                    view! { <p>{fill(&who, &told.script)}</p> }
+                })}
                 <ul class="said">{each.collect_view()}</ul>
                 <p class="entry-links">
                     <a href=format!("{base}/receipts/{}", record.id) download=file>{fill(&words.receipt_of, &time)}</a>

@@ -8,7 +8,7 @@ use super::outbox::{self, Task};
 use super::say::{Saying, say};
 use super::sign_up::SignUpError;
 use super::stop::{Which, stop};
-use super::subscriber::{Subscriber, alerts_on};
+use super::subscriber::{Subscriber, choices_on};
 use crate::app::contact::normalise;
 use crate::app::record::{Ask, RecordError, record};
 use crate::app::sites::Site;
@@ -34,7 +34,7 @@ pub async fn change(
     now: u64,
 ) -> Result<(), RecordError> {
     let before = read(site, to, now).await?;
-    let alerts: Vec<PurposeId> = alerts_on(site, to.channel).map(|purpose| purpose.id.clone()).collect();
+    let alerts: Vec<PurposeId> = choices_on(site, to.channel).map(|purpose| purpose.id.clone()).collect();
     for id in alerts.iter().filter(|id| !wanted.contains(*id)) {
         stop(site, to, Which::One(id.clone()), Act::Link, now).await?;
     }
@@ -73,7 +73,7 @@ pub async fn move_to(
     if from.channel == Channel::Text {
         return Err(SignUpError::Form(Vec::new()));
     }
-    let choices: BTreeMap<_, _> = alerts_on(site, from.channel)
+    let choices: BTreeMap<_, _> = choices_on(site, from.channel)
         .filter(|purpose| before.standing(&purpose.id).allows())
         .map(|purpose| (purpose.id.clone(), Choice::Yes))
         .collect();

@@ -6,7 +6,7 @@
 use super::subscriber::Subscriber;
 use crate::app::may::answer_of;
 use crate::app::sites::Site;
-use assent_core::decision::{Choice, Decision};
+use assent_core::decision::Choice;
 use assent_core::notice::Purpose;
 use assent_ledger::{ExportError, ExportFilter, rfc3339};
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,7 @@ pub fn allowed(
     let mut rows = Rows::new(form, out);
     let filter = ExportFilter { purpose: Some(alert.id.clone()), ..ExportFilter::default() };
     let mut each = |shown: assent_ledger::Shown<'_>| {
-        if shown.record.decisions.get(&alert.id) != Some(&Decision::Confirmed) {
+        if !shown.record.grants(&alert.id) {
             return Ok(());
         }
         for contact in shown.record.contacts.iter().filter(|contact| Some(contact.channel) == alert.channel) {

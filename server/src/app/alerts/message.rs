@@ -37,6 +37,32 @@ pub fn confirmation(
     body.mail(site, to, fill(&words.mail_confirm_subject, controller), language, id)
 }
 
+/// The copy of what somebody told staff.
+#[must_use]
+pub fn copy(
+    site: &Site,
+    language: &str,
+    contact: ContactKey,
+    (wanted, to): (&[PurposeId], String),
+    id: String,
+) -> Mail {
+    let (language, text, words) = words(site, language);
+    let controller = &site.notice.controller.name;
+    let mut body = Body::default();
+    body.paragraph(&fill(&words.mail_told_why, controller));
+    body.list(wanted.iter().map(|id| text.purposes.get(id).map_or(id.as_str(), |text| text.name.as_str())));
+    body.link(&words.mail_told_not_you, &centre(site, contact, &language));
+    body.sender(site, &words);
+    body.mail(site, to, fill(&words.mail_told_subject, controller), language, id)
+}
+
+/// The same as a text.
+#[must_use]
+pub fn copy_text(site: &Site, language: &str, contact: ContactKey, to: String, id: String) -> TextMessage {
+    let (language, _, words) = words(site, language);
+    text(site, &fill(&words.text_told, &centre(site, contact, &language)), to, id)
+}
+
 /// The message with a fresh link.
 #[must_use]
 pub fn fresh_link(site: &Site, language: &str, contact: ContactKey, to: String, id: String) -> Mail {

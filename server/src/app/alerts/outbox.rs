@@ -27,6 +27,7 @@ use assent_core::subject::SubjectId;
 use assent_ledger::store::GoneReason;
 use assent_ledger::{ErasureError, ReadError};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -59,6 +60,13 @@ pub enum Task {
         channel: Channel,
         /// The address that is let go of once this one is confirmed.
         replaces: Option<Hash>,
+    },
+    /// Send a copy of what somebody told staff.
+    Copy {
+        /// Whose record.
+        subject: SubjectId,
+        /// By email or by text.
+        channel: Channel,
     },
     /// Erase a sign-up that nobody confirmed.
     Lapse {
@@ -233,6 +241,21 @@ pub(super) async fn expect(
     keep(site, jobs).await
 }
 
+/// Keeps that whoever told staff something is to be sent a copy, on each of these channels.
+pub(super) async fn copies(
+    site: &Arc<Site>,
+    (subject, request): (SubjectId, &str),
+    channels: BTreeSet<Channel>,
+    now: u64,
+) -> Result<(), RecordError> {
+    let which = format!("{subject}/{}", &sha256(request.as_bytes()).to_hex()[..16]);
+    let job = |channel: Channel| {
+        let key = format!("copy-{}/{which}", channel.as_str()).into_bytes();
+        (key, Job::new(Task::Copy { subject, channel }, now, now + CONFIRM_MS))
+    };
+    keep(site, channels.into_iter().map(job).collect()).await
+}
+
 /// Keeps that a link is to be sent to an address, if it told us anything; nobody learns whether it did.
 ///
 /// # Errors
@@ -372,6 +395,13 @@ async fn run(
                 Written::NotYet => Ok(Outcome::Later("the sign-up is not recorded yet".into())),
             }
         }
+        Task::Copy { subject, channel } => {
+            match blocking(move || copy(&reader, (subject, channel), id, now)).await?? {
+                Written::Message(message) => Ok(send(app, site, message, away).await),
+                Written::Nothing => Ok(Outcome::Done),
+                Written::NotYet => Ok(Outcome::Later("what was told is not recorded yet".into())),
+            }
+        }
         Task::Link { contact, language } => {
             let written = blocking(move || link(&reader, contact, &language, id, now)).await??;
             let Some(message) = written else { return Ok(Outcome::Next(Task::Pause, LINK_PAUSES[0])) };
@@ -451,7 +481,7 @@ fn confirmation(
     now: u64,
 ) -> Result<Written, ReadError> {
     let history = site.ledger.history(&subject)?;
-    let on_form = |surface| matches!(surface, Surface::AlertForm | Surface::Message);
+    let on_form = |surface| matches!(surface, Surface::AlertForm | Surface::Message | Surface::Told);
     let request = history.iter().rev().find(|opened| {
         on_form(opened.record.surface)
             && opened.record.contacts.iter().any(|contact| contact.channel == channel)
@@ -495,6 +525,33 @@ fn confirmation(
             let code = code::of(site, subject, &to.hash);
             Message::Text(message::code(site, language, (&code, replies), address, id))
         }
+    }))
+}
+
+/// The copy for somebody who told staff something, as long as it holds.
+fn copy(
+    site: &Site,
+    (subject, channel): (SubjectId, Channel),
+    id: String,
+    now: u64,
+) -> Result<Written, ReadError> {
+    let history = site.ledger.history(&subject)?;
+    let Some(record) = history.iter().find(|opened| opened.record.told.is_some()) else {
+        return Ok(Written::NotYet);
+    };
+    let to = record.record.contacts.iter().find(|contact| contact.channel == channel);
+    let Some(to) = to.map(|to| ContactKey { channel, hash: to.hash }) else { return Ok(Written::Nothing) };
+    let all = Subscriber::read(site, &to.hash, now)?;
+    let holds = |id: &&PurposeId| {
+        site.notice.purpose(id).is_some_and(|p| p.channel == Some(channel)) && all.standing(id).allows()
+    };
+    let wanted: Vec<PurposeId> = record.record.decisions.keys().filter(holds).cloned().collect();
+    let silent = all.suppressed || all.restricted || all.bounced.is_some() || wanted.is_empty();
+    let Some(clear) = contact(record, &to.hash).filter(|_| !silent) else { return Ok(Written::Nothing) };
+    let (language, address) = (&record.record.language, clear.address.clone());
+    Ok(Written::Message(match channel {
+        Channel::Email => Message::Mail(Box::new(message::copy(site, language, to, (&wanted, address), id))),
+        Channel::Text => Message::Text(message::copy_text(site, language, to, address, id)),
     }))
 }
 
@@ -558,7 +615,8 @@ async fn lapse(site: &Arc<Site>, subject: SubjectId, now: u64) -> anyhow::Result
         }
         let history = reader.ledger.history(&subject)?;
         let only_asked = history.iter().all(|opened| {
-            matches!(opened.record.surface, Surface::AlertForm | Surface::Message)
+            matches!(opened.record.surface, Surface::AlertForm | Surface::Message | Surface::Told)
+                && !opened.record.settles()
                 && opened.record.decisions.values().all(|decision| *decision == Decision::Given)
         });
         let waits = history.iter().any(|opened| now.saturating_sub(opened.time) < CONFIRM_MS);

@@ -103,24 +103,23 @@ fn read(site: &Site, now: u64, finds: &mpsc::Sender<Found>) -> Result<(), Export
         let filter = ExportFilter { purpose: Some(alert.id.clone()), ..ExportFilter::default() };
         let mut each = |shown: assent_ledger::Shown<'_>| {
             let record = shown.record;
-            let confirmed = record.decisions.get(&alert.id) == Some(&Decision::Confirmed);
             // What is younger than that says nothing about an end; what cannot be read is looked at more closely.
-            let is_young = record
-                .time
-                .parse::<jiff::Timestamp>()
-                .ok()
-                .and_then(|time| u64::try_from(time.as_millisecond()).ok())
-                .is_some_and(|at| at.saturating_add(lasts) > soon);
-            if !confirmed || is_young {
+            let said = [Some(&record.time), record.acted.as_ref()].into_iter().flatten();
+            let is_young =
+                said.filter_map(|time| milliseconds(time)).all(|at| at.saturating_add(lasts) > soon);
+            if !record.grants(&alert.id) || is_young {
                 return Ok(());
             }
             for named in record.contacts.iter().filter(|contact| Some(contact.channel) == alert.channel) {
                 let contact = ContactKey { channel: named.channel, hash: named.hash };
                 let all = Subscriber::read(site, &contact.hash, now)?;
-                // Whoever confirmed more than once is found where they did last.
-                let Some(last) = confirmation(&all.history, &alert.id) else { continue };
-                let end = last.time.saturating_add(lasts);
+                // Whoever agreed more than once is found where they did last.
+                let Some(last) = grant(&all.history, &alert.id) else { continue };
                 let standing = all.standing(&alert.id);
+                let end = match standing {
+                    Standing::Expired => now,
+                    _ => all.since(&alert.id).saturating_add(lasts),
+                };
                 let is_due = standing == Standing::Expired || (standing.allows() && end <= soon);
                 if last.id.to_string() == record.id && is_due && !all.restricted {
                     let found = Found { contact, purpose: alert.id.clone(), end };
@@ -138,14 +137,17 @@ fn read(site: &Site, now: u64, finds: &mpsc::Sender<Found>) -> Result<(), Export
     Ok(())
 }
 
-/// The confirmation that nothing has ended since; asking again ends nothing.
-fn confirmation<'a>(history: &'a [Opened], alert: &PurposeId) -> Option<&'a Opened> {
+fn milliseconds(time: &str) -> Option<u64> {
+    u64::try_from(time.parse::<jiff::Timestamp>().ok()?.as_millisecond()).ok()
+}
+
+/// What a yes rests on that nothing has ended since; asking again ends nothing.
+fn grant<'a>(history: &'a [Opened], alert: &PurposeId) -> Option<&'a Opened> {
     let said = |opened: &&Opened| {
         let decision = opened.record.decisions.get(alert);
-        decision.is_some_and(|decision| !matches!(decision, Decision::Given | Decision::Renewed))
+        opened.record.grants(alert) || decision.is_some_and(|decision| !decision.is_yes())
     };
-    let last = history.iter().rev().find(said)?;
-    (last.record.decisions.get(alert) == Some(&Decision::Confirmed)).then_some(last)
+    history.iter().rev().find(said).filter(|last| last.record.grants(alert))
 }
 
 /// Puts the end into the log, for everybody whose yes for the address it was. Answers how many records it took.
@@ -153,7 +155,7 @@ async fn end(site: &Arc<Site>, found: Found, now: u64) -> Result<u64, RecordErro
     let Found { contact: to, purpose, .. } = found;
     let over = move |site: &Site, history: &[Opened]| {
         let is_over = fold(&site.notice, history, now).get(&purpose) == Some(&Standing::Expired);
-        is_over.then(|| confirmation(history, &purpose)).flatten()?;
+        is_over.then(|| grant(history, &purpose)).flatten()?;
         about(history, to, site, BTreeMap::from([(purpose.clone(), Decision::Expired)]))
     };
     record(site, to, Act::Expiry, now, over).await
@@ -176,7 +178,7 @@ pub async fn keep(
         return Ok(false);
     }
     let holds = move |site: &Site, history: &[Opened]| {
-        let last = confirmation(history, &purpose)?;
+        let last = grant(history, &purpose)?;
         let granted = fold(&site.notice, history, now).get(&purpose) == Some(&Standing::Granted);
         let kept_today = now.saturating_sub(last.time) < DAY;
         (granted && !kept_today).then_some(())?;
@@ -194,8 +196,7 @@ pub fn ends(site: &Site, to: ContactKey, purpose: &PurposeId, now: u64) -> Resul
     let Some(alert) = site.notice.purpose(purpose) else { return Ok(None) };
     let all = Subscriber::read(site, &to.hash, now)?;
     let stopped = all.suppressed || all.restricted || !all.standing(purpose).allows();
-    let last = confirmation(&all.history, purpose).filter(|_| !stopped);
-    Ok(last.and_then(|last| Some(last.time.saturating_add(lasts(alert)?))))
+    Ok(lasts(alert).filter(|_| !stopped).map(|lasts| all.since(purpose).saturating_add(lasts)))
 }
 
 /// Keeps a reminder for sending, once for each end. Answers whether it is a new one.

@@ -58,6 +58,7 @@ pub(super) async fn say(
                 origin: None,
                 decisions,
                 signals: Signals::default(),
+                told: None,
                 // A record with an address is kept as long as one, also where the address itself cannot be read now.
                 retain_until: reader.file.retention_rules().due(RetentionClass::of(1), now),
                 contacts: contact.into_iter().collect(),

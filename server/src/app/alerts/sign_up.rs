@@ -9,13 +9,14 @@ use crate::app::record::{Ask, RecordError, Recorded, record};
 use crate::app::sites::Site;
 use assent_core::decision::{Act, Choice};
 use assent_core::ids::PurposeId;
-use assent_core::notice::{Asked, Channel};
+use assent_core::notice::{Asked, Channel, Purpose, Route};
 use assent_core::record::{Signals, Surface};
 use assent_core::subject::SubjectId;
 use assent_core::wire::{DecisionRequest, SignUpRequest};
 use assent_ledger::Contact;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A sign-up as it arrived.
@@ -64,8 +65,16 @@ pub enum Wrong {
 pub async fn sign_up(site: Arc<Site>, asked: SignUp, now: u64) -> Result<Recorded, SignUpError> {
     let contacts = judge(&site, &asked.request).map_err(SignUpError::Form)?;
     let SignUp { subject, origin, request, signals, key } = asked;
-    let tasks =
-        contacts.iter().map(|contact| Task::Confirm { subject, channel: contact.channel, replaces: None });
+    // Who only objects is not written to.
+    let wants: BTreeSet<Channel> = request
+        .wanted
+        .iter()
+        .chain(&request.told)
+        .filter(|id| !request.objected.contains(id))
+        .filter_map(|id| site.notice.purpose(id)?.channel)
+        .collect();
+    let wants = contacts.iter().filter(|contact| wants.contains(&contact.channel));
+    let tasks = wants.map(|contact| Task::Confirm { subject, channel: contact.channel, replaces: None });
     // Kept before the record: a crash in between leaves a message that finds nothing to say, and never a request without one.
     outbox::expect(&site, (subject, &key), tasks.collect(), now).await?;
     let request = DecisionRequest {
@@ -73,11 +82,21 @@ pub async fn sign_up(site: Arc<Site>, asked: SignUp, now: u64) -> Result<Recorde
         language: request.language,
         act: Act::Save,
         surface: Surface::AlertForm,
-        choices: request.wanted.into_iter().map(|id| (id, Choice::Yes)).collect(),
+        choices: choices(request.wanted, request.told, request.objected),
         signals,
         acted: None,
     };
     Ok(record(site, Ask { subject, origin, request, contacts, key }, now).await?)
+}
+
+/// A no that stands beside a yes to the same is the one that counts.
+fn choices(
+    wanted: Vec<PurposeId>,
+    told: Vec<PurposeId>,
+    objected: Vec<PurposeId>,
+) -> std::collections::BTreeMap<PurposeId, Choice> {
+    let yes = wanted.into_iter().chain(told).map(|id| (id, Choice::Yes));
+    yes.chain(objected.into_iter().map(|id| (id, Choice::No))).collect()
 }
 
 /// The random part of the token of a sign-up made with a form: the same for the same form, so that sending it twice records it once.
@@ -91,19 +110,27 @@ pub fn subject_of(site: &Site, key: &str) -> [u8; 16] {
 }
 
 /// Whether texts are sent to this number's country.
-fn is_served(site: &Site, number: &Contact) -> bool {
+pub(super) fn is_served(site: &Site, number: &Contact) -> bool {
     site.file.text_countries.iter().any(|code| number.address.starts_with(code.as_str()))
 }
 
 fn judge(site: &Site, request: &SignUpRequest) -> Result<Vec<Contact>, Vec<Wrong>> {
     let mut wrong = Vec::new();
     let mut contacts = Vec::new();
-    if request.wanted.is_empty() {
+    if request.wanted.is_empty() && request.told.is_empty() && request.objected.is_empty() {
         wrong.push(Wrong::NothingWanted);
     }
     let mut wanted_on = Vec::new();
-    for id in &request.wanted {
-        let alert = site.notice.purpose(id).filter(|purpose| purpose.asked == Asked::AlertForm);
+    let told: Vec<&PurposeId> = request.told.iter().chain(&request.objected).collect();
+    for id in request.wanted.iter().chain(told.iter().copied()) {
+        // Only soft opt-in can be told instead of asked, and only where it may be used.
+        let fits = |purpose: &&Purpose| {
+            let soft = purpose.route == Route::SoftOptIn;
+            purpose.asked == Asked::AlertForm
+                && (!told.contains(&id) || soft)
+                && (!soft || site.notice.may_send(purpose))
+        };
+        let alert = site.notice.purpose(id).filter(fits);
         match alert.and_then(|purpose| purpose.channel) {
             Some(channel) => wanted_on.push(channel),
             // An older notice may have it: whether that one may still be answered is judged with the record.

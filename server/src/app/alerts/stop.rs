@@ -8,6 +8,7 @@ use crate::app::sites::Site;
 use crate::app::state::fold;
 use assent_core::decision::{Act, Decision, Standing};
 use assent_core::ids::PurposeId;
+use assent_core::notice::Route;
 use assent_ledger::Opened;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,13 +51,16 @@ pub async fn stop(
                 let standing = standings.get(id).copied().unwrap_or(Standing::NotAsked);
                 // What was said before it was frozen cannot be read: a no is recorded unless one was since.
                 matches!(standing, Standing::Granted | Standing::Unconfirmed)
-                    || (frozen && standing != Standing::Withdrawn)
+                    || (frozen && !matches!(standing, Standing::Withdrawn | Standing::Objected))
             };
             let wanted = |id: &PurposeId| which == Which::All || which == Which::One(id.clone());
+            let ends = |route| match route {
+                Route::SoftOptIn => Decision::Objected,
+                _ => Decision::Withdrawn,
+            };
             let decisions: BTreeMap<_, _> = alerts_on(site, to.channel)
-                .map(|purpose| &purpose.id)
-                .filter(|id| wanted(id) && holds(id))
-                .map(|id| (id.clone(), Decision::Withdrawn))
+                .filter(|purpose| purpose.is_choice() && wanted(&purpose.id) && holds(&purpose.id))
+                .map(|purpose| (purpose.id.clone(), ends(purpose.route)))
                 .collect();
             let last = history.iter().rev().find(|opened| names(opened, &to.hash));
             Some(Saying {

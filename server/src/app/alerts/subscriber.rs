@@ -8,7 +8,7 @@ use assent_core::decision::{Decision, Standing};
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Channel, Purpose};
-use assent_core::standing::{Said, standings};
+use assent_core::standing::{Held, Said, held};
 use assent_core::subject::SubjectId;
 use assent_ledger::{Contact, Opened, ReadError, ReceiptId};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub struct Subscriber {
     pub bounced: Option<u64>,
     /// Records about alerts that count for it, oldest first.
     pub history: Vec<Opened>,
-    standings: BTreeMap<PurposeId, Standing>,
+    held: BTreeMap<PurposeId, Held>,
     hash: Hash,
 }
 
@@ -58,30 +58,37 @@ impl Subscriber {
             }
         }
         about.sort_by_key(|(opened, _)| opened.index);
-        let said =
-            about.iter().map(|(opened, decisions)| Said { at: opened.time, acted: acted(opened), decisions });
-        let standings = standings(&site.notice, said, now);
+        let said = about.iter().map(|(opened, decisions)| Said {
+            at: opened.time,
+            acted: acted(opened),
+            settled: opened.record.settles(),
+            decisions,
+        });
+        let held = held(&site.notice, said, now);
         let history = about.into_iter().map(|(opened, _)| opened).collect();
-        Ok(Self { subjects, restricted, suppressed, bounced, history, standings, hash: *hash })
+        Ok(Self { subjects, restricted, suppressed, bounced, history, held, hash: *hash })
     }
 
     /// What holds for one alert.
     #[must_use]
     pub fn standing(&self, purpose: &PurposeId) -> Standing {
-        self.standings.get(purpose).copied().unwrap_or(Standing::NotAsked)
+        self.held.get(purpose).map_or(Standing::NotAsked, |held| held.standing)
     }
 
-    /// The receipt behind [`Self::standing`]: for a yes, of its confirmation.
+    /// Since when it holds, Unix milliseconds; 0 when nothing was said.
+    #[must_use]
+    pub fn since(&self, purpose: &PurposeId) -> u64 {
+        self.held.get(purpose).map_or(0, |held| held.since)
+    }
+
+    /// The receipt behind [`Self::standing`]: for a yes, of its confirmation, or of the record that needs none.
     #[must_use]
     pub fn receipt(&self, purpose: &PurposeId) -> Option<ReceiptId> {
         let mut newest_first = self.history.iter().rev();
         let granted = self.standing(purpose).allows();
         let behind = newest_first.find(|opened| {
-            opened
-                .record
-                .decisions
-                .get(purpose)
-                .is_some_and(|decision| !granted || *decision == Decision::Confirmed)
+            let record = &opened.record;
+            if granted { record.grants(purpose) } else { record.decisions.contains_key(purpose) }
         });
         behind.map(|opened| opened.id)
     }
@@ -104,6 +111,11 @@ pub fn names(opened: &Opened, hash: &Hash) -> bool {
 pub fn contact<'a>(opened: &'a Opened, hash: &Hash) -> Option<&'a Contact> {
     let place = opened.record.contacts.iter().position(|contact| contact.hash == *hash)?;
     opened.contacts.get(place)
+}
+
+/// Those of the site's alerts on one channel that people can stop or take up, in order.
+pub fn choices_on(site: &Site, channel: Channel) -> impl Iterator<Item = &Purpose> {
+    alerts_on(site, channel).filter(|purpose| purpose.is_choice())
 }
 
 /// The site's alerts on one channel, in order.

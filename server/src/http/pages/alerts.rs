@@ -44,14 +44,16 @@ pub(in crate::http) async fn page(
         };
         let signed_up = history.last().filter(|opened| opened.record.surface == Surface::AlertForm);
         if let Some(opened) = signed_up.filter(|opened| opened.id.to_string() == *done) {
-            let wanted = opened.record.decisions.keys().cloned().collect();
+            let wanted = opened.record.decisions.iter().filter(|(_, decision)| decision.is_yes());
+            let wanted = wanted.map(|(id, _)| id.clone()).collect();
             let (receipt, time) = (done.clone(), opened.record.time.clone());
             return Ok(frame::page(&site, render_done(&DoneProps { frame, wanted, receipt, time })));
         }
     }
     let key = app::random_hex()?;
     let (email, phone) = (String::new(), String::new());
-    let empty = AlertsProps { frame, key, wanted: Vec::new(), email, phone, errors: Vec::new() };
+    let (wanted, objected) = (Vec::new(), Vec::new());
+    let empty = AlertsProps { frame, key, wanted, objected, email, phone, errors: Vec::new() };
     Ok(frame::page(&site, render(&empty)))
 }
 
@@ -116,12 +118,17 @@ async fn by_form(
     mut fields: Fields,
 ) -> Result<Response, Problem> {
     let mut typed = Typed::default();
+    // Nobody sees this field: what fills it in is a machine, and learns nothing from the answer.
+    if fields.optional("website")?.is_some_and(|text| !text.is_empty()) {
+        return form::see_other(&format!("{}/alerts?done={}", site.api(), app::random_hex()?), None);
+    }
     let (request, key) = match typed.take(&mut fields).and_then(|taken| fields.end().map(|()| taken)) {
         Ok(taken) => taken,
         Err(problem) => {
             return typed.again(app, &site, headers, problem.code, vec![AlertError::NotUnderstood]);
         }
     };
+    let request = about_given_addresses(&site, request);
     let token = SubjectToken::from_random(subject_of(&site, &key));
     let signals = form::signals(headers);
     let asked = SignUp { subject: token.id(), origin: Some(origin), request, signals, key };
@@ -140,11 +147,26 @@ async fn by_form(
     form::see_other(&format!("{}/alerts?lang={lang}&done={}", site.api(), appended.id), cookie)
 }
 
+/// The form tells about soft opt-in on every channel; it is about those for which an address was written.
+fn about_given_addresses(site: &Site, mut request: SignUpRequest) -> SignUpRequest {
+    let written = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
+    let (email, phone) = (written(&request.email), written(&request.phone));
+    let given = |id: &PurposeId| match site.notice.purpose(id).and_then(|purpose| purpose.channel) {
+        Some(Channel::Email) => email,
+        Some(Channel::Text) => phone,
+        None => true,
+    };
+    request.told.retain(given);
+    request.objected.retain(given);
+    request
+}
+
 /// What the person wrote, to show it again beside what was wrong with it.
 #[derive(Default)]
 struct Typed {
     language: String,
     wanted: Vec<PurposeId>,
+    objected: Vec<PurposeId>,
     email: String,
     phone: String,
 }
@@ -154,12 +176,18 @@ impl Typed {
         self.email = fields.optional("email")?.unwrap_or_default();
         self.phone = fields.optional("phone")?.unwrap_or_default();
         self.language = fields.required("language")?;
-        for id in fields.all("wanted") {
-            self.wanted.push(PurposeId::new(&id).map_err(|_| Problem::from(Code::UnknownPurpose))?);
-        }
+        let ids = |texts: Vec<String>| -> Result<Vec<_>, Problem> {
+            let read = |id: &String| PurposeId::new(id).map_err(|_| Problem::from(Code::UnknownPurpose));
+            texts.iter().map(read).collect()
+        };
+        self.wanted = ids(fields.all("wanted"))?;
+        let told = ids(fields.all("told"))?;
+        self.objected = ids(fields.all("objected"))?;
         let (email, phone) = (Some(self.email.clone()), Some(self.phone.clone()));
         let (language, wanted) = (self.language.clone(), self.wanted.clone());
-        let request = SignUpRequest { notice: fields.notice()?, language, wanted, email, phone };
+        let objected = self.objected.clone();
+        let notice = fields.notice()?;
+        let request = SignUpRequest { notice, language, wanted, told, objected, email, phone };
         Ok((request, fields.key()?))
     }
 
@@ -174,8 +202,8 @@ impl Typed {
     ) -> Result<Response, Problem> {
         let frame = frame::of(app, site, Some(&self.language), headers);
         let key = app::random_hex()?;
-        let Self { wanted, email, phone, .. } = self;
-        let html = render(&AlertsProps { frame, key, wanted, email, phone, errors });
+        let Self { wanted, objected, email, phone, .. } = self;
+        let html = render(&AlertsProps { frame, key, wanted, objected, email, phone, errors });
         let status =
             if code.status().is_success() { StatusCode::UNPROCESSABLE_ENTITY } else { code.status() };
         Ok(with_code(frame::page_with(status, site, html), code))

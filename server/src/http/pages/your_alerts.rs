@@ -9,7 +9,7 @@ use crate::app::alerts::link::{ContactKey, Link};
 use crate::app::alerts::outbox::send_link;
 use crate::app::alerts::sign_up::SignUpError;
 use crate::app::alerts::stop::{Which, stop};
-use crate::app::alerts::subscriber::{Subscriber, alerts_on};
+use crate::app::alerts::subscriber::{Subscriber, choices_on};
 use crate::app::contact::normalise;
 use crate::app::sites::Site;
 use crate::app::{self, App};
@@ -275,7 +275,7 @@ async fn shown(
     let all = app::blocking(move || Subscriber::read(&reader, &to.hash, app::now())).await??;
     let Some(address) = all.contact().map(|contact| contact.address.clone()) else { return Ok(over(app)) };
     let standings =
-        alerts_on(site, to.channel).map(|purpose| (purpose.id.clone(), all.standing(&purpose.id))).collect();
+        choices_on(site, to.channel).map(|purpose| (purpose.id.clone(), all.standing(&purpose.id))).collect();
     let html = render(&YourAlertsProps {
         frame: frame::of(app, site, lang, headers),
         path,

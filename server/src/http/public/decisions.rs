@@ -65,8 +65,9 @@ struct Heard {
 
 fn heard(site: &Site, headers: &HeaderMap, request: DecisionRequest) -> Result<Heard, Problem> {
     let origin = declared_origin(site, headers)?;
-    if request.surface == Surface::Message {
-        return Err(Problem::with(Code::BadBody, "A page cannot say that a message was answered."));
+    if matches!(request.surface, Surface::Message | Surface::Told) {
+        let what = "A page cannot say that a message was answered, or that staff were told.";
+        return Err(Problem::with(Code::BadBody, what));
     }
     let key = idempotency::key(headers)?;
     let token = subject_header(headers)?;

@@ -6,6 +6,7 @@ pub(super) mod may;
 pub(super) mod people;
 pub(super) mod site_file;
 pub(super) mod texts;
+pub(super) mod told;
 pub(super) mod upkeep;
 pub(super) mod webhooks;
 
