@@ -108,4 +108,38 @@ fn the_wire_types_have_the_shapes_of_the_document() {
         phone: None,
     };
     has_shape(&document, "SignUpRequest", &json!(wish));
+    what_was_told_has_its_shapes(&document);
+}
+
+fn what_was_told_has_its_shapes(document: &Value) {
+    use assent_core::told::{Evidence, EvidenceKind, Recording, Telling};
+    use assent_core::wire::{RowOutcome, RowResult, ToldRequest, ToldRow, ToldRowsRequest, ToldRowsResponse};
+    let purpose = assent_core::ids::PurposeId::new("email-news").unwrap();
+    let told = ToldRequest {
+        by: Telling::InPerson,
+        script: "Form 7".into(),
+        staff: "M. Rees".into(),
+        said: "2026-03-02".into(),
+        recording: Some(Recording::NotRecorded),
+        evidence: Some(Evidence { kind: EvidenceKind::SignedForm, reference: "file B-12".into() }),
+        directly: true,
+        opt_out_offered: true,
+        language: "en".into(),
+        email: Some("ann@example.org".into()),
+        phone: Some("+447700900123".into()),
+        choices: [(purpose, assent_core::decision::Choice::Yes)].into(),
+    };
+    has_shape(document, "ToldRequest", &json!(told));
+    let rows = ToldRowsRequest { list: "spring.csv".into(), dry_run: true, rows: vec![ToldRow::default()] };
+    has_shape(document, "ToldRowsRequest", &json!(rows));
+    let [reason, column, receipt] = ["bad-value", "how", "x"].map(|text| Some(text.to_string()));
+    for result in [RowResult::Recorded, RowResult::Good, RowResult::Already, RowResult::Refused] {
+        let rows = vec![RowOutcome {
+            result,
+            reason: reason.clone(),
+            column: column.clone(),
+            receipt: receipt.clone(),
+        }];
+        has_shape(document, "ToldRowsResponse", &json!(ToldRowsResponse { rows }));
+    }
 }
