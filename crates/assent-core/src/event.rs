@@ -153,7 +153,9 @@ impl Event {
         for (id, decision) in &record.decisions {
             let known = notice.and_then(|notice| notice.purpose(id)).map(|purpose| purpose.asked);
             let guess = if record.contacts.is_empty() { Asked::Banner } else { Asked::AlertForm };
-            let kind = EventKind::of(*decision, known.unwrap_or(guess));
+            // A yes that was told with evidence waits for no confirmation, like one on the banner.
+            let asked = if record.settles() { Asked::Banner } else { known.unwrap_or(guess) };
+            let kind = EventKind::of(*decision, asked);
             kinds.entry(kind).or_default().push(id.clone());
         }
         let event = |(kind, purposes): (EventKind, _)| {
