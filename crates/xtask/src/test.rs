@@ -77,6 +77,7 @@ fn lint(checks: &mut Checks) {
 
 fn unit(checks: &mut Checks) {
     checks.check("unit tests", |place| {
+        apt::need("xz", &["xz-utils"])?; // stores of earlier formats are kept packed
         apt::wish("strace", &["strace"], "watching that the store flushes to disk");
         nextest(place, &["--workspace", "--exclude", "tests"], None, |_| Ok(()))
     });

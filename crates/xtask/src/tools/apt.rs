@@ -37,6 +37,17 @@ pub(crate) fn install(packages: &[&str], what: &str) -> Result<()> {
     Ok(())
 }
 
+/// Installs a program that a check cannot do without, with the packages that have it. Without apt that is the check's to say.
+///
+/// # Errors
+/// As [`install`].
+pub(crate) fn need(program: &str, packages: &[&str]) -> Result<()> {
+    match run::which(program) {
+        None if here() => install(packages, program),
+        _ => Ok(()),
+    }
+}
+
 /// Installs a program that only makes more of a check, with the packages that have it, when that asks nobody for anything; without
 /// it the check says less, which is told.
 pub(crate) fn wish(program: &str, packages: &[&str], gain: &str) {

@@ -21,8 +21,8 @@ pub(crate) fn pip() -> Result<Command> {
         pip.args(["-m", "pip"]);
         pip
     };
-    if !run::succeeds(pip().arg("--version")) && apt::here() {
-        apt::install(&["python3-pip"], "pip")?;
+    if !run::succeeds(pip().arg("--version")) {
+        apt::need("pip3", &["python3-pip"])?;
     }
     Ok(pip())
 }
