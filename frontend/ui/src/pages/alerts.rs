@@ -310,10 +310,14 @@ fn address(props: &AlertsProps, channel: Channel, words: &Words) -> AnyView {
         Channel::Email => ("email", "email", "email"),
         Channel::Text => ("tel", "tel", "tel"),
     };
-    // An email's hint says that only what is ticked uses it, which is not so where something is sent without a tick.
+    // The hints say that only what is ticked uses it, which is not so where something is sent without a tick.
     let alerts = props.frame.notice.asked_at(Asked::AlertForm);
     let told = alerts.filter(|it| it.route == Route::SoftOptIn).any(|it| it.channel == Some(channel));
-    let hint = (!told || channel == Channel::Text).then(|| hint.clone());
+    let hint = match channel {
+        _ if !told => Some(hint.clone()),
+        Channel::Email => None,
+        Channel::Text => Some(words.phone_wrong.clone()),
+    };
     let described = [hint.as_ref().map(|_| format!("{id}-hint")), error.map(|_| format!("{id}-error"))];
     let described = described.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let described = (!described.is_empty()).then_some(described);
