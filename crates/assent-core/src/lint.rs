@@ -457,6 +457,11 @@ mod tests {
         });
     }
 
+    /// Replaces a word of the interface.
+    fn say(file: &mut SiteFile, word: &'static str, text: &str) {
+        first_text(file).words.set(word, text);
+    }
+
     fn first_text(file: &mut SiteFile) -> &mut crate::site::TextFile {
         file.text.get_mut("en").unwrap()
     }
@@ -478,8 +483,7 @@ mod tests {
             }),
             breaks("guilt", |file| first_text(file).title = "Please don't leave us without cookies".into()),
             breaks("labels-unequal", |file| {
-                first_text(file).words.decline =
-                    Some("No thanks, I do not want this site to work well".into());
+                say(file, "decline", "No thanks, I do not want this site to work well");
             }),
             breaks("data-missing", |file| {
                 first_text(file).purposes.get_mut(&analytics).unwrap().data.clear();
@@ -487,7 +491,7 @@ mod tests {
             breaks("retention-missing", |file| {
                 first_text(file).purposes.get_mut(&analytics).unwrap().retention.clear();
             }),
-            breaks("placeholder-lost", |file| first_text(file).words.withdraw = Some("Take it back".into())),
+            breaks("placeholder-lost", |file| say(file, "withdraw", "Take it back")),
             breaks("storage-unnamed", |file| file.purposes[1].storage[0].name = "*".into()),
             breaks("storage-lifetime", |file| file.purposes[1].storage[0].days = 401),
             breaks("necessary-shared", |file| {
@@ -562,14 +566,14 @@ mod tests {
     // Each of these was published: a button that cannot be read, two that say the same, and one that says the opposite.
     #[test]
     fn replaced_words_cannot_hide_the_choice() {
-        breaks("text-empty", |file| first_text(file).words.decline = Some("\u{200b} ".into()));
-        breaks("text-empty", |file| first_text(file).words.choose = Some(String::new()));
-        breaks("labels-unequal", |file| first_text(file).words.decline = Some("accept ".into()));
+        breaks("text-empty", |file| say(file, "decline", "\u{200b} "));
+        breaks("text-empty", |file| say(file, "choose", ""));
+        breaks("labels-unequal", |file| say(file, "decline", "accept "));
         breaks("labels-unequal", |file| {
-            let words = &mut first_text(file).words;
-            (words.accept, words.decline) = (Some("Decline".into()), Some("Accept".into()));
+            say(file, "accept", "Decline");
+            say(file, "decline", "Accept");
         });
-        breaks("guilt", |file| first_text(file).words.choose = Some("Are you sure?".into()));
+        breaks("guilt", |file| say(file, "choose", "Are you sure?"));
         breaks("no-privacy-statement", |file| file.controller.privacy_url = "http:evil".into());
         breaks("party-unnamed", |file| {
             file.recipients.get_mut("wayfinder").unwrap().privacy_url = "httpx://a.example".into();
@@ -580,9 +584,9 @@ mod tests {
     fn limits_are_where_they_are_said_to_be() {
         breaks("text-long", |file| first_text(file).title = "x".repeat(201));
         breaks("text-long", |file| file.controller.name = "x".repeat(201));
-        breaks("text-long", |file| first_text(file).words.choose = Some("x".repeat(2001)));
+        breaks("text-long", |file| say(file, "choose", &"x".repeat(2001)));
         breaks("text-hidden", |file| file.controller.address = "1 Street\u{7}".into());
-        breaks("text-hidden", |file| first_text(file).words.choose = Some("C\u{2066}hoose".into()));
+        breaks("text-hidden", |file| say(file, "choose", "C\u{2066}hoose"));
         breaks("memory-grant", |file| file.memory.grant_days = 0);
         let mut file = fixture::site_file();
         file.purposes.retain(|purpose| purpose.route != Route::Statistics);

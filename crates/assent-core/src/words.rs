@@ -7,8 +7,11 @@
 //! Two groups: words that the banner's layers need, and words that only the pages on Assent's own address need. The embed
 //! carries only the few of the first group that [`crate::wire::EmbedWords`] names.
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
-use serde::{Deserialize, Serialize};
+use core::fmt;
+use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 macro_rules! words {
     (
@@ -19,76 +22,41 @@ macro_rules! words {
         ///
         /// A notice that is older than one of the words does not have it, keeps its bytes and so its hash, and reads it
         /// as empty: [`Words::filled`].
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
         pub struct Words {
             $(
                 $(#[$doc])*
-                #[serde(default, skip_serializing_if = "String::is_empty")]
+                #[serde(skip_serializing_if = "String::is_empty")]
                 pub $field: String,
             )*
             $(
                 $(#[$page_doc])*
-                #[serde(default, skip_serializing_if = "String::is_empty")]
+                #[serde(skip_serializing_if = "String::is_empty")]
                 pub $page: String,
             )*
         }
-        /// An operator's replacements for some of the words, by the same names.
-        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields, default)]
-        pub struct WordsOverride {
-            $($(#[$doc])* pub $field: Option<String>,)*
-            $($(#[$page_doc])* pub $page: Option<String>,)*
-        }
-        impl WordsOverride {
-            /// The words that are not here.
-            pub fn missing(&self) -> impl Iterator<Item = &'static str> {
-                [
-                    $((stringify!($field), self.$field.is_none()),)*
-                    $((stringify!($page), self.$page.is_none()),)*
-                ]
-                .into_iter()
-                .filter_map(|(name, is_missing)| is_missing.then_some(name))
-            }
-            /// Whether every word of the banner's layers is here, so that a language needs no others.
-            #[must_use]
-            pub fn has_layers(&self) -> bool {
-                $(self.$field.is_some())&&*
-            }
-        }
+        /// Names of the words of the banner's layers.
+        const LAYERS: &[&str] = &[$(stringify!($field)),*];
+        /// Names of all words.
+        const NAMES: &[&str] = &[$(stringify!($field),)* $(stringify!($page)),*];
         impl Words {
+            /// The word of this name, to be written.
+            fn word(&mut self, name: &str) -> Option<&mut String> {
+                match name {
+                    $(stringify!($field) => Some(&mut self.$field),)*
+                    $(stringify!($page) => Some(&mut self.$page),)*
+                    _ => None,
+                }
+            }
             /// The words of a language that comes in the box ([`crate::languages`]), or nothing.
             #[must_use]
             pub fn built_in(language: &str) -> Option<Self> {
                 let base = language.split('-').next().unwrap_or(language);
                 match base {
-                    "en" => Some(Self {
-                        $($field: $en.to_string(),)*
-                        $($page: $page_en.to_string(),)*
-                    }),
-                    "cy" => Some(Self {
-                        $($field: $cy.to_string(),)*
-                        $($page: $page_cy.to_string(),)*
-                    }),
+                    "en" => Some(Self::from(&[$($en,)* $($page_en),*])),
+                    "cy" => Some(Self::from(&[$($cy,)* $($page_cy),*])),
                     _ => crate::languages::words(language),
                 }
-            }
-            /// These words with the operator's replacements.
-            #[must_use]
-            pub fn with(mut self, replaced: &WordsOverride) -> Self {
-                $(if let Some(word) = &replaced.$field { self.$field.clone_from(word); })*
-                $(if let Some(word) = &replaced.$page { self.$page.clone_from(word); })*
-                self
-            }
-            /// These words with empty ones taken from the built-in words of `language`, else from English.
-            #[must_use]
-            pub fn filled(mut self, language: &str) -> Self {
-                let built_in = Self::built_in(language).or_else(|| Self::built_in("en"));
-                if let Some(own) = built_in {
-                    $(if self.$field.is_empty() { self.$field = own.$field; })*
-                    $(if self.$page.is_empty() { self.$page = own.$page; })*
-                }
-                self
             }
             /// Every word with its name.
             pub fn each(&self) -> impl Iterator<Item = (&'static str, &str)> {
@@ -106,6 +74,100 @@ macro_rules! words {
             }
         }
     };
+}
+
+impl Words {
+    /// Words in the order of [`NAMES`].
+    fn from(texts: &[&str]) -> Self {
+        let mut words = Self::default();
+        for (name, text) in NAMES.iter().zip(texts) {
+            if let Some(word) = words.word(name) {
+                *word = text.to_string();
+            }
+        }
+        words
+    }
+
+    /// These words with the operator's replacements.
+    #[must_use]
+    pub fn with(mut self, replaced: &WordsOverride) -> Self {
+        for (name, text) in &replaced.0 {
+            if let Some(word) = self.word(name) {
+                word.clone_from(text);
+            }
+        }
+        self
+    }
+
+    /// These words with empty ones taken from the built-in words of `language`, else from English.
+    #[must_use]
+    pub fn filled(mut self, language: &str) -> Self {
+        let built_in = Self::built_in(language).or_else(|| Self::built_in("en"));
+        for (name, text) in built_in.iter().flat_map(Self::each) {
+            if let Some(word) = self.word(name).filter(|word| word.is_empty()) {
+                *word = text.to_string();
+            }
+        }
+        self
+    }
+}
+
+/// Reads them by name. Not derived: with so many fields that took a minute and a half to compile.
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::default().with(&WordsOverride::deserialize(deserializer)?))
+    }
+}
+
+/// An operator's replacements for some of the words, by the same names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct WordsOverride(BTreeMap<&'static str, String>);
+
+impl WordsOverride {
+    /// The words that are not here.
+    pub fn missing(&self) -> impl Iterator<Item = &'static str> {
+        NAMES.iter().copied().filter(|name| !self.0.contains_key(name))
+    }
+
+    /// Puts a word in.
+    #[cfg(test)]
+    pub(crate) fn set(&mut self, name: &'static str, text: &str) {
+        self.0.insert(name, text.to_string());
+    }
+
+    /// Whether every word of the banner's layers is here, so that a language needs no others.
+    #[must_use]
+    pub fn has_layers(&self) -> bool {
+        LAYERS.iter().all(|name| self.0.contains_key(name))
+    }
+}
+
+impl<'de> Deserialize<'de> for WordsOverride {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ByName;
+
+        impl<'de> Visitor<'de> for ByName {
+            type Value = WordsOverride;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("words by their names")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut words = BTreeMap::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    let known = NAMES.iter().find(|known| **known == name);
+                    let known = known.ok_or_else(|| A::Error::unknown_field(&name, NAMES))?;
+                    if words.insert(*known, map.next_value()?).is_some() {
+                        return Err(A::Error::duplicate_field(known));
+                    }
+                }
+                Ok(WordsOverride(words))
+            }
+        }
+
+        deserializer.deserialize_map(ByName)
+    }
 }
 
 words! {
