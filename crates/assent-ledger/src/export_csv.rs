@@ -112,8 +112,9 @@ fn rows_of(
     })
 }
 
-/// Keeps a spreadsheet from taking a text for a formula.
-fn defuse(field: String) -> String {
+/// Keeps a spreadsheet from taking a text for a formula (OWASP, "CSV injection").
+#[must_use]
+pub fn defuse(field: String) -> String {
     if field.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{field}") } else { field }
 }
 

@@ -20,8 +20,9 @@ pub struct NotAnAddress(pub Channel);
 /// The contact as it is kept: equal addresses have equal texts.
 ///
 /// Email: lower case, because no mail provider people use tells capitals apart, and a withdrawal that missed its
-/// address by a capital would be worse than two mailboxes taken for one; and NFC, because a letter with an accent is one
-/// character from some keyboards and two from others. Text: E.164.
+/// address by a capital would be worse than two mailboxes taken for one; NFC, because a letter with an accent is one
+/// character from some keyboards and two from others; the domain as it is looked up (A-labels, UTS 46), because it can be typed in more
+/// ways than one; and without quotes that are not needed (RFC 5321, 4.1.2). Text: E.164.
 pub fn normalise(channel: Channel, text: &str) -> Result<Contact, NotAnAddress> {
     let address = match channel {
         Channel::Email => email(text),
@@ -31,16 +32,26 @@ pub fn normalise(channel: Channel, text: &str) -> Result<Contact, NotAnAddress> 
 }
 
 fn email(text: &str) -> Option<String> {
-    let text: String = text.trim().nfc().collect();
     let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
-    let parsed = EmailAddress::parse_with_options(&text, options).ok()?;
-    (text.len() <= EMAIL_MAX).then(|| parsed.as_str().to_lowercase())
+    // As it was written, and once more as it is kept: making it one form must not make another address of it.
+    EmailAddress::parse_with_options(text.trim(), options).ok()?;
+    let (local, domain) = text.trim().rsplit_once('@')?;
+    let local: String = local.nfc().collect::<String>().to_lowercase().nfc().collect();
+    let domain = idna::domain_to_ascii(domain).ok()?;
+    let bare = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let unquoted = bare.map(|bare| format!("{bare}@{domain}"));
+    let kept = unquoted
+        .filter(|text| EmailAddress::parse_with_options(text, options).is_ok())
+        .unwrap_or_else(|| format!("{local}@{domain}"));
+    EmailAddress::parse_with_options(&kept, options).ok()?;
+    (kept.len() <= EMAIL_MAX).then_some(kept)
 }
 
 fn phone(text: &str) -> Option<String> {
     // The 0 in brackets is dialled only within the country: `+44 (0)7700 900123`.
     let text = text.trim().replacen("(0)", "", 1);
-    if !text.starts_with('+') {
+    // Letters stand for digits on old telephones, and are mistakes here: an O for a nought would be somebody else's number.
+    if !text.starts_with('+') || text.chars().any(char::is_alphabetic) {
         return None;
     }
     let number = phonenumber::parse(None, &text).ok()?;
@@ -65,6 +76,14 @@ mod tests {
             (Channel::Email, "ann+clinic@example.org", Some("ann+clinic@example.org")),
             (Channel::Email, "Zoe\u{308}@example.org", Some("zo\u{eb}@example.org")),
             (Channel::Email, "ZO\u{cb}@example.org", Some("zo\u{eb}@example.org")),
+            (Channel::Email, "ann@b\u{fc}cher.example", Some("ann@xn--bcher-kva.example")),
+            (Channel::Email, "ann@xn--bcher-kva.example", Some("ann@xn--bcher-kva.example")),
+            (Channel::Email, "ann@\u{ff45}xample.org", Some("ann@example.org")),
+            (Channel::Email, "\"ann\"@example.org", Some("ann@example.org")),
+            (Channel::Email, "\"ann other\"@example.org", Some("\"ann other\"@example.org")),
+            (Channel::Email, "\u{130}x@example.org", Some("i\u{307}x@example.org")),
+            (Channel::Email, "i\u{307}x@example.org", Some("i\u{307}x@example.org")),
+            (Channel::Text, "+44 7700 9O0160", None),
             (Channel::Email, "ann@localhost", None),
             (Channel::Email, "Ann <ann@example.org>", None),
             (Channel::Email, "ann@[127.0.0.1]", None),

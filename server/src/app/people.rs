@@ -50,10 +50,16 @@ pub async fn erase(site: Arc<Site>, request: EraseRequest) -> Result<PeopleRespo
     };
     let each = |subject| site.ledger.erase(subject, reason, request.suppress);
     let done = for_everybody(&site, &request.whose, each).await?;
-    if let Whose::Contact { channel: Channel::Text, address } = &request.whose {
-        let number = normalise(Channel::Text, address)?;
-        let hash = site.ledger.contact_hash(number.channel, &number.address);
-        super::alerts::incoming::forget(&site, hash).await?;
+    if let Whose::Contact { channel, address } = &request.whose {
+        let contact = normalise(*channel, address)?;
+        let hash = site.ledger.contact_hash(contact.channel, &contact.address);
+        if request.suppress {
+            // Also where nothing was known: it must not be written to when a list brings it later.
+            site.ledger.suppress(hash, true).await?;
+        }
+        if contact.channel == Channel::Text {
+            super::alerts::incoming::forget(&site, hash).await?;
+        }
     }
     Ok(done)
 }

@@ -11,10 +11,10 @@ use crate::bundle::{self, BundleFault, BundleSummary};
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError, replace_file};
 use assent_core::hash::Hash;
-use assent_core::ids::SiteId;
+use assent_core::ids::{PurposeId, SiteId};
 use assent_core::lint::{self, Finding};
 use assent_core::note::VerifierKey;
-use assent_core::notice::Notice;
+use assent_core::notice::{Asked, Notice};
 use assent_core::site::{SiteFile, SiteFileError};
 use assent_ledger::store::{Reclaimed, StoreError};
 use assent_ledger::{
@@ -114,6 +114,17 @@ pub enum ApplyError {
          another id if it must move"
     )]
     Moved(String),
+    /// What people said about an alert was said about its route.
+    #[error(
+        "the alert `{alert}` was published with the route `{was}`: what people said was said about that, and would mean something else \
+         on another one. Give the alert a topic of its own"
+    )]
+    RouteChanged {
+        /// The alert's purpose.
+        alert: PurposeId,
+        /// Its route until now.
+        was: &'static str,
+    },
     /// Browsers would send the choice made on one site to the other.
     #[error(
         "the site `{other}` is seen by the same browsers' cookies: give each site a cookie_domain (or, without one, a \
@@ -147,6 +158,23 @@ pub enum ApplyError {
     /// The work could not be run.
     #[error("the work was stopped")]
     Stopped(#[source] anyhow::Error),
+}
+
+/// Whether every alert has the route that it always had. Blocks.
+fn same_routes(ledger: &Ledger, new: &Notice) -> Result<(), ApplyError> {
+    for version in ledger.notices()? {
+        let old = ledger.notice(&version.hash)?;
+        let Some(old) = old.and_then(|document| serde_json::from_slice::<Notice>(&document).ok()) else {
+            continue;
+        };
+        for alert in new.asked_at(Asked::AlertForm) {
+            let was = old.purpose(&alert.id).map(|old| old.route);
+            if let Some(was) = was.filter(|was| *was != alert.route) {
+                return Err(ApplyError::RouteChanged { alert: alert.id.clone(), was: was.as_str() });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Why a log was not taken over.
@@ -267,6 +295,11 @@ impl Sites {
         }
         if let Some(other) = self.all().iter().find(|other| shares_cookies(&other.file, &file)) {
             return Err(ApplyError::SharesCookies { other: other.file.id.clone() });
+        }
+        if let Some(site) = &before {
+            let (ledger, new) = (Arc::clone(&site.ledger), notice.clone());
+            let look = move || same_routes(&ledger, &new);
+            super::blocking(look).await.map_err(ApplyError::Stopped)??;
         }
         replace_file(&self.path(&file.id, "next.toml"), text.as_bytes())?;
         let begun = before.is_none();

@@ -102,6 +102,9 @@ fn check(headers: &StringRecord) -> anyhow::Result<()> {
     let named = |column: &str| headers.iter().filter(|header| *header == column).count();
     let missing: Vec<_> =
         ToldRow::COLUMNS[..ToldRow::NEEDED].iter().copied().filter(|column| named(column) == 0).collect();
+    if headers.len() == 1 && headers.iter().any(|header| header.contains(';')) {
+        bail!("the columns are separated by semicolons: save the list as CSV with commas");
+    }
     if !missing.is_empty() {
         bail!("the first row must name the columns; missing: {}", missing.join(", "));
     }
@@ -124,9 +127,9 @@ fn each(
     progress: &ProgressBar,
 ) -> anyhow::Result<()> {
     let mut record = StringRecord::new();
-    let mut number = 1;
     loop {
-        number += 1;
+        // Where it cannot be read, this is where the reader stands.
+        let mut number = rows.position().line();
         let row = match rows.read_record(&mut record) {
             Ok(false) => break,
             Ok(true) if record.len() > headers.len() => None,
@@ -137,6 +140,9 @@ fn each(
                 return Err(error).context("the file cannot be read on; import it again from the start");
             }
         };
+        if row.is_some() {
+            number = record.position().map_or(number, csv::Position::line);
+        }
         batch.add(number, row)?;
         progress.set_position(rows.position().byte());
     }

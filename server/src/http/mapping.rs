@@ -184,6 +184,7 @@ impl From<ApplyError> for Problem {
             | ApplyError::File(_)
             | ApplyError::OtherSite { .. }
             | ApplyError::Moved(_)
+            | ApplyError::RouteChanged { .. }
             | ApplyError::SharesCookies { .. } => Self::with(Code::BadSiteFile, error.to_string()),
             ApplyError::Unfair(findings) => {
                 Self::with(Code::NoticeRefused, crate::app::sites::findings(&findings))

@@ -12,7 +12,7 @@ use super::subscriber::{Subscriber, choices_on};
 use crate::app::contact::normalise;
 use crate::app::record::{Ask, RecordError, record};
 use crate::app::sites::Site;
-use assent_core::decision::{Act, Choice, Decision};
+use assent_core::decision::{Act, Choice, Decision, Standing};
 use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use assent_core::record::{Signals, Surface};
@@ -35,7 +35,10 @@ pub async fn change(
 ) -> Result<(), RecordError> {
     let before = read(site, to, now).await?;
     let alerts: Vec<PurposeId> = choices_on(site, to.channel).map(|purpose| purpose.id.clone()).collect();
-    for id in alerts.iter().filter(|id| !wanted.contains(*id)) {
+    let holds = |id: &PurposeId| {
+        before.restricted || matches!(before.standing(id), Standing::Granted | Standing::Unconfirmed)
+    };
+    for id in alerts.iter().filter(|id| !wanted.contains(*id) && holds(id)) {
         stop(site, to, Which::One(id.clone()), Act::Link, now).await?;
     }
     let new: Vec<PurposeId> =
@@ -80,7 +83,7 @@ pub async fn move_to(
     if choices.is_empty() {
         return Err(SignUpError::Form(Vec::new()));
     }
-    let token = SubjectToken::from_random(super::sign_up::subject_of(site, &key));
+    let token = SubjectToken::from_random(super::sign_up::subject_of(site, &format!("move/{key}")));
     let task = Task::Confirm { subject: token.id(), channel: from.channel, replaces: Some(from.hash) };
     outbox::expect(site, (token.id(), &key), vec![task], now).await?;
     let request = DecisionRequest {

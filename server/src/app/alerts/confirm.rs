@@ -5,7 +5,7 @@
 use super::link::{ContactKey, Link};
 use super::say::{Saying, say};
 use super::stop::{Which, stop};
-use super::subscriber::{Subscriber, contact, names};
+use super::subscriber::{Subscriber, alerts_on, contact, names};
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
 use crate::app::state::fold;
@@ -36,7 +36,7 @@ pub fn waiting(site: &Site, subject: SubjectId, to: ContactKey, now: u64) -> Res
     let history = site.ledger.history(&subject)?;
     let asked = asked(site, &history, to);
     let all = Subscriber::read(site, &to.hash, now)?;
-    let waits = unconfirmed(site, &history, to, now);
+    let waits = unconfirmed(site, (&history, &all), to, now);
     let granted: Vec<_> = asked.iter().filter(|id| all.standing(id).allows()).cloned().collect();
     let clear = history.iter().find_map(|opened| contact(opened, &to.hash)).cloned();
     Ok(match clear {
@@ -60,10 +60,25 @@ pub async fn confirm(
         let read = move || waiting(&reader, subject, to, now);
         crate::app::blocking(read).await.map_err(RecordError::Stopped)??
     };
-    let Waiting::For(..) = &before else { return Ok(before) };
+    let Waiting::For(waits, _) = &before else {
+        // A crash may have come between the confirmation and the end of the old address.
+        if matches!(before, Waiting::Already(_)) {
+            let_go(site, to, replaces, now).await?;
+        }
+        return Ok(before);
+    };
+    let reader = Arc::clone(site);
+    let suppressed = move || reader.ledger.suppressed(&to.hash);
+    if crate::app::blocking(suppressed).await.map_err(RecordError::Stopped)??.is_some() {
+        // What they agreed to before they were not to be written to any more does not come back with this.
+        for other in alerts_on(site, to.channel).map(|alert| &alert.id).filter(|id| !waits.contains(id)) {
+            stop(site, to, Which::One(other.clone()), Act::Link, now).await?;
+        }
+    }
     let saying = move |site: &Site, history: &[Opened]| {
         let request = history.iter().rev().find(|opened| names(opened, &to.hash))?;
-        let waits = unconfirmed(site, history, to, now);
+        let all = Subscriber::read(site, &to.hash, now).ok()?;
+        let waits = unconfirmed(site, (history, &all), to, now);
         let decisions: BTreeMap<_, _> = waits.into_iter().map(|id| (id, Decision::Confirmed)).collect();
         Some(Saying {
             // The words that were agreed to, which may have been replaced since.
@@ -73,14 +88,30 @@ pub async fn confirm(
             contact: contact(request, &to.hash).cloned(),
         })
     };
-    say(site, subject, Act::Link, now, saying).await?;
+    if say(site, subject, Act::Link, now, saying).await?.is_none() {
+        // Something was said meanwhile, and nothing waits any more.
+        let reader = Arc::clone(site);
+        let read = move || waiting(&reader, subject, to, now);
+        return Ok(crate::app::blocking(read).await.map_err(RecordError::Stopped)??);
+    }
     // The person asked to be written to again, and proved that it is them. Last, so that a crash leaves a no.
     site.ledger.suppress(to.hash, false).await.map_err(super::outbox::refused)?;
     site.ledger.set_bounced(to.hash, false).await.map_err(super::outbox::refused)?;
+    let_go(site, to, replaces, now).await?;
+    Ok(before)
+}
+
+/// Ends everything for the address that this one takes the place of.
+async fn let_go(
+    site: &Arc<Site>,
+    to: ContactKey,
+    replaces: Option<Hash>,
+    now: u64,
+) -> Result<(), RecordError> {
     if let Some(old) = replaces {
         stop(site, ContactKey { channel: to.channel, hash: old }, Which::All, Act::Link, now).await?;
     }
-    Ok(before)
+    Ok(())
 }
 
 /// The alerts that a subject ever said yes to for this address. A sign-up may name one of each channel, and whoever reads one of
@@ -98,15 +129,22 @@ fn asked(site: &Site, history: &[Opened], to: ContactKey) -> Vec<PurposeId> {
     asked
 }
 
-/// What of it waits to be confirmed now.
-fn unconfirmed(site: &Site, history: &[Opened], to: ContactKey, now: u64) -> Vec<PurposeId> {
+/// What of it waits to be confirmed now: by this sign-up, and by all that was said about the address.
+fn unconfirmed(
+    site: &Site,
+    (history, all): (&[Opened], &Subscriber),
+    to: ContactKey,
+    now: u64,
+) -> Vec<PurposeId> {
     let naming: Vec<Opened> = history
         .iter()
         .filter(|opened| names(opened, &to.hash) || !opened.record.decisions.values().any(|d| d.is_yes()))
         .cloned()
         .collect();
     let standings = fold(&site.notice, &naming, now);
-    let waits = |id: &PurposeId| standings.get(id) == Some(&Standing::Unconfirmed);
+    let waits = |id: &PurposeId| {
+        standings.get(id) == Some(&Standing::Unconfirmed) && all.standing(id) == Standing::Unconfirmed
+    };
     asked(site, history, to).into_iter().filter(waits).collect()
 }
 

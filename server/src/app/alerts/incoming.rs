@@ -206,15 +206,6 @@ pub async fn hear(app: &App, site: &Arc<Site>, incoming: Incoming, now: u64) -> 
         Meaning::Stop => {
             let to = ContactKey { channel: Channel::Text, hash };
             let stopped = stop(site, to, Which::All, Act::TextStop, now).await?;
-            let nobody = {
-                let reader = Arc::clone(site);
-                let read = blocking(move || reader.ledger.subjects_of(&hash)).await;
-                read.map_err(RecordError::Stopped)??.is_empty()
-            };
-            if nobody {
-                // There is no record to say it in, and it must hold all the same.
-                site.ledger.suppress(hash, true).await.map_err(refused)?;
-            }
             jobs.extend(answer(site, &hash, Answer::Stopped, &written, stopped > 0, now).await?);
         }
         Meaning::Start => jobs.extend(answer(site, &hash, Answer::Start, &written, false, now).await?),

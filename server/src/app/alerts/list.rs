@@ -7,8 +7,8 @@ use super::subscriber::Subscriber;
 use crate::app::may::answer_of;
 use crate::app::sites::Site;
 use assent_core::decision::Choice;
-use assent_core::notice::Purpose;
-use assent_ledger::{ExportError, ExportFilter, rfc3339};
+use assent_core::notice::{Channel, Purpose};
+use assent_ledger::{ExportError, ExportFilter, defuse, rfc3339};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 
@@ -72,7 +72,11 @@ pub fn allowed(
             let Some(clear) = all.contact() else { continue };
             let links = answer.message;
             rows.write(&Row {
-                address: clear.address.clone(),
+                address: match (form, clear.channel) {
+                    (Form::Csv, Channel::Email) => defuse(clear.address.clone()),
+                    // A number begins with its sign, and is one.
+                    _ => clear.address.clone(),
+                },
                 language: shown.record.language.clone(),
                 confirmed: shown.record.time.clone(),
                 receipt: shown.record.id.clone(),

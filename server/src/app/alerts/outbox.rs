@@ -563,6 +563,8 @@ pub(super) fn is_too_often(
 ) -> bool {
     let asked = |opened: &&assent_ledger::Opened| {
         names(opened, hash)
+            // About what was told with evidence nobody is asked.
+            && !opened.record.settles()
             && opened.record.decisions.values().any(|decision| *decision == Decision::Given)
             && opened.index < request.index
             && request.time.saturating_sub(opened.time) < DAY

@@ -93,6 +93,7 @@ fn refused(reason: &str, column: Option<&str>) -> RowOutcome {
 }
 
 fn judge_all(site: &Site, request: &ToldRowsRequest, now: u64) -> Result<Vec<Judged>, RecordError> {
+    // What rows nearby made good. A no is never taken for another row's yes, and what was refused says nothing about others.
     let mut seen = BTreeSet::new();
     let mut judged = Vec::with_capacity(request.rows.len());
     for row in &request.rows {
@@ -101,10 +102,16 @@ fn judge_all(site: &Site, request: &ToldRowsRequest, now: u64) -> Result<Vec<Jud
             Err(Bad::Refused(refusal)) => Judged::Refused(refusal.code(), None),
             Ok(heard) => {
                 let about = heard.contacts.iter().map(|to| to.address.clone()).collect::<String>();
-                if seen.insert((about, heard.choices.keys().next().cloned())) {
-                    judge_one(site, &heard, now)?
-                } else {
+                let said =
+                    (about, heard.choices.iter().next().map(|(id, yes)| (id.clone(), *yes == Choice::Yes)));
+                if seen.contains(&said) {
                     Judged::Refused("duplicate", None)
+                } else {
+                    let judged = judge_one(site, &heard, now)?;
+                    if !matches!(judged, Judged::Refused(..)) {
+                        seen.insert(said);
+                    }
+                    judged
                 }
             }
         });

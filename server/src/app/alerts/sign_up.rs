@@ -99,7 +99,8 @@ fn choices(
     yes.chain(objected.into_iter().map(|id| (id, Choice::No))).collect()
 }
 
-/// The random part of the token of a sign-up made with a form: the same for the same form, so that sending it twice records it once.
+/// The random part of the token of what is recorded under a key: the same for the same key, so that sending it twice records it once.
+/// The key begins with where it comes from (`form/`, `move/`, `told/`, `row/`), so that none of them can be mistaken for another.
 #[must_use]
 pub fn subject_of(site: &Site, key: &str) -> [u8; 16] {
     let secret = site.ledger.derived_key("sign-ups");

@@ -1,4 +1,5 @@
-//! Stopping: one alert or all of them, for everybody who named the address, at once. The very next "may we?" says no.
+//! Stopping: one alert or all of them, for everybody who named the address, at once. The very next "may we?" says no, and so does
+//! every later one until its owner asks anew: also when an older yes comes to light, or when nobody was known.
 
 use super::link::ContactKey;
 use super::say::{Saying, say};
@@ -6,9 +7,9 @@ use super::subscriber::{alerts_on, contact, names};
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
 use crate::app::state::fold;
-use assent_core::decision::{Act, Decision, Standing};
+use assent_core::decision::{Act, Choice, Decision, Standing, meaning};
 use assent_core::ids::PurposeId;
-use assent_core::notice::Route;
+use assent_core::notice::{Purpose, Route};
 use assent_ledger::Opened;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,9 +23,13 @@ pub enum Which {
     All,
 }
 
-/// Records the withdrawal for everybody who named the address and has, or waits for, a yes. Safe to repeat: what is stopped
-/// already is not recorded twice. Whose records are frozen is stopped without a look at them. Answers for how many people something
-/// was stopped.
+/// How long after a no the same no is not recorded again, in milliseconds: one press is sometimes two.
+const AGAIN_MS: u64 = 60_000;
+
+/// Records the withdrawal for everybody who named the address and has, or waits for, a yes. The last of them says no to all that is
+/// stopped, held or not, so that a yes from before finds it. Whose records are frozen is stopped without a look at them. Where there is
+/// nobody to say it for, or a service that nobody said yes to, the address is suppressed. Answers for how many people something was
+/// recorded.
 ///
 /// # Errors
 /// [`RecordError`]; people before the one it failed for are stopped, and asking again is right.
@@ -42,25 +47,40 @@ pub async fn stop(
         subjects.into_iter().map(with_state).collect::<Result<Vec<_>, _>>()
     };
     let subjects = crate::app::blocking(read).await.map_err(RecordError::Stopped)??;
+    let serves =
+        which == Which::All && alerts_on(site, to.channel).any(|alert| alert.route == Route::Service);
+    if subjects.is_empty() || serves {
+        site.ledger.suppress(to.hash, true).await.map_err(super::outbox::refused)?;
+    }
+    let newest = subjects.last().map(|(subject, _)| *subject);
     let mut stopped = 0;
     for (subject, frozen) in subjects {
+        let is_newest = newest == Some(subject);
         let which = which.clone();
         let saying = move |site: &Site, history: &[Opened]| {
             let standings = fold(&site.notice, history, now);
+            let standing = |id: &PurposeId| standings.get(id).copied().unwrap_or(Standing::NotAsked);
             let holds = |id: &PurposeId| {
-                let standing = standings.get(id).copied().unwrap_or(Standing::NotAsked);
                 // What was said before it was frozen cannot be read: a no is recorded unless one was since.
-                matches!(standing, Standing::Granted | Standing::Unconfirmed)
-                    || (frozen && !matches!(standing, Standing::Withdrawn | Standing::Objected))
+                matches!(standing(id), Standing::Granted | Standing::Unconfirmed)
+                    || (frozen && !matches!(standing(id), Standing::Withdrawn | Standing::Objected))
+            };
+            let just_said = |id: &PurposeId| {
+                let last = history
+                    .iter()
+                    .rev()
+                    .find_map(|opened| Some((opened.time, opened.record.decisions.get(id)?)));
+                last.is_some_and(|(at, decision)| !decision.is_yes() && now.saturating_sub(at) < AGAIN_MS)
             };
             let wanted = |id: &PurposeId| which == Which::All || which == Which::One(id.clone());
-            let ends = |route| match route {
-                Route::SoftOptIn => Decision::Objected,
-                _ => Decision::Withdrawn,
+            let ends = |alert: &Purpose| match alert.route {
+                Route::Consent if frozen => Decision::Withdrawn,
+                _ => meaning(alert, Choice::No, standing(&alert.id)),
             };
             let decisions: BTreeMap<_, _> = alerts_on(site, to.channel)
-                .filter(|purpose| purpose.is_choice() && wanted(&purpose.id) && holds(&purpose.id))
-                .map(|purpose| (purpose.id.clone(), ends(purpose.route)))
+                .filter(|alert| alert.is_choice() && wanted(&alert.id))
+                .filter(|alert| holds(&alert.id) || (is_newest && !just_said(&alert.id)))
+                .map(|alert| (alert.id.clone(), ends(alert)))
                 .collect();
             let last = history.iter().rev().find(|opened| names(opened, &to.hash));
             Some(Saying {

@@ -1,10 +1,11 @@
 //! What everybody who named one address said about alerts, and what holds for it now.
 //!
-//! A yes counts for the address it names. A no counts for all of the person's addresses, so that a withdrawal never misses one.
+//! A yes counts for the address it names. A no counts for all addresses that the person showed to be theirs, so that a withdrawal never
+//! misses one; of an address that somebody only typed in, they can say no in what names it, and to nothing else.
 
 use crate::app::sites::Site;
 use crate::app::state::acted;
-use assent_core::decision::{Decision, Standing};
+use assent_core::decision::{Act, Decision, Standing};
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Channel, Purpose};
@@ -43,13 +44,15 @@ impl Subscriber {
         let mut about: Vec<(Opened, BTreeMap<PurposeId, Decision>)> = Vec::new();
         for subject in &subjects {
             restricted |= site.ledger.restriction_of(subject)?.is_some();
-            for opened in site.ledger.history(subject)? {
+            let history = site.ledger.history(subject)?;
+            let is_theirs = history.iter().any(|opened| shows_to_be_theirs(opened, hash));
+            for opened in history {
                 let names = names(&opened, hash);
                 let all = opened.record.decisions.iter().map(|(id, decision)| (id.clone(), *decision));
                 let counts: BTreeMap<_, _> = all
                     .filter(|(id, decision)| {
                         let alert = site.notice.purpose(id).is_none_or(|p| p.asked == Asked::AlertForm);
-                        alert && (names || !decision.is_yes())
+                        alert && (names || (is_theirs && !decision.is_yes()))
                     })
                     .collect();
                 if !counts.is_empty() {
@@ -98,6 +101,13 @@ impl Subscriber {
     pub fn contact(&self) -> Option<&Contact> {
         self.history.iter().rev().find_map(|opened| contact(opened, &self.hash))
     }
+}
+
+/// Whether a record was made by somebody who reads what is sent to the address, or was told to staff with evidence.
+fn shows_to_be_theirs(opened: &Opened, hash: &Hash) -> bool {
+    let record = &opened.record;
+    let confirms = record.settles() || record.decisions.values().any(|said| *said == Decision::Confirmed);
+    matches!(record.act, Act::Link | Act::OneClick | Act::TextStop) || (confirms && names(opened, hash))
 }
 
 /// Whether a record names an address.

@@ -129,7 +129,7 @@ async fn by_form(
         }
     };
     let request = about_given_addresses(&site, request);
-    let token = SubjectToken::from_random(subject_of(&site, &key));
+    let token = SubjectToken::from_random(subject_of(&site, &format!("form/{key}")));
     let signals = form::signals(headers);
     let asked = SignUp { subject: token.id(), origin: Some(origin), request, signals, key };
     let Recorded { appended, .. } = match sign_up(Arc::clone(&site), asked, app::now()).await {
