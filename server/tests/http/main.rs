@@ -15,6 +15,7 @@ mod cors;
 mod decisions;
 mod embed;
 mod forms;
+mod no_wins;
 mod openapi;
 mod people;
 mod staff;

@@ -3,14 +3,14 @@
 
 use super::link::ContactKey;
 use super::say::{Saying, say};
-use super::subscriber::{alerts_on, contact, names};
+use super::subscriber::{Subscriber, alerts_on, contact, names};
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
 use crate::app::state::fold;
 use assent_core::decision::{Act, Choice, Decision, Standing, meaning};
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Purpose, Route};
-use assent_ledger::Opened;
+use assent_ledger::{Opened, ReadError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,11 +42,12 @@ pub async fn stop(
 ) -> Result<usize, RecordError> {
     let reader = Arc::clone(site);
     let read = move || -> Result<_, RecordError> {
-        let subjects = reader.ledger.subjects_of(&to.hash)?;
+        let all = Subscriber::read(&reader, &to.hash, now)?;
         let with_state = |subject| Ok((subject, reader.ledger.restriction_of(&subject)?.is_some()));
-        subjects.into_iter().map(with_state).collect::<Result<Vec<_>, _>>()
+        let subjects = all.subjects.iter().copied().map(with_state).collect::<Result<Vec<_>, ReadError>>()?;
+        Ok((subjects, Arc::new(all)))
     };
-    let subjects = crate::app::blocking(read).await.map_err(RecordError::Stopped)??;
+    let (subjects, all) = crate::app::blocking(read).await.map_err(RecordError::Stopped)??;
     let serves =
         which == Which::All && alerts_on(site, to.channel).any(|alert| alert.route == Route::Service);
     if subjects.is_empty() || serves {
@@ -56,7 +57,7 @@ pub async fn stop(
     let mut stopped = 0;
     for (subject, frozen) in subjects {
         let is_newest = newest == Some(subject);
-        let which = which.clone();
+        let (which, all) = (which.clone(), Arc::clone(&all));
         let saying = move |site: &Site, history: &[Opened]| {
             let standings = fold(&site.notice, history, now);
             let standing = |id: &PurposeId| standings.get(id).copied().unwrap_or(Standing::NotAsked);
@@ -75,7 +76,8 @@ pub async fn stop(
             let wanted = |id: &PurposeId| which == Which::All || which == Which::One(id.clone());
             let ends = |alert: &Purpose| match alert.route {
                 Route::Consent if frozen => Decision::Withdrawn,
-                _ => meaning(alert, Choice::No, standing(&alert.id)),
+                // What the address had: whose yes it was does not matter to whoever stops it.
+                _ => meaning(alert, Choice::No, all.standing(&alert.id)),
             };
             let decisions: BTreeMap<_, _> = alerts_on(site, to.channel)
                 .filter(|alert| alert.is_choice() && wanted(&alert.id))
