@@ -118,7 +118,7 @@ async fn by_form(
     mut fields: Fields,
 ) -> Result<Response, Problem> {
     let mut typed = Typed::default();
-    // Nobody sees this field: what fills it in is a machine, and learns nothing from the answer.
+    // Nobody sees this field: what fills it in is a machine, and is answered as if it had been taken.
     if fields.optional("website")?.is_some_and(|text| !text.is_empty()) {
         return form::see_other(&format!("{}/alerts?done={}", site.api(), app::random_hex()?), None);
     }
