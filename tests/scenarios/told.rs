@@ -90,11 +90,11 @@ async fn without_evidence_the_person_is_asked_and_counts_once_they_say_so() {
     assert_eq!((may.may, may.reason), (Choice::Yes, MayReason::Granted));
 }
 
-/// The charity's site file with soft opt-in for news, and with its number where it has one.
+/// The charity's site file with appeals on soft opt-in in the place of news, and with its number where it has one.
 fn soft_opt_in(file: &str, number: &str) -> String {
-    let soft = "topic = \"news\"\nroute = \"soft-opt-in\"\nsoft_opt_in = { kind = \"charitable\", collected = \"On our donation form.\", \
+    let soft = "topic = \"appeals\"\nroute = \"soft-opt-in\"\nsoft_opt_in = { kind = \"charitable\", collected = \"On our donation form.\", \
         opt_out = \"A box below the address.\" }\n";
-    let file = file.replacen("topic = \"news\"\n", soft, 1);
+    let file = file.replacen("topic = \"news\"\n", soft, 1).replace(".alerts.news]", ".alerts.appeals]");
     file.replacen("[controller]\n", &format!("[controller]\n{number}"), 1)
 }
 
@@ -117,7 +117,7 @@ async fn charitable_soft_opt_in_is_only_a_charitys_and_only_since_it_is_law() {
         json!({
             "by": "paper", "script": "Gift form 4", "staff": "A. Okafor", "said": said, "language": "en", "email": ADDRESS,
             "evidence": { "kind": "signed-form", "reference": "gift 2210" }, "directly": true, "opt_out_offered": true,
-            "choices": { "email-news": choice },
+            "choices": { "email-appeals": choice },
         })
     };
     let before = stack_entries(&api).await;
@@ -127,15 +127,15 @@ async fn charitable_soft_opt_in_is_only_a_charitys_and_only_since_it_is_law() {
     assert_eq!(refused.code, "soft-opt-in-too-early");
     assert!(refused.detail.unwrap().contains("5 February 2026"), "and it says why");
     assert_eq!(stack_entries(&api).await, before);
-    assert_eq!(api.may(Channel::Email, ADDRESS, "news").await.reason, MayReason::NotAsked);
+    assert_eq!(api.may(Channel::Email, ADDRESS, "appeals").await.reason, MayReason::NotAsked);
 
     assert_eq!(tells(&api, &gift("2026-02-05", "yes")).await.status(), StatusCode::CREATED);
-    let may = api.may(Channel::Email, ADDRESS, "news").await;
+    let may = api.may(Channel::Email, ADDRESS, "appeals").await;
     assert_eq!((may.may, may.reason), (Choice::Yes, MayReason::SoftOptIn));
     let stop = may.message.unwrap().list_unsubscribe.unwrap();
     let stop = stop.trim_matches(['<', '>']).strip_prefix(&format!("{}/", api.site.api)).unwrap().to_string();
     assert!(api.post(&stop).send().await.unwrap().status().is_success());
-    let may = api.may(Channel::Email, ADDRESS, "news").await;
+    let may = api.may(Channel::Email, ADDRESS, "appeals").await;
     assert_eq!((may.may, may.reason), (Choice::No, MayReason::Objected), "one press from the message");
     let again = tells(&api, &gift("2026-02-06", "yes")).await;
     assert_eq!(problem(again).await, (StatusCode::CONFLICT, "said-no-since".into()));
