@@ -1,7 +1,7 @@
 //! "May we write to this address about this?": asked before sending, for one address or many.
 //!
-//! Only a confirmed, unbroken yes is a yes, or what the alert's route makes of it, and it comes with what the message must carry so that it can be stopped. Everything
-//! else is a no with its reason. Answered from the log each time, so that no answer is older than what was recorded.
+//! Only a confirmed, unbroken yes is a yes, or what the alert's route makes of it, and it comes with what the message must carry so
+//! that it can be stopped. Everything else is a no with its reason. Answered from the log each time, so that no answer is older than what was recorded.
 
 use super::alerts::link::ContactKey;
 use super::alerts::message;

@@ -17,7 +17,7 @@ use server::app::alerts::outbox::do_what_is_due;
 use server::app::alerts::renewal::{Looked, ends, keep, look};
 use server::app::now;
 
-async fn signs_up(app: &TestApp, token: &str, key: &str, address: &str) -> crate::app::Answer {
+pub(crate) async fn signs_up(app: &TestApp, token: &str, key: &str, address: &str) -> crate::app::Answer {
     let wish =
         json!({ "notice": app.notice(), "language": "en", "wanted": ["email-news"], "email": address });
     let request = to(Method::POST, "/v1/clinic/alerts")
@@ -40,7 +40,7 @@ async fn may(app: &TestApp, address: &str) -> Value {
     answer.json()["reason"].clone()
 }
 
-fn token() -> String {
+pub(crate) fn token() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).unwrap();
     SubjectToken::from_random(bytes).reveal()
@@ -96,10 +96,7 @@ async fn ending() -> TestApp {
         "channels = [\"email\", \"text\"]",
         "channels = [\"email\", \"text\"]\nends_after_days = 100\nremind_days_before = 10",
     );
-    let put = to(Method::PUT, "/v1/clinic/site-file")
-        .header(header::AUTHORIZATION, format!("Bearer {STAFF}"))
-        .header(header::CONTENT_TYPE, "application/toml");
-    let answer = app.ask(put.body(Body::from(text)).unwrap()).await;
+    let answer = crate::told::publishes(&app, &text).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     app
 }

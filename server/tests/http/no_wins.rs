@@ -1,6 +1,7 @@
 //! A no that somebody said holds, whatever comes to light later and however it is written; and only its owner's no ends a yes.
 
-use crate::app::{Answer, ORIGIN, SITE, STAFF, TestApp, key, to};
+use crate::app::{Answer, ORIGIN, SITE, TestApp, key, to};
+use crate::told::publishes;
 use assent_core::decision::Act;
 use assent_core::hash::Hash;
 use assent_core::notice::Channel;
@@ -26,25 +27,12 @@ fn two_alerts(route: &str) -> String {
     SITE.replace("[text.en]\n", &alert) + text
 }
 
-async fn publishes(app: &TestApp, file: &str) -> Answer {
-    let request = to(Method::PUT, "/v1/clinic/site-file")
-        .header(header::AUTHORIZATION, format!("Bearer {STAFF}"))
-        .header(header::CONTENT_TYPE, "application/toml");
-    app.ask(request.body(Body::from(file.to_string())).unwrap()).await
-}
-
 async fn staff(app: &TestApp, path: &str, body: &Value) -> Answer {
-    let request = to(Method::POST, &format!("/v1/clinic/{path}"))
-        .header(header::AUTHORIZATION, format!("Bearer {STAFF}"))
-        .header(header::CONTENT_TYPE, "application/json")
-        .header("idempotency-key", key());
-    app.ask(request.body(Body::from(body.to_string())).unwrap()).await
+    crate::told::staff(app, path, &key(), body).await
 }
 
 async fn may(app: &TestApp, address: &str, topic: &str) -> Value {
-    let answer = staff(app, "may", &json!({ "channel": "email", "address": address, "topic": topic })).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-    answer.json()["reason"].clone()
+    crate::told::may(app, address, topic).await.1
 }
 
 /// What staff were told on the telephone in March, with a recording.
@@ -59,18 +47,9 @@ async fn told(app: &TestApp, address: &str, choices: Value) -> Answer {
 
 /// Somebody signs up for news with a token of their own.
 async fn signs_up(app: &TestApp, site: &Site, address: &str) -> (SubjectToken, ContactKey) {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).unwrap();
-    let token = SubjectToken::from_random(bytes);
-    let wish = json!({ "notice": site.hash, "language": "en", "wanted": ["email-news"], "email": address });
-    let request = to(Method::POST, "/v1/clinic/alerts")
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::ORIGIN, ORIGIN)
-        .header("assent-subject", token.reveal())
-        .header("idempotency-key", key());
-    let answer = app.ask(request.body(Body::from(wish.to_string())).unwrap()).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
-    (token, contact(site, address))
+    let token = crate::alerts::token();
+    crate::alerts::signs_up(app, &token, &key(), address).await;
+    (SubjectToken::parse(&token).unwrap(), contact(site, address))
 }
 
 fn contact(site: &Site, address: &str) -> ContactKey {

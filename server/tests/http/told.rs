@@ -26,14 +26,14 @@ fn charity() -> String {
     file + &texts.concat()
 }
 
-async fn publishes(app: &TestApp, file: &str) -> Answer {
+pub(crate) async fn publishes(app: &TestApp, file: &str) -> Answer {
     let request = to(Method::PUT, "/v1/clinic/site-file")
         .header(header::AUTHORIZATION, format!("Bearer {STAFF}"))
         .header(header::CONTENT_TYPE, "application/toml");
     app.ask(request.body(Body::from(file.to_string())).unwrap()).await
 }
 
-async fn staff(app: &TestApp, path: &str, key: &str, body: &Value) -> Answer {
+pub(crate) async fn staff(app: &TestApp, path: &str, key: &str, body: &Value) -> Answer {
     let request = to(Method::POST, &format!("/v1/clinic/{path}"))
         .header(header::AUTHORIZATION, format!("Bearer {STAFF}"))
         .header(header::CONTENT_TYPE, "application/json")
@@ -42,7 +42,7 @@ async fn staff(app: &TestApp, path: &str, key: &str, body: &Value) -> Answer {
 }
 
 /// The answer to "may we?", and its reason.
-async fn may(app: &TestApp, address: &str, topic: &str) -> (Value, Value) {
+pub(crate) async fn may(app: &TestApp, address: &str, topic: &str) -> (Value, Value) {
     let question = json!({ "channel": "email", "address": address, "topic": topic });
     let answer = staff(app, "may", "k", &question).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
