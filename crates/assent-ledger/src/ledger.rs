@@ -48,7 +48,8 @@ use crate::seal::{Content, Place};
 use crate::sequence::sequence;
 use crate::stats::Stats;
 use crate::store::{
-    Batch, DocumentKind, Gone, GoneReason, Head, MarkEntry, MarkKind, RecordRow, Row, RowBody, Store,
+    Batch, DocumentKind, Gone, GoneReason, Head, MarkEntry, MarkKind, RecordRef, RecordRow, Row, RowBody,
+    Store,
 };
 use crate::touched::Touched;
 use crate::tree::StoredTree;
@@ -639,13 +640,39 @@ impl Ledger {
     /// # Errors
     /// [`ReadError`].
     pub fn subjects_of(&self, contact: &Hash) -> Result<Vec<SubjectId>, ReadError> {
-        let mut subjects = Vec::new();
+        Ok(self.naming(contact)?.subjects)
+    }
+
+    /// What everybody who named a contact said: each of [`Self::subjects_of`] with their [`Self::history`].
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn said_by(&self, contact: &Hash) -> Result<Vec<(SubjectId, Vec<Opened>)>, ReadError> {
+        let Naming { subjects, mut rows } = self.naming(contact)?;
+        let size = self.size();
+        let mut said = Vec::with_capacity(subjects.len());
+        for subject in subjects {
+            let mut history = Vec::new();
+            for RecordRef { index, .. } in self.shared.store.records(self.site(), &subject)? {
+                if index < size {
+                    let row = rows.remove(&index).map_or_else(|| self.shared.row(index), Ok)?;
+                    history.extend(self.shared.opened_row(index, &row)?);
+                }
+            }
+            said.push((subject, history));
+        }
+        Ok(said)
+    }
+
+    fn naming(&self, contact: &Hash) -> Result<Naming, ReadError> {
+        let mut naming = Naming::default();
         for index in self.shared.store.contact(self.site(), contact)? {
             let row = self.shared.row(index)?;
             let subject = row.record().map(|record| record.subject);
-            subjects.extend(subject.filter(|subject| !subjects.contains(subject)));
+            naming.subjects.extend(subject.filter(|subject| !naming.subjects.contains(subject)));
+            naming.rows.insert(index, row);
         }
-        Ok(subjects)
+        Ok(naming)
     }
 
     /// When anybody who named a contact last decided anything: milliseconds since 1970 UTC.
@@ -901,6 +928,13 @@ impl Drop for Ledger {
     }
 }
 
+/// Who named a contact, in the order they first did, and the rows that say so.
+#[derive(Default)]
+struct Naming {
+    subjects: Vec<SubjectId>,
+    rows: BTreeMap<u64, Row>,
+}
+
 /// What a row turns out to be.
 pub(crate) enum Inside {
     /// A record, opened.
@@ -1046,8 +1080,11 @@ impl Shared {
     }
 
     fn opened(&self, index: u64) -> Result<Option<Opened>, ReadError> {
-        let row = self.row(index)?;
-        let Inside::Record(content) = self.inside(index, &row)? else { return Ok(None) };
+        self.opened_row(index, &self.row(index)?)
+    }
+
+    fn opened_row(&self, index: u64, row: &Row) -> Result<Option<Opened>, ReadError> {
+        let Inside::Record(content) = self.inside(index, row)? else { return Ok(None) };
         let (id, record) = read_record(index, &content.record)?;
         Ok(Some(Opened { index, id, time: row.time, record, contacts: content.contacts }))
     }

@@ -8,7 +8,8 @@
 //! not durable. It takes a free segment when it begins a new one. So between two calls of fdatasync less than half a segment
 //! may be written; [`SEGMENT`] and the steps of `absorb.rs` see to it.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
@@ -94,6 +95,7 @@ impl Database {
     /// Opens the database in a folder, making it when it is not there. Nothing says yet that it is one of ours.
     fn open(folder: &Path, cache: u64) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Unusable { dir: folder.to_path_buf(), source };
+        remove_half_snapshots(folder).map_err(|error| unusable(error.into()))?;
         let sled = sled::Config::new()
             .path(folder)
             .cache_capacity(cache)
@@ -199,6 +201,28 @@ impl Database {
     }
 }
 
+/// Removes the snapshot that a kill during a start left half written. sled writes one beside the last (`snap.….generating`) and renames
+/// it when it is whole, but takes one that is not for the newest, and then calls the database damaged at every start. Nothing is
+/// removed from a database that somebody has open.
+fn remove_half_snapshots(folder: &Path) -> io::Result<()> {
+    use rustix::fs::{FlockOperation, flock};
+    let db = match File::open(folder.join("db")) {
+        Ok(db) => db,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if flock(&db, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
 /// The databases of one store, in one folder.
 #[derive(Debug)]
 pub(crate) struct Databases {
@@ -256,5 +280,27 @@ impl Databases {
         let index = self.index.get().map(Database::disk_len);
         let closed = || fs::metadata(self.folder.join(INDEX).join("db")).map_or(0, |db| db.len());
         self.main.disk_len() + index.unwrap_or_else(closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_a_kill_left_half_written_is_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = |database: &Database| database.get("key", "a key").unwrap().is_some();
+        let database = Database::open(folder.path(), 1 << 20).unwrap();
+        let mut batch = sled::Batch::default();
+        batch.insert("key", "value");
+        database.write(batch).unwrap();
+        drop(database);
+        for half in ["", "half a snapshot"] {
+            let left = folder.path().join("snap.7FFFFFFFFFFFFFFF.generating");
+            fs::write(&left, half).unwrap();
+            assert!(written(&Database::open(folder.path(), 1 << 20).unwrap()));
+            assert!(!left.exists());
+        }
     }
 }

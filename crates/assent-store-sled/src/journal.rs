@@ -16,8 +16,8 @@ const MAGIC: [u8; 4] = *b"aj1\n";
 const HEADER: usize = 20;
 /// Length of an ordinary file.
 const FILE_LEN: u64 = 4 << 20;
-/// Bytes written or read at once when a file is filled or scanned.
-const BLOCK: usize = 1 << 20;
+/// Bytes written at once when a file is filled.
+const FILLED_AT_ONCE: usize = 256 << 10;
 
 /// Why a record was not appended.
 #[derive(Debug)]
@@ -301,13 +301,14 @@ fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// Writes zeros up to `len`, durable.
+/// Writes zeros up to `len`, durable; a little at a time, because whoever decides meanwhile waits behind it for the disk.
 fn fill(file: &File, len: u64) -> io::Result<()> {
-    let zeros = vec![0; BLOCK];
+    let zeros = vec![0; FILLED_AT_ONCE];
     let mut at = 0;
     while at < len {
-        let part = (len - at).min(BLOCK as u64);
+        let part = (len - at).min(FILLED_AT_ONCE as u64);
         file.write_all_at(&zeros[..part as usize], at)?;
+        file.sync_data()?;
         at += part;
     }
     file.sync_all()

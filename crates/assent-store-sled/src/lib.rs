@@ -350,13 +350,17 @@ impl Inner {
         self.recent().bytes() >= ABSORB_AT || lock(&self.journal).wants_file()
     }
 
+    /// The journal is tidied after each step: whoever decides should never have to fill its next file, and under a load that does
+    /// not end it must not grow.
     fn absorb_down_to(&self, bytes: usize) -> Result<(), StoreError> {
-        let absorbing = lock(&self.absorbing);
-        while self.recent().bytes() > bytes && self.absorb_step(None)? {
+        let _absorbing = lock(&self.absorbing);
+        loop {
+            self.tidy_journal()?;
+            if self.recent().bytes() <= bytes || !self.absorb_step(None)? {
+                return Ok(());
+            }
             self.absorbed.notify_all();
         }
-        drop(absorbing);
-        self.tidy_journal()
     }
 
     /// Absorbs the oldest batches; false when there were none. The lock on `absorbing` is held. `touched` hears what changed

@@ -7,19 +7,19 @@
 //!
 //! The index by subject and contact, the heads and the documents are in sled, not here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use assent_core::commitment::LEAF_LEN;
 use assent_ledger::store::{LeafBytes, Row, StoreError};
 
 use crate::keys::SiteNumber;
-use crate::make_folder;
+use crate::{lock, make_folder};
 
 /// Entries of one file.
 pub(crate) const PART: u64 = 4096;
@@ -32,6 +32,8 @@ const TABLE: u64 = PART * PLACE as u64;
 const RECORD: u32 = 1 << 31;
 /// Bytes read at once when many rows are.
 const AT_ONCE: u64 = 1 << 20;
+/// Files kept open for reading: two million entries. More than a process may usually open would leave nothing for connections.
+const KEPT_OPEN: usize = 512;
 
 /// The files with the leaves and rows of every site.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub(crate) struct Rows {
     folder: PathBuf,
     /// Held while rows are overwritten, so that nobody reads half of one.
     overwriting: RwLock<()>,
+    /// Files open for reading. Held while a file takes another one's place, so that none that is gone is kept.
+    open: Mutex<HashMap<(SiteNumber, u64), Arc<File>>>,
 }
 
 /// What a step adds and replaces, by site and index.
@@ -154,7 +158,7 @@ impl Rows {
                 }
             }
         }
-        Ok(Rows { folder, overwriting: RwLock::default() })
+        Ok(Rows { folder, overwriting: RwLock::default(), open: Mutex::default() })
     }
 
     fn site(&self, number: SiteNumber) -> PathBuf {
@@ -208,7 +212,16 @@ impl Rows {
     }
 
     fn file(&self, number: SiteNumber, part: u64) -> Result<PartFile, StoreError> {
+        let mut open = lock(&self.open);
+        if let Some(file) = open.get(&(number, part)) {
+            return Ok(PartFile { file: Arc::clone(file), part });
+        }
         let file = File::open(self.path(number, part)).map_err(failed("open a file of rows"))?;
+        let file = Arc::new(file);
+        if open.len() >= KEPT_OPEN {
+            open.clear();
+        }
+        open.insert((number, part), Arc::clone(&file));
         Ok(PartFile { file, part })
     }
 
@@ -237,7 +250,7 @@ impl Rows {
             file.set_len(TABLE)?;
             len = TABLE;
         }
-        let file = PartFile { file, part };
+        let file = PartFile { file: Arc::new(file), part };
         let table = file.table()?;
         let place = |index: u64| {
             let at = (index % PART) as usize * PLACE;
@@ -341,7 +354,11 @@ impl Rows {
         let path = self.path(number, part);
         let beside = path.with_extension("new");
         write_new(&beside, &new).map_err(&failed)?;
-        fs::rename(&beside, &path).map_err(&failed)?;
+        {
+            let mut open = lock(&self.open);
+            fs::rename(&beside, &path).map_err(&failed)?;
+            open.remove(&(number, part));
+        }
         File::open(self.site(number)).and_then(|folder| folder.sync_all()).map_err(&failed)
     }
 }
@@ -378,7 +395,7 @@ fn parts(range: Range<u64>) -> impl Iterator<Item = (u64, Range<u64>)> {
 
 /// One file, open.
 struct PartFile {
-    file: File,
+    file: Arc<File>,
     part: u64,
 }
 

@@ -24,10 +24,22 @@ type Service = fn(Arc<App>) -> axum::Router;
 pub(super) fn run_with(loaded: Loaded, service: Service) -> anyhow::Result<ExitCode> {
     let config = loaded.config;
     start_log(&config);
+    raise_open_files();
     let data_dir = DataDir::open(&config)?;
     let runtime = super::runtime()?;
     runtime.block_on(serve(config, data_dir, service))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes as many open files as the system lets this process have: connections, and what the store keeps open. The usual limit of 1,024 is
+/// there for programs that cannot do without it.
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it was");
+    }
 }
 
 async fn serve(config: Config, data_dir: DataDir, service: Service) -> anyhow::Result<()> {

@@ -37,14 +37,15 @@ impl Subscriber {
     /// # Errors
     /// [`ReadError`].
     pub fn read(site: &Site, hash: &Hash, now: u64) -> Result<Self, ReadError> {
-        let subjects = site.ledger.subjects_of(hash)?;
+        let said_by = site.ledger.said_by(hash)?;
         let suppressed = site.ledger.suppressed(hash)?.is_some();
         let bounced = site.ledger.bounced(hash)?;
         let mut restricted = false;
         let mut about: Vec<(Opened, BTreeMap<PurposeId, Decision>)> = Vec::new();
-        for subject in &subjects {
-            restricted |= site.ledger.restriction_of(subject)?.is_some();
-            let history = site.ledger.history(subject)?;
+        let mut subjects = Vec::with_capacity(said_by.len());
+        for (subject, history) in said_by {
+            restricted |= site.ledger.restriction_of(&subject)?.is_some();
+            subjects.push(subject);
             let is_theirs = history.iter().any(|opened| shows_to_be_theirs(opened, hash));
             for opened in history {
                 let names = names(&opened, hash);
