@@ -2,19 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may panic, and so may what they share")]
 
+#[path = "../../assent-ledger/tests/common/mod.rs"]
+mod common;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use assent_core::decision::{Act, Decision};
-use assent_core::hash::{Hash, sha256};
-use assent_core::ids::{PurposeId, SiteId};
+use assent_core::ids::SiteId;
 use assent_core::notice::Channel;
-use assent_core::record::{Signals, Surface};
-use assent_core::subject::SubjectId;
 use assent_ledger::store::Store;
 use assent_ledger::testing::block_on;
-use assent_ledger::{Contact, Draft, Ledger, LogConfig, OperatorKey, Outside};
+use assent_ledger::{Contact, Draft, Ledger, LogConfig, Outside};
 use assent_store_sled::SledStore;
+use common::operator;
 
 fn config(dir: &Path, site: &str) -> LogConfig {
     LogConfig {
@@ -22,34 +22,13 @@ fn config(dir: &Path, site: &str) -> LogConfig {
         origin: format!("privacy.example.org/v1/{site}/log"),
         keys: dir.join("keys").join(site),
         checkpoint: dir.join("checkpoints").join(site),
-        queue: LogConfig::DEFAULT_QUEUE,
-        accept_clock: false,
+        ..common::config(dir)
     }
-}
-
-fn operator() -> OperatorKey {
-    OperatorKey::from_bytes([42; 32])
 }
 
 fn draft(number: u64) -> Draft {
-    let mut subject = [0; 16];
-    subject.copy_from_slice(&sha256(&number.to_be_bytes()).0[..16]);
-    Draft {
-        subject: SubjectId(subject),
-        acted: None,
-        notice: Hash([9; 32]),
-        language: "en".into(),
-        act: Act::AcceptAll,
-        surface: Surface::FirstLayer,
-        origin: Some("https://www.example.org".into()),
-        decisions: [(PurposeId::new("analytics").unwrap(), Decision::Given)].into(),
-        signals: Signals::default(),
-        told: None,
-        contacts: vec![Contact { channel: Channel::Email, address: format!("ada-{number}@example.org") }],
-        retain_until: 0,
-        expect_previous: None,
-        idempotency: None,
-    }
+    let contact = Contact { channel: Channel::Email, address: format!("ada-{number}@example.org") };
+    Draft { contacts: vec![contact], retain_until: 0, ..common::draft(number, None) }
 }
 
 /// Every byte below a folder.

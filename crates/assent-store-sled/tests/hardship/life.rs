@@ -6,16 +6,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use assent_core::decision::{Act, Decision};
-use assent_core::hash::{Hash, sha256};
-use assent_core::ids::{PurposeId, SiteId};
+use assent_core::hash::sha256;
 use assent_core::notice::Channel;
-use assent_core::record::{Signals, Surface};
-use assent_core::subject::SubjectId;
 use assent_ledger::store::{GoneReason, Store};
 use assent_ledger::testing::block_on;
-use assent_ledger::{Appended, Contact, Draft, Ledger, LogConfig, OpenError, OperatorKey, Outside};
+use assent_ledger::{Appended, Contact, Draft, Ledger, OpenError, Outside};
 use assent_store_sled::SledStore;
+
+use crate::common;
+pub(crate) use crate::common::{config, folder, operator, subject};
 
 /// Names the directory in a child process.
 const CHILD: &str = "ASSENT_TEST_HARDSHIP_CHILD";
@@ -38,44 +37,9 @@ impl Dice {
     }
 }
 
-pub(crate) fn config(dir: &Path) -> LogConfig {
-    LogConfig {
-        site: SiteId::new("clinic").unwrap(),
-        origin: "privacy.example.org/v1/clinic/log".into(),
-        keys: dir.join("keys").join("clinic"),
-        checkpoint: dir.join("checkpoints").join("clinic"),
-        queue: LogConfig::DEFAULT_QUEUE,
-        accept_clock: false,
-    }
-}
-
-pub(crate) fn operator() -> OperatorKey {
-    OperatorKey::from_bytes([42; 32])
-}
-
-pub(crate) fn subject(number: u64) -> SubjectId {
-    let mut subject = [0; 16];
-    subject.copy_from_slice(&sha256(&number.to_be_bytes()).0[..16]);
-    SubjectId(subject)
-}
-
 pub(crate) fn draft(number: u64) -> Draft {
-    Draft {
-        subject: subject(number),
-        acted: None,
-        notice: Hash([9; 32]),
-        language: "en".into(),
-        act: Act::AcceptAll,
-        surface: Surface::FirstLayer,
-        origin: Some("https://www.example.org".into()),
-        decisions: [(PurposeId::new("analytics").unwrap(), Decision::Given)].into(),
-        signals: Signals::default(),
-        told: None,
-        contacts: vec![Contact { channel: Channel::Email, address: format!("ada-{number}@example.org") }],
-        retain_until: 0,
-        expect_previous: None,
-        idempotency: None,
-    }
+    let contact = Contact { channel: Channel::Email, address: format!("ada-{number}@example.org") };
+    Draft { contacts: vec![contact], retain_until: 0, ..common::draft(number, None) }
 }
 
 pub(crate) fn decide(ledger: &Ledger, number: u64) -> Appended {
@@ -128,11 +92,6 @@ pub(crate) fn settle(dir: &Path, ledger: &Ledger) {
         assert!(began.elapsed() < Duration::from_secs(60), "the checkpoint's own file follows");
         std::thread::yield_now();
     }
-}
-
-/// In memory where there is such a place.
-pub(crate) fn folder() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 pub(crate) fn copy(from: &Path, to: &Path) {

@@ -9,6 +9,8 @@
     reason = "tests may panic, and so may what they share; they say how much they did"
 )]
 
+#[path = "../../../assent-ledger/tests/common/mod.rs"]
+mod common;
 mod flips;
 mod frozen;
 mod full;

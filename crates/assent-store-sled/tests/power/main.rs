@@ -9,6 +9,8 @@
     reason = "tests may panic; the child talks on standard output"
 )]
 
+#[path = "../../../assent-ledger/tests/common/mod.rs"]
+mod common;
 mod trace;
 
 use std::collections::BTreeMap;
@@ -16,15 +18,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use assent_core::decision::{Act, Decision};
-use assent_core::hash::{Hash, sha256};
-use assent_core::ids::{PurposeId, SiteId};
-use assent_core::record::{Signals, Surface};
-use assent_core::subject::SubjectId;
 use assent_ledger::store::{GoneReason, Store};
 use assent_ledger::testing::block_on;
-use assent_ledger::{Draft, Ledger, LogConfig, OperatorKey, Outside};
+use assent_ledger::{Draft, Ledger, Outside};
 use assent_store_sled::SledStore;
+use common::{config, operator, subject};
 use trace::{Dice, Disk};
 
 /// Names the directory in the child process.
@@ -33,44 +31,8 @@ const CHILD: &str = "ASSENT_TEST_POWER_CHILD";
 const DECISIONS: u64 = 9600;
 const CUTS: usize = 30;
 
-fn config(dir: &Path) -> LogConfig {
-    LogConfig {
-        site: SiteId::new("clinic").unwrap(),
-        origin: "privacy.example.org/v1/clinic/log".into(),
-        keys: dir.join("keys").join("clinic"),
-        checkpoint: dir.join("checkpoints").join("clinic"),
-        queue: LogConfig::DEFAULT_QUEUE,
-        accept_clock: false,
-    }
-}
-
-fn operator() -> OperatorKey {
-    OperatorKey::from_bytes([42; 32])
-}
-
-fn subject(number: u64) -> SubjectId {
-    let mut subject = [0; 16];
-    subject.copy_from_slice(&sha256(&number.to_be_bytes()).0[..16]);
-    SubjectId(subject)
-}
-
 fn draft(number: u64) -> Draft {
-    Draft {
-        subject: subject(number),
-        acted: None,
-        notice: Hash([9; 32]),
-        language: "en".into(),
-        act: Act::AcceptAll,
-        surface: Surface::FirstLayer,
-        origin: Some("https://www.example.org".into()),
-        decisions: [(PurposeId::new("analytics").unwrap(), Decision::Given)].into(),
-        signals: Signals::default(),
-        told: None,
-        contacts: Vec::new(),
-        retain_until: u64::MAX / 2,
-        expect_previous: None,
-        idempotency: None,
-    }
+    Draft { retain_until: u64::MAX / 2, ..common::draft(number, None) }
 }
 
 fn open(dir: &Path) -> Result<Ledger, assent_ledger::OpenError> {
