@@ -144,8 +144,10 @@ async fn takes_their_choices_on(browser: Browser) {
     visitor.opens(&format!("{}/choices?lang=en", clinic.api)).await;
     visitor.photographs("hand-over-offered").await;
     visitor.presses_on_page("section[aria-labelledby='hand-over'] button").await;
-    let title = visitor.reads("h1").await;
-    assert!(title.starts_with("Your choices from clinic.localhost"), "{title}");
+    until_so("the other site's page", async || {
+        visitor.reads("h1").await.starts_with("Your choices from clinic.localhost")
+    })
+    .await;
     let said = visitor.reads("ul.said").await;
     assert!(said.contains("On") && !said.contains("urvey"), "{said}");
     visitor.photographs("hand-over-asked").await;
