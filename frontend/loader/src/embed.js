@@ -454,8 +454,10 @@ if (window.assent) {
       open();
     }
   }, true);
-  // In a window that stays in sight only storage tells: the other one put its decision into the queue.
+  // In a window that stays in sight only storage tells: the other one put its decision into the queue. A page that the browser
+  // kept and shows again was told of nothing meanwhile.
   document.addEventListener('visibilitychange', again);
+  addEventListener('pageshow', again);
   addEventListener('storage', again);
   addEventListener('online', () => send());
   send();
