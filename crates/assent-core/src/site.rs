@@ -3,6 +3,7 @@
 //! Reading TOML is the caller's work; this holds the shape (every unknown key is refused) and the pure step from
 //! file to [`Notice`]. Whether the result is lawful is [`crate::lint`]'s question.
 
+use crate::age::AgeQuestion;
 use crate::ids::{NameError, PurposeId, SiteId};
 use crate::note::{KeyKind, VerifierKey};
 use crate::notice::{
@@ -61,6 +62,9 @@ pub struct SiteFile {
     /// Whether a browser's Do Not Track, too, is taken as a no to what shares data. Global Privacy Control always is.
     #[serde(default)]
     pub honour_dnt: bool,
+    /// Asks how old people are: `asked` (`banner`, `alert-form`), `consent_from` and `contact_under`.
+    #[serde(default)]
+    pub age: Option<AgeQuestion>,
     /// How long records are kept.
     #[serde(default)]
     pub retention: RetentionFile,
@@ -160,6 +164,9 @@ pub struct PurposeFile {
     /// Special categories of data among it (UK GDPR Art 9), as `health`; an empty list says that there are none.
     #[serde(default)]
     pub special_categories: Option<Vec<String>>,
+    /// Whether people give much about themselves with it: then who is young enough to be talked with cannot say yes to it here.
+    #[serde(default)]
+    pub substantial_data: bool,
 }
 
 /// One alert topic, on one or more channels. Each channel becomes a purpose of its own, `{channel}-{topic}`.
@@ -189,6 +196,9 @@ pub struct AlertFile {
     /// Special categories of data among it (UK GDPR Art 9), as `health`; an empty list says that there are none.
     #[serde(default)]
     pub special_categories: Option<Vec<String>>,
+    /// Whether people give much about themselves with it. Staff who talk with young people see it.
+    #[serde(default)]
+    pub substantial_data: bool,
 }
 
 fn home() -> Vec<String> {
@@ -305,6 +315,11 @@ pub enum SiteFileError {
     /// The id is a part of Assent's own addresses.
     #[error("`{0}` is one of Assent's own addresses (/v1/{0}/…): choose another id")]
     Reserved(SiteId),
+    /// Who says on the choices page how old they are could not take their answer back to the site.
+    #[error(
+        "`age.asked` has `banner`, which is asked on the choices page: set `cookie_domain`, so that the site knows what was chosen there"
+    )]
+    AgeOnBanner,
     /// `cookie_domain` does not cover an address that must see the choice.
     #[error("`cookie_domain` is `{domain}`, and {address} is not under it")]
     CookieDomain {
@@ -385,6 +400,7 @@ impl SiteFile {
             purposes,
             memory: Memory { refusal_days: self.memory.refusal_days, grant_days: self.memory.grant_days },
             look: self.look,
+            age: self.age.clone(),
             default_language: self.default_language.clone(),
             languages,
         })
@@ -410,6 +426,7 @@ impl SiteFile {
                 statistics: purpose.statistics.clone(),
                 soft_opt_in: None,
                 special_categories: purpose.special_categories.clone(),
+                substantial_data: purpose.substantial_data,
             })
             .collect();
         for alert in &self.alerts {
@@ -439,6 +456,7 @@ impl SiteFile {
                     statistics: None,
                     soft_opt_in: alert.soft_opt_in.clone(),
                     special_categories: alert.special_categories.clone(),
+                    substantial_data: alert.substantial_data,
                 });
             }
         }
@@ -503,6 +521,11 @@ impl SiteFile {
             if host_of(origin).is_none() {
                 return Err(wrong("origins", origin));
             }
+        }
+        let asks_age = self.age.as_ref().is_some_and(|age| age.asked.contains(&Asked::Banner));
+        let own = host_of(&self.public_url);
+        if asks_age && self.cookie_domain.is_none() && self.origins.iter().any(|it| host_of(it) != own) {
+            return Err(SiteFileError::AgeOnBanner);
         }
         if let Some(domain) = &self.cookie_domain {
             for address in self.origins.iter().chain([&self.public_url]) {

@@ -6,6 +6,7 @@ mod app;
 mod log;
 
 mod addresses;
+mod age;
 mod asking_witnesses;
 mod backups;
 mod bad_requests;

@@ -70,6 +70,7 @@ pub(crate) fn draft(number: u64) -> Draft {
         origin: Some("https://www.example.org".into()),
         decisions: [(PurposeId::new("analytics").unwrap(), Decision::Given)].into(),
         signals: Signals::default(),
+        age: None,
         told: None,
         contacts: vec![Contact { channel: Channel::Email, address: format!("ada-{number}@example.org") }],
         retain_until: 0,

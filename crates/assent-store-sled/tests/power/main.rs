@@ -65,6 +65,7 @@ fn draft(number: u64) -> Draft {
         origin: Some("https://www.example.org".into()),
         decisions: [(PurposeId::new("analytics").unwrap(), Decision::Given)].into(),
         signals: Signals::default(),
+        age: None,
         told: None,
         contacts: Vec::new(),
         retain_until: u64::MAX / 2,

@@ -10,8 +10,10 @@ use crate::http::cookies;
 use crate::http::error::{Code, Problem};
 use crate::http::extract::InSite;
 use crate::http::public::decisions::cookie;
+use assent_core::age::AgeBand;
 use assent_core::decision::{Act, Choice};
 use assent_core::ids::PurposeId;
+use assent_core::notice::Asked;
 use assent_core::record::Surface;
 use assent_core::subject::SubjectToken;
 use assent_core::wire::DecisionRequest;
@@ -25,7 +27,7 @@ use ui::pages::choices::{ChoicesProps, Outcome, render};
 /// The choices page.
 #[utoipa::path(
     get, path = "/v1/{site}/choices", tag = "Pages",
-    params(("site" = String, Path, description = "The site."), ("lang" = Option<String>, Query, description = "Language wanted.")),
+    params(("site" = String, Path, description = "The site."), ("lang" = Option<String>, Query, description = "Language wanted."), ("age" = Option<String>, Query, description = "Where the site asks: the age band of whoever looks.")),
     responses((status = 200, description = "The page.", body = String, content_type = "text/html"),
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
@@ -38,7 +40,8 @@ pub(in crate::http) async fn page(
     let state = read(&site, &headers).await?;
     let newest = state.history.last().map(|opened| opened.id.to_string());
     let outcome = query.done.filter(|done| Some(done) == newest.as_ref()).map(|_| Outcome::Recorded);
-    let html = html(&app, &site, &headers, query.lang.as_deref(), state, outcome)?;
+    let age = query.age.and_then(|text| text.parse().ok());
+    let html = html(&app, &site, &headers, (query.lang.as_deref(), age), state, outcome)?;
     Ok(frame::page(&site, html))
 }
 
@@ -85,6 +88,7 @@ async fn take(
     let notice = fields.notice()?;
     let (act, surface): (Act, Surface) = (fields.word("act")?, fields.word("surface")?);
     let key = fields.key()?;
+    let age = fields.age()?;
     let back = fields.optional("back")?;
     let back = back.filter(|back| !back.is_empty());
     let mut choices = BTreeMap::new();
@@ -117,6 +121,7 @@ async fn take(
         surface,
         choices,
         signals: form::signals(headers),
+        age,
         acted: None,
     };
     let now = app::now();
@@ -145,7 +150,7 @@ async fn again(
         _ => Outcome::NotUnderstood,
     };
     problem.log();
-    let html = html(app, site, headers, lang, read(site, headers).await?, Some(outcome))?;
+    let html = html(app, site, headers, (lang, None), read(site, headers).await?, Some(outcome))?;
     Ok(with_code(frame::page_with(problem.code.status(), site, html), problem.code))
 }
 
@@ -167,15 +172,20 @@ fn html(
     app: &App,
     site: &Site,
     headers: &HeaderMap,
-    lang: Option<&str>,
+    (lang, age): (Option<&str>, Option<AgeBand>),
     state: Standings,
     outcome: Option<Outcome>,
 ) -> Result<String, Problem> {
+    let bands = site.notice.age_bands(Asked::Banner);
+    // As they say now, else as they said last.
+    let said = state.history.iter().rev().filter_map(|opened| opened.record.age);
+    let age = age.into_iter().chain(said).find(|band| bands.contains(band));
     Ok(render(&ChoicesProps {
         frame: frame::of(app, site, lang, headers),
         key: app::random_hex()?,
         standings: state.standings,
         history: state.history.into_iter().map(|opened| opened.record).collect(),
+        age,
         outcome,
         gpc: form::signals(headers).gpc,
         browser_help: None,
