@@ -223,9 +223,10 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
         say("memory-grant", "memory.grant_days".to_string(), message);
     }
     each_text(notice, &mut |place, text| {
-        if text.chars().any(is_hidden) {
-            let message =
-                "Take out control characters and marks of reading direction; type it anew if need be.";
+        // A name stands in headings, in subjects and in whom a message is from.
+        let broken = place.ends_with(".name") && text.contains(['\n', '\r']);
+        if broken || text.chars().any(is_hidden) {
+            let message = "Take out control characters, marks of reading direction, and line breaks in a name; type it anew if need be.";
             say("text-hidden", place.to_string(), message);
         }
         let most = if SHORT.iter().any(|key| place.ends_with(key)) { SHORT_MAX } else { LONG_MAX };
@@ -652,6 +653,7 @@ mod tests {
         breaks("text-long", |file| say(file, "choose", &"x".repeat(2001)));
         breaks("text-hidden", |file| file.controller.address = "1 Street\u{7}".into());
         breaks("text-hidden", |file| say(file, "choose", "C\u{2066}hoose"));
+        breaks("text-hidden", |file| file.controller.name = "Example Health\r\nBcc: eve@example.org".into());
         breaks("memory-grant", |file| file.memory.grant_days = 0);
         let mut file = fixture::site_file();
         file.purposes.retain(|purpose| purpose.route != Route::Statistics);

@@ -46,8 +46,8 @@ pub fn waiting(site: &Site, subject: SubjectId, to: ContactKey, now: u64) -> Res
     let clear = history.iter().find_map(|opened| contact(opened, &to.hash)).cloned();
     Ok(match clear {
         Some(clear) if !waits.is_empty() => Waiting::For(waits, clear),
-        _ if !granted.is_empty() => Waiting::Already(granted),
         _ if !to_talk.is_empty() => Waiting::Talk(to_talk),
+        _ if !granted.is_empty() => Waiting::Already(granted),
         _ => Waiting::Over,
     })
 }
