@@ -38,7 +38,8 @@ export interface Assent {
   state(): State;
   /**
    * Yes to everything that is asked. Only from a person's press: otherwise it fails, and nothing is said.
-   * Ends with the receipt file's text once the decision is recorded; it holds from the call on.
+   * Ends with the receipt file's text once the decision is recorded; it holds from the call on. Where the site asks how old
+   * people are, a yes (here and in `set`) leads to the choices page instead, which asks, and this does not end.
    */
   acceptAll(): Promise<string>;
   /** No to everything that is asked. Needs no press. */

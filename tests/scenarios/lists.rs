@@ -147,3 +147,89 @@ async fn a_list_that_broke_off_is_brought_again() {
         assert_eq!(api.may(Channel::Email, address, "clinic-changes").await.may, Choice::Yes, "{address}");
     }
 }
+
+// Spreadsheets end lines as Windows does, leave empty ones, and have line ends within cells.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_named_by_the_line_they_begin_on() {
+    let stack = Stack::starts().await;
+    let row = |address: &str, script: &str, more: &str| {
+        format!(
+            "email,{address}@post.example.org,clinic-changes,2026-03-02,paper,{script},M. Rees,signed-form,file B-12,{more}\r\n"
+        )
+    };
+    let mut text = HEADER.replace('\n', "\r\n").into_bytes();
+    text.extend(row("one", "Form 7", "").bytes()); // 2
+    text.extend(b"\r\n"); // 3
+    text.extend(row("two", "\"Form\n7\"", "").bytes()); // 4 and 5
+    text.extend(row("three", "Form 7", ",and,more").bytes()); // 6
+    text.extend(b"\r\n\r\n"); // 7 and 8
+    text.extend(row("four", "Form 7", "maybe").bytes()); // 9
+    let latin_1 = row("five", "Form \u{e9}", "");
+    text.extend(latin_1.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap())); // 10
+    text.extend(row("six", "\"Form, \"\"7\"\"\"", "").trim_end().bytes()); // 11, without an end
+    let file = stack.path("windows.csv");
+    std::fs::write(&file, &text).unwrap();
+    let output = stack.runs(&imports(&file, &[]));
+    let expected = [
+        (2, "recorded", ""),
+        (4, "refused", "told-incomplete"),
+        (6, "refused", "bad-row"),
+        (9, "refused", "bad-value"),
+        (10, "refused", "bad-row"),
+        (11, "recorded", ""),
+    ];
+    let expected: BTreeMap<u64, (String, String)> =
+        expected.map(|(line, result, reason)| (line, (result.into(), reason.into()))).into();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(report(&String::from_utf8(output.stdout).unwrap()), expected, "{error}");
+}
+
+/// A million rows take minutes, so it is run by hand: `cargo nextest run -p tests --run-ignored only a_million_rows`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a million rows take minutes"]
+async fn a_million_rows_with_every_kind_of_fault_are_each_answered() {
+    use std::io::{BufWriter, Write as _};
+    const ROWS: u64 = 1_000_000;
+    let stack = Stack::starts().await;
+    let faults: [&str; 10] = [
+        "email,p{}@post.example.org,clinic-changes,2026-03-02,paper,Form 7,M. Rees,signed-form,file {},",
+        "email,p{}@post.example.org,clinic-changes,2026-03-02,paper,Form 7,M. Rees,,,",
+        "email,=p{},clinic-changes,2026-03-02,paper,Form 7,M. Rees,signed-form,file {},",
+        "text,+1212555{},clinic-changes,2026-03-02,paper,Form 7,M. Rees,signed-form,file {},",
+        "email,p{}@post.example.org,teleport,2026-03-02,paper,Form 7,M. Rees,signed-form,file {},",
+        "email,p{}@post.example.org,clinic-changes,2999-01-01,paper,Form 7,M. Rees,signed-form,file {},",
+        "email,p{}@post.example.org,clinic-changes,2026-03-02,pigeon,Form 7,M. Rees,signed-form,file {},",
+        "email,p{}@post.example.org,clinic-changes,2026-03-02,phone,Form 7,M. Rees,signed-form,file {},",
+        "email,p{}@post.example.org",
+        "email,p{}@post.example.org,clinic-changes,2026-03-02,paper,Form 7,M. Rees,signed-form,file {},,,,,,,,",
+    ];
+    let file = stack.path("million.csv");
+    let mut out = BufWriter::new(std::fs::File::create(&file).unwrap());
+    out.write_all(HEADER.as_bytes()).unwrap();
+    for number in 0..ROWS {
+        let fault = faults[usize::try_from(number % 10).unwrap()];
+        writeln!(out, "{}", fault.replace("{}", &format!("{number:07}"))).unwrap();
+    }
+    out.into_inner().unwrap().sync_all().unwrap();
+    let output = stack.runs(&imports(&file, &[]));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains(&format!("{} recorded, {} refused", ROWS / 10, ROWS / 10 * 9)), "{error}");
+    let reasons = [
+        "",
+        "no-evidence",
+        "bad-email",
+        "bad-phone",
+        "unknown-purpose",
+        "said-in-future",
+        "bad-value",
+        "recording-unanswered",
+        "bad-row",
+        "bad-row",
+    ];
+    let mut rows = 0;
+    for (row, (result, reason)) in report(&String::from_utf8(output.stdout).unwrap()) {
+        assert_eq!(reason, reasons[usize::try_from((row - 2) % 10).unwrap()], "{row}: {result}");
+        rows += 1;
+    }
+    assert_eq!(rows, ROWS);
+}

@@ -1,4 +1,4 @@
-"""A mail server for tests (aiosmtpd), and a reader of what it was given (Python's own email package).
+"""A mail server for tests that want it to be strict, or have no other (aiosmtpd), and a reader of what it was given (Python's own email package).
 
     mail.py serve PORT MAILDIR [CERT KEY USER PASSWORD]   takes every message; with a certificate, only after STARTTLS and login
     mail.py read MAILDIR                                  prints each message as JSON, one a line, in the order they came

@@ -26,6 +26,7 @@ mod s13_confirmed;
 mod s14_stopped;
 mod s15_your_alerts;
 
+mod age;
 mod auto_responders;
 mod axe;
 mod bounces;

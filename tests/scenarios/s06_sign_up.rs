@@ -53,6 +53,7 @@ async fn signed_up_for_email_only_and_not_yet_confirmed() {
         objected: Vec::new(),
         email: None,
         phone: None,
+        age: None,
     };
     let answer = api.signs_up(&Holder::new(), &by_program).await;
     assert_eq!(answer.json::<Problem>().await.unwrap().code, "contact-missing");

@@ -179,6 +179,7 @@ pub(crate) async fn signs_up(api: &Api, address: &str, wanted: &[&str], language
         objected: Vec::new(),
         email,
         phone: None,
+        age: None,
     };
     let answer = api.signs_up(&Holder::new(), &body).await;
     assert_eq!(answer.status(), StatusCode::CREATED);

@@ -344,6 +344,7 @@ async fn asks(
             objected: Vec::new(),
             email,
             phone,
+            age: None,
         },
     )
     .await

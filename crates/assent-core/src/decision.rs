@@ -136,6 +136,8 @@ pub enum Standing {
     NotAsked,
     /// An address was signed up but its owner has not confirmed it: counts as no.
     Unconfirmed,
+    /// A young person's yes, until staff talked with them: counts as no.
+    PendingContact,
     /// Yes, by consent, until taken back or expired.
     Granted,
     /// No.
@@ -155,12 +157,19 @@ impl Standing {
         self == Self::Granted
     }
 
+    /// Whether there is a yes, or one that waits for something.
+    #[must_use]
+    pub fn has_yes(self) -> bool {
+        matches!(self, Self::Granted | Self::Unconfirmed | Self::PendingContact)
+    }
+
     /// The word in answers and on pages.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotAsked => "not-asked",
             Self::Unconfirmed => "unconfirmed",
+            Self::PendingContact => "pending-contact",
             Self::Granted => "granted",
             Self::Refused => "refused",
             Self::Withdrawn => "withdrawn",
@@ -274,14 +283,14 @@ pub fn decide(
 /// What a choice means for a purpose, given what held before.
 #[must_use]
 pub fn meaning(purpose: &Purpose, choice: Choice, before: Standing) -> Decision {
-    use Standing::{Granted, Unconfirmed};
+    use Standing::{Granted, PendingContact, Unconfirmed};
     match (choice, before) {
-        (Choice::Yes, Granted | Unconfirmed) => Decision::Renewed,
+        (Choice::Yes, Granted | Unconfirmed | PendingContact) => Decision::Renewed,
         (Choice::Yes, _) => Decision::Given,
         (Choice::No, _) if matches!(purpose.route, Route::Statistics | Route::SoftOptIn) => {
             Decision::Objected
         }
-        (Choice::No, Granted | Unconfirmed) => Decision::Withdrawn,
+        (Choice::No, Granted | Unconfirmed | PendingContact) => Decision::Withdrawn,
         (Choice::No, _) => Decision::Refused,
     }
 }
@@ -373,8 +382,10 @@ mod tests {
     fn only_an_unbroken_yes_allows() {
         let notice = fixture::notice();
         let purpose = |id: &str| notice.purpose(&PurposeId::new(id).unwrap()).unwrap();
-        use Standing::{Expired, Granted, NotAsked, Objected, Refused, Unconfirmed, Withdrawn};
-        for standing in [NotAsked, Unconfirmed, Refused, Withdrawn, Objected, Expired] {
+        use Standing::{
+            Expired, Granted, NotAsked, Objected, PendingContact, Refused, Unconfirmed, Withdrawn,
+        };
+        for standing in [NotAsked, Unconfirmed, PendingContact, Refused, Withdrawn, Objected, Expired] {
             assert!(!purpose("analytics").allows(standing), "{standing:?}");
             assert!(!purpose("email-news").allows(standing), "{standing:?}");
             assert!(purpose("session").allows(standing));

@@ -23,7 +23,7 @@ pub const EVENT_TYPE: &str = "application/cloudevents+json";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
-    /// An alert was asked for. It is no yes before it is confirmed.
+    /// An alert was asked for. It is no yes before it is confirmed and, where the person is young, they were talked with.
     Requested,
     /// Somebody agreed.
     Granted,
@@ -154,8 +154,13 @@ impl Event {
             let known = notice.and_then(|notice| notice.purpose(id)).map(|purpose| purpose.asked);
             let guess = if record.contacts.is_empty() { Asked::Banner } else { Asked::AlertForm };
             // A yes that was told with evidence waits for no confirmation, like one on the banner.
-            let asked = if record.settles() { Asked::Banner } else { known.unwrap_or(guess) };
-            let kind = EventKind::of(*decision, asked);
+            let asked = if record.settles() && !record.waits_for_talk() {
+                Asked::Banner
+            } else {
+                known.unwrap_or(guess)
+            };
+            let waits = decision.is_yes() && record.waits_for_talk() && asked == Asked::AlertForm;
+            let kind = if waits { EventKind::Requested } else { EventKind::of(*decision, asked) };
             kinds.entry(kind).or_default().push(id.clone());
         }
         let event = |(kind, purposes): (EventKind, _)| {
@@ -329,6 +334,11 @@ mod tests {
         ] {
             assert_eq!(events(&[("email-news", decision)])[0].0, kind, "{decision:?}");
         }
+        // Who is young is talked with first.
+        let mut young = fixture::record();
+        young.decisions = [(PurposeId::new("email-news").unwrap(), Decision::Confirmed)].into();
+        young.age = Some(crate::age::AgeBand::Between(13, 15));
+        assert_eq!(Event::of_record(&young, Some(&fixture::notice()), "s")[0].0, EventKind::Requested);
         // Its notice cannot be read: an address means an alert.
         let mut record = fixture::record();
         record.decisions = [(PurposeId::new("email-news").unwrap(), Decision::Given)].into();

@@ -108,6 +108,7 @@ pub(crate) fn record() -> Record {
         ]
         .into(),
         signals: Signals { gpc: true, dnt: false },
+        age: None,
         contacts: Vec::new(),
         told: None,
         previous: None,

@@ -15,7 +15,8 @@ pub fn same_controller(one: &Controller, other: &Controller) -> bool {
 }
 
 /// What of `standings`, which hold under `from`, can be handed over to `to`: yes and no to what both banners ask in the same words.
-/// What was not asked, has expired, or differs in a word is not among it.
+/// What was not asked, has expired, or differs in a word is not among it, nor is a yes where the other site asks how old people are:
+/// that is said there.
 #[must_use]
 pub fn carried(
     from: &Notice,
@@ -28,9 +29,9 @@ pub fn carried(
     }
     let said = standings.iter().filter_map(|(id, standing)| {
         let choice = match standing {
-            Standing::Granted => Choice::Yes,
+            Standing::Granted if to.age_bands(Asked::Banner).is_empty() => Choice::Yes,
             Standing::Refused | Standing::Withdrawn | Standing::Objected => Choice::No,
-            Standing::NotAsked | Standing::Unconfirmed | Standing::Expired => return None,
+            _ => return None,
         };
         same_question(from, to, language, id).then(|| (id.clone(), choice))
     });
@@ -58,6 +59,7 @@ fn same_question(one: &Notice, other: &Notice, language: &str, id: &PurposeId) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::age::AgeQuestion;
     use crate::fixture;
     use crate::notice::Route;
     use alloc::string::String;
@@ -74,7 +76,9 @@ mod tests {
 
     #[test]
     fn what_was_said_goes_over_and_nothing_else() {
-        use Standing::{Expired, Granted, NotAsked, Objected, Refused, Unconfirmed, Withdrawn};
+        use Standing::{
+            Expired, Granted, NotAsked, Objected, PendingContact, Refused, Unconfirmed, Withdrawn,
+        };
         let same = fixture::notice();
         for (standing, choice) in
             [(Granted, Choice::Yes), (Refused, Choice::No), (Withdrawn, Choice::No), (Objected, Choice::No)]
@@ -82,12 +86,20 @@ mod tests {
             let expected = [(String::from("analytics"), choice)].into();
             assert_eq!(names(&same, "en", &[("analytics", standing)]), expected, "{standing:?}");
         }
-        for standing in [NotAsked, Unconfirmed, Expired] {
+        for standing in [NotAsked, Unconfirmed, PendingContact, Expired] {
             assert!(names(&same, "en", &[("analytics", standing)]).is_empty(), "{standing:?}");
         }
         let said = [("session", Granted), ("email-news", Granted), ("teleport", Granted)];
         assert!(names(&same, "en", &said).is_empty(), "only what both banners ask");
         assert!(names(&same, "tlh", &[("analytics", Granted)]).is_empty(), "only in words that were read");
+    }
+
+    #[test]
+    fn where_people_are_asked_how_old_they_are_only_a_no_goes_over() {
+        let asks = AgeQuestion { asked: [Asked::Banner].into(), ..AgeQuestion::default() };
+        let to = Notice { age: Some(asks), ..fixture::notice() };
+        assert!(names(&to, "en", &[("analytics", Standing::Granted)]).is_empty());
+        assert_eq!(names(&to, "en", &[("analytics", Standing::Withdrawn)]).len(), 1);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod notice;
 pub mod site;
 pub mod words;
 
+pub mod age;
 pub mod choice_cookie;
 pub mod decision;
 pub mod event;

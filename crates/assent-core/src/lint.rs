@@ -84,6 +84,14 @@ pub const RULES: &[(&str, &str)] = &[
         "Soft opt-in says which it is, and has evidence for collecting details directly and for the opt-out (PECR reg 22).",
     ),
     (
+        "age-limits",
+        "Who is asked how old they are can consent from 13 to 16 on, as the law puts it (UK GDPR Art 8), and is talked with up to 18.",
+    ),
+    (
+        "age-unasked",
+        "Where people give substantial data, they are asked how old they are: a young person's yes needs a talk first.",
+    ),
+    (
         "soft-opt-in-charity",
         "Only a charity, which states its number, uses the charitable soft opt-in (reg 22(3A)).",
     ),
@@ -193,6 +201,7 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
             say("storage-lifetime", format!("{place}.storage.{}", item.name), message);
         }
     }
+    age(notice, &mut say);
     let choices = notice.asked_at(Asked::Banner).filter(|purpose| purpose.is_choice()).count();
     if choices > 7 {
         say(
@@ -214,9 +223,10 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
         say("memory-grant", "memory.grant_days".to_string(), message);
     }
     each_text(notice, &mut |place, text| {
-        if text.chars().any(is_hidden) {
-            let message =
-                "Take out control characters and marks of reading direction; type it anew if need be.";
+        // A name stands in headings, in subjects and in whom a message is from.
+        let broken = place.ends_with(".name") && text.contains(['\n', '\r']);
+        if broken || text.chars().any(is_hidden) {
+            let message = "Take out control characters, marks of reading direction, and line breaks in a name; type it anew if need be.";
             say("text-hidden", place.to_string(), message);
         }
         let most = if SHORT.iter().any(|key| place.ends_with(key)) { SHORT_MAX } else { LONG_MAX };
@@ -289,6 +299,28 @@ pub fn check(notice: &Notice) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether the question for an age makes sense.
+fn age(notice: &Notice, say: &mut dyn FnMut(&'static str, String, &str)) {
+    if let Some(question) = &notice.age {
+        let (from, under) = (question.consent_from, question.contact_under);
+        if !(13..=16).contains(&from) || !(from..=18).contains(&under) {
+            let message = "Set consent_from to 13, or up to 16 where the law says so, and contact_under from there to 18.";
+            say("age-limits", "age".to_string(), message);
+        }
+        if question.asked.is_empty() {
+            let message = "Say where it is asked: `asked = [\"alert-form\"]`, `[\"banner\"]` or both.";
+            say("age-limits", "age.asked".to_string(), message);
+        }
+    }
+    let unasked = |purpose: &&Purpose| {
+        purpose.substantial_data && purpose.is_choice() && notice.age_bands(purpose.asked).is_empty()
+    };
+    for purpose in notice.purposes.iter().filter(unasked) {
+        let message = "Ask for an age where this is asked: `[age]` with `asked`.";
+        say("age-unasked", format!("purposes.{}.substantial_data", purpose.id), message);
+    }
 }
 
 /// The route of an alert, as far as a file can show that it may be used.
@@ -526,10 +558,44 @@ mod tests {
             breaks("tool-unasked", |file| file.purposes[1].tools = Vec::from([Tool::Uet])),
             breaks("route-not-here", |file| file.purposes[2].route = Route::SoftOptIn),
             breaks("soft-opt-in-undeclared", |file| file.alerts[0].route = Route::SoftOptIn),
+            breaks("age-limits", |file| asks_age(file, 12, 16)),
+            breaks("age-unasked", |file| file.purposes[1].substantial_data = true),
             breaks("soft-opt-in-charity", |file| soft_opt_in(file, SoftOptInKind::Charitable)),
         ]);
         let all: BTreeSet<_> = RULES.iter().map(|(id, _)| *id).collect();
         assert_eq!(seen, all);
+    }
+
+    fn asks_age(file: &mut SiteFile, consent_from: u8, contact_under: u8) {
+        let asked = Vec::from([Asked::Banner, Asked::AlertForm]);
+        file.age = Some(crate::age::AgeQuestion { asked, consent_from, contact_under });
+    }
+
+    #[test]
+    fn ages_are_asked_with_limits_that_the_law_knows_and_where_they_matter() {
+        for (from, under) in [(17, 18), (13, 12), (14, 13), (13, 19), (0, 0), (255, 255)] {
+            breaks("age-limits", |file| asks_age(file, from, under));
+        }
+        breaks("age-limits", |file| {
+            asks_age(file, 13, 16);
+            file.age.as_mut().unwrap().asked.clear();
+        });
+        breaks("age-unasked", |file| {
+            asks_age(file, 13, 16);
+            file.age.as_mut().unwrap().asked = Vec::from([Asked::Banner]);
+            file.alerts[0].substantial_data = true;
+        });
+        let mut file = fixture::site_file();
+        file.purposes.retain(|purpose| purpose.route != Route::Statistics);
+        file.text.values_mut().for_each(|text| text.purposes.retain(|id, _| id.as_str() != "counting"));
+        file.purposes[1].substantial_data = true;
+        for (from, under) in [(13, 16), (13, 13), (16, 16), (16, 18)] {
+            asks_age(&mut file, from, under);
+            assert_eq!(check(&file.notice().unwrap()), [], "{from}, {under}");
+        }
+        file.cookie_domain = None;
+        let domain = file.notice().unwrap_err();
+        assert!(matches!(domain, crate::site::SiteFileError::AgeOnBanner), "{domain}");
     }
 
     fn soft_opt_in(file: &mut SiteFile, kind: SoftOptInKind) {
@@ -587,6 +653,7 @@ mod tests {
         breaks("text-long", |file| say(file, "choose", &"x".repeat(2001)));
         breaks("text-hidden", |file| file.controller.address = "1 Street\u{7}".into());
         breaks("text-hidden", |file| say(file, "choose", "C\u{2066}hoose"));
+        breaks("text-hidden", |file| file.controller.name = "Example Health\r\nBcc: eve@example.org".into());
         breaks("memory-grant", |file| file.memory.grant_days = 0);
         let mut file = fixture::site_file();
         file.purposes.retain(|purpose| purpose.route != Route::Statistics);

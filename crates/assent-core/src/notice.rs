@@ -7,6 +7,7 @@
 //! Fields that came after the first release are optional and left out of the document when absent, so that a notice
 //! published before them keeps its bytes and its hash.
 
+use crate::age::AgeQuestion;
 use crate::decision::Standing;
 use crate::hash::{Hash, sha256};
 use crate::ids::{PurposeId, SiteId};
@@ -38,6 +39,9 @@ pub struct Notice {
     /// Where on the page it is asked, and in which looks.
     #[serde(default, skip_serializing_if = "Look::is_usual")]
     pub look: Look,
+    /// Whether people are asked how old they are, where, and what for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age: Option<AgeQuestion>,
     /// The language used when none of the visitor's is there (BCP 47).
     pub default_language: String,
     /// The words, by language (BCP 47). Each language is complete.
@@ -224,6 +228,9 @@ pub struct Purpose {
     /// without one the notice does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub special_categories: Option<Vec<String>>,
+    /// Whether people give so much about themselves with it that a young person's yes needs a talk first.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub substantial_data: bool,
 }
 
 impl Purpose {

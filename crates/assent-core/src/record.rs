@@ -6,6 +6,7 @@
 //! allows this: the full record can always be put together). Never here: an address or number in clear, an IP
 //! address, a page's path, a user agent.
 
+use crate::age::AgeBand;
 use crate::decision::{Act, Decision};
 use crate::hash::Hash;
 use crate::ids::{PurposeId, SiteId};
@@ -54,6 +55,9 @@ pub struct Record {
     /// Browser signals that were on.
     #[serde(default, skip_serializing_if = "Signals::is_empty")]
     pub signals: Signals,
+    /// How old the person said they are, where the site asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age: Option<AgeBand>,
     /// For alerts: which contacts it is about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<ContactRef>,
@@ -170,12 +174,26 @@ impl Record {
         self.told.as_ref().is_some_and(Told::settles)
     }
 
-    /// Whether it is what a yes to an alert rests on: its confirmation, or a yes that was told with evidence.
+    /// Whether a yes to an alert in it waits until staff talked with the person, who is young.
+    #[must_use]
+    pub fn waits_for_talk(&self) -> bool {
+        matches!(self.age, Some(AgeBand::Between(..))) && !self.talked()
+    }
+
+    /// Whether staff wrote down in it that they talked with the person.
+    #[must_use]
+    pub fn talked(&self) -> bool {
+        self.told.as_ref().is_some_and(|told| told.talked)
+    }
+
+    /// Whether it is what a yes to an alert rests on: its confirmation, or a yes that was told with evidence; of a young person, that
+    /// they were talked with.
     #[must_use]
     pub fn grants(&self, purpose: &PurposeId) -> bool {
         self.decisions
             .get(purpose)
             .is_some_and(|decision| *decision == Decision::Confirmed || (self.settles() && decision.is_yes()))
+            && !self.waits_for_talk()
     }
 
     /// Reads record bytes. Verify the receipt or row they came from first.

@@ -149,8 +149,10 @@ pub(crate) mod tests {
             }),
             directly: true,
             opt_out_offered: true,
+            talked: true,
             list: Some("spring.csv".into()),
         });
+        record.age = Some(crate::age::AgeBand::Between(13, 15));
         record.previous = Some("019a0000-0000-7000-8000-000000000000".into());
         record
     }
@@ -160,8 +162,13 @@ pub(crate) mod tests {
         let mut notice = fixture::full_site_file().notice().unwrap();
         notice.controller.charity = Some("1234567".into());
         notice.look.layout = crate::notice::Layout::Inline;
+        notice.age = Some(crate::age::AgeQuestion {
+            asked: Vec::from([crate::notice::Asked::AlertForm]),
+            ..crate::age::AgeQuestion::default()
+        });
         let analytics = &mut notice.purposes[1];
         analytics.sharing = true;
+        analytics.substantial_data = true;
         analytics.tools = Vec::from([crate::notice::Tool::Matomo]);
         analytics.changed = Some("2026-11-01T09:00:00Z".into());
         analytics.soft_opt_in = Some(crate::notice::SoftOptIn {
@@ -202,7 +209,9 @@ pub(crate) mod tests {
             "evidence",
             "directly",
             "opt_out_offered",
+            "talked",
             "list",
+            "age",
             "previous",
             "analytics",
             "surveys",
@@ -268,6 +277,7 @@ pub(crate) mod tests {
         assert_eq!(keys(&purpose["properties"]), all);
         same(&schema["$defs"]["text"], &notice["languages"]["en"]);
         same(&schema["properties"]["look"], &notice["look"]);
+        same(&schema["properties"]["age"], &notice["age"]);
         same(&purpose["properties"]["soft_opt_in"], &notice["purposes"][1]["soft_opt_in"]);
         same(&purpose["properties"]["statistics"], &notice["purposes"][1]["statistics"]);
 
@@ -285,7 +295,16 @@ pub(crate) mod tests {
             "surveys",
             "text-news",
         ];
-        let optional = ["phone", "jurisdiction", "location", "special_categories", "channel", "topic"];
+        let optional = [
+            "phone",
+            "jurisdiction",
+            "location",
+            "special_categories",
+            "channel",
+            "topic",
+            "age",
+            "substantial_data",
+        ];
         let optional = [
             &optional[..],
             &[

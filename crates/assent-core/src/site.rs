@@ -3,6 +3,7 @@
 //! Reading TOML is the caller's work; this holds the shape (every unknown key is refused) and the pure step from
 //! file to [`Notice`]. Whether the result is lawful is [`crate::lint`]'s question.
 
+use crate::age::AgeQuestion;
 use crate::ids::{NameError, PurposeId, SiteId};
 use crate::note::{KeyKind, VerifierKey};
 use crate::notice::{
@@ -64,6 +65,9 @@ pub struct SiteFile {
     /// The controller's other sites on this server that people may take their choices on to, each by a press of their own there.
     #[serde(default)]
     pub hands_over_to: Vec<SiteId>,
+    /// Asks how old people are: `asked` (`banner`, `alert-form`), `consent_from` and `contact_under`.
+    #[serde(default)]
+    pub age: Option<AgeQuestion>,
     /// How long records are kept.
     #[serde(default)]
     pub retention: RetentionFile,
@@ -163,6 +167,9 @@ pub struct PurposeFile {
     /// Special categories of data among it (UK GDPR Art 9), as `health`; an empty list says that there are none.
     #[serde(default)]
     pub special_categories: Option<Vec<String>>,
+    /// Whether people give much about themselves with it: then who is young enough to be talked with cannot say yes to it here.
+    #[serde(default)]
+    pub substantial_data: bool,
 }
 
 /// One alert topic, on one or more channels. Each channel becomes a purpose of its own, `{channel}-{topic}`.
@@ -192,6 +199,9 @@ pub struct AlertFile {
     /// Special categories of data among it (UK GDPR Art 9), as `health`; an empty list says that there are none.
     #[serde(default)]
     pub special_categories: Option<Vec<String>>,
+    /// Whether people give much about themselves with it. Staff who talk with young people see it.
+    #[serde(default)]
+    pub substantial_data: bool,
 }
 
 fn home() -> Vec<String> {
@@ -311,6 +321,11 @@ pub enum SiteFileError {
     /// A site hands over to itself, or to another one twice.
     #[error("hands_over_to names `{0}`: name each other site once")]
     HandsOver(SiteId),
+    /// Who says on the choices page how old they are could not take their answer back to the site.
+    #[error(
+        "`age.asked` has `banner`, which is asked on the choices page: set `cookie_domain`, so that the site knows what was chosen there"
+    )]
+    AgeOnBanner,
     /// `cookie_domain` does not cover an address that must see the choice.
     #[error("`cookie_domain` is `{domain}`, and {address} is not under it")]
     CookieDomain {
@@ -396,6 +411,7 @@ impl SiteFile {
             purposes,
             memory: Memory { refusal_days: self.memory.refusal_days, grant_days: self.memory.grant_days },
             look: self.look,
+            age: self.age.clone(),
             default_language: self.default_language.clone(),
             languages,
         })
@@ -421,6 +437,7 @@ impl SiteFile {
                 statistics: purpose.statistics.clone(),
                 soft_opt_in: None,
                 special_categories: purpose.special_categories.clone(),
+                substantial_data: purpose.substantial_data,
             })
             .collect();
         for alert in &self.alerts {
@@ -450,6 +467,7 @@ impl SiteFile {
                     statistics: None,
                     soft_opt_in: alert.soft_opt_in.clone(),
                     special_categories: alert.special_categories.clone(),
+                    substantial_data: alert.substantial_data,
                 });
             }
         }
@@ -514,6 +532,11 @@ impl SiteFile {
             if host_of(origin).is_none() {
                 return Err(wrong("origins", origin));
             }
+        }
+        let asks_age = self.age.as_ref().is_some_and(|age| age.asked.contains(&Asked::Banner));
+        let own = host_of(&self.public_url);
+        if asks_age && self.cookie_domain.is_none() && self.origins.iter().any(|it| host_of(it) != own) {
+            return Err(SiteFileError::AgeOnBanner);
         }
         if let Some(domain) = &self.cookie_domain {
             for address in self.origins.iter().chain([&self.public_url]) {

@@ -24,6 +24,10 @@ pub struct Said<'a> {
     pub acted: Option<u64>,
     /// Whether a yes in it counts without a confirmation: it was told to staff, with evidence.
     pub settled: bool,
+    /// Whether a yes to an alert in it waits until staff talked with the person.
+    pub young: bool,
+    /// Whether staff wrote down in it that they did.
+    pub talked: bool,
     /// Purpose by purpose.
     pub decisions: &'a BTreeMap<PurposeId, Decision>,
 }
@@ -62,7 +66,7 @@ pub fn held<'a>(
     let mut last_no: BTreeMap<&PurposeId, u64> = BTreeMap::new();
     // Since when a yes waits to be confirmed.
     let mut waits: BTreeMap<&PurposeId, u64> = BTreeMap::new();
-    for Said { at, acted, settled, decisions } in said {
+    for Said { at, acted, settled, young, talked, decisions } in said {
         for (id, decision) in decisions {
             let (Some(purpose), Some(standing)) = (notice.purpose(id), standings.get_mut(id)) else {
                 continue;
@@ -75,7 +79,8 @@ pub fn held<'a>(
                 continue;
             }
             // Anybody can type an address that is not theirs: asking again neither ends nor renews what its owner confirmed.
-            let confirmed = purpose.asked == Asked::AlertForm && standing.standing == Standing::Granted;
+            let confirmed = purpose.asked == Asked::AlertForm
+                && matches!(standing.standing, Standing::Granted | Standing::PendingContact);
             let asked_again = confirmed && matches!(decision, Decision::Given | Decision::Renewed);
             if asked_again {
                 since = standing.since;
@@ -86,12 +91,15 @@ pub fn held<'a>(
                 || changed.is_some_and(|changed| since < changed);
             let is_yes = decision.is_yes();
             let waited = waits.get(id).map_or(0, |asked| at.saturating_sub(*asked));
+            let young = young && purpose.asked == Asked::AlertForm;
+            let granted = if young { Standing::PendingContact } else { Standing::Granted };
             let after = match (*decision, standing.standing) {
-                (Decision::Confirmed, Standing::Unconfirmed) if waited < CONFIRM_MS => Standing::Granted,
+                (Decision::Confirmed, Standing::Unconfirmed) if waited < CONFIRM_MS && !talked => granted,
+                (Decision::Confirmed, Standing::PendingContact) if talked => Standing::Granted,
                 // What was taken back meanwhile, or waited too long, is not confirmed into a yes.
                 (Decision::Confirmed, before) => before,
                 (_, before) if asked_again => before,
-                (decision, _) if settled && decision.is_yes() => Standing::Granted,
+                (decision, _) if settled && decision.is_yes() => granted,
                 (decision, _) => Standing::after(decision, purpose.asked),
             };
             // Pressed before that no, and only taken down after it. A browser's clock that is behind errs towards no.
@@ -163,6 +171,8 @@ mod tests {
             at: *at,
             acted: *acted,
             settled: false,
+            young: false,
+            talked: false,
             decisions,
         });
         standings(&notice, said, now)[purpose]
@@ -232,10 +242,68 @@ mod tests {
             let id = PurposeId::new("email-news").unwrap();
             let maps: Vec<_> =
                 said.iter().map(|(at, decision)| (*at, BTreeMap::from([(id.clone(), *decision)]))).collect();
-            let said =
-                maps.iter().map(|(at, decisions)| Said { at: *at, acted: None, settled: false, decisions });
+            let said = maps.iter().map(|(at, decisions)| Said {
+                at: *at,
+                acted: None,
+                settled: false,
+                young: false,
+                talked: false,
+                decisions,
+            });
             assert_eq!(standings(&notice, said, now)["email-news"], holds, "{maps:?} at {now}");
         }
+    }
+
+    #[test]
+    fn a_young_persons_yes_waits_until_they_were_talked_with_and_nothing_goes_round_it() {
+        use Decision::{Confirmed, Given, Refused, Withdrawn};
+        use Standing::{Granted, PendingContact, Unconfirmed};
+        let (notice, id) = (fixture::notice(), PurposeId::new("email-news").unwrap());
+        let (plain, young, talked) = ((false, false, false), (false, true, false), (false, false, true));
+        // What was told with evidence, of somebody young.
+        let settled = (true, true, false);
+        for (said, holds) in [
+            (&[(Given, young)][..], Unconfirmed),
+            (&[(Given, young), (Confirmed, young)], PendingContact),
+            (&[(Given, young), (Confirmed, young), (Confirmed, talked)], Granted),
+            (&[(Given, young), (Confirmed, young), (Withdrawn, talked)], Standing::Withdrawn),
+            // A talk confirms no address.
+            (&[(Given, young), (Confirmed, talked)], Unconfirmed),
+            (&[(Given, young), (Refused, plain), (Confirmed, talked)], Standing::Refused),
+            // Signing up again with another age, or pressing the link again.
+            (&[(Given, young), (Confirmed, young), (Given, plain)], PendingContact),
+            (&[(Given, young), (Confirmed, young), (Given, plain), (Confirmed, plain)], PendingContact),
+            (
+                &[(Given, young), (Confirmed, young), (Withdrawn, plain), (Given, plain), (Confirmed, plain)],
+                Granted,
+            ),
+            // Somebody types the address of somebody old.
+            (&[(Given, plain), (Confirmed, plain), (Given, young)], Granted),
+            (&[(Given, settled)], PendingContact),
+            (&[(Given, settled), (Confirmed, talked)], Granted),
+        ] {
+            let maps: Vec<_> = said
+                .iter()
+                .map(|(decision, how)| (BTreeMap::from([(id.clone(), *decision)]), *how))
+                .collect();
+            let said = maps.iter().zip(1..).map(|((decisions, (settled, young, talked)), at)| Said {
+                at,
+                acted: None,
+                settled: *settled,
+                young: *young,
+                talked: *talked,
+                decisions,
+            });
+            assert_eq!(standings(&notice, said, 20)["email-news"], holds, "{maps:?}");
+        }
+        let given = BTreeMap::from([(PurposeId::new("analytics").unwrap(), Given)]);
+        let on_banner =
+            Said { at: 1, acted: None, settled: false, young: true, talked: false, decisions: &given };
+        assert_eq!(
+            standings(&notice, [on_banner], 2)["analytics"],
+            Granted,
+            "nobody can be talked with there"
+        );
     }
 
     #[test]
@@ -252,7 +320,8 @@ mod tests {
             (changed - 1, Refused, changed + 1, Standing::Refused),
         ] {
             let decisions = BTreeMap::from([(PurposeId::new("analytics").unwrap(), decision)]);
-            let said = Said { at, acted: None, settled: false, decisions: &decisions };
+            let said =
+                Said { at, acted: None, settled: false, young: false, talked: false, decisions: &decisions };
             let held = held(&notice, [said], now)["analytics"];
             assert_eq!(held, Held { standing: holds, since: at }, "{decision:?} at {at}, now {now}");
         }
@@ -282,13 +351,27 @@ mod tests {
         let given = BTreeMap::from([(id.clone(), Decision::Given)]);
         let objected = BTreeMap::from([(id.clone(), Decision::Objected)]);
         let now = CHARITABLE_FROM + 9 * DAY_MS;
-        let told = |acted, settled| Said { at: now, acted: Some(acted), settled, decisions: &given };
+        let told = |acted, settled| Said {
+            at: now,
+            acted: Some(acted),
+            settled,
+            young: false,
+            talked: false,
+            decisions: &given,
+        };
         let after = |file: &crate::site::SiteFile, said: &[Said<'_>]| {
             standings(&file.notice().unwrap(), said.iter().copied(), now)[&id]
         };
         assert_eq!(after(&file, &[told(1, true)]), Standing::Granted);
         assert_eq!(after(&file, &[told(1, false)]), Standing::Unconfirmed);
-        let no = Said { at: now - 1, acted: None, settled: false, decisions: &objected };
+        let no = Said {
+            at: now - 1,
+            acted: None,
+            settled: false,
+            young: false,
+            talked: false,
+            decisions: &objected,
+        };
         assert_eq!(after(&file, &[no, told(1, true)]), Standing::Objected, "it was said before that no");
 
         file.alerts[0].route = Route::SoftOptIn;

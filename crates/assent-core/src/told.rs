@@ -32,6 +32,9 @@ pub struct Told {
     /// The person could refuse when the details were collected. Soft opt-in needs it.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub opt_out_offered: bool,
+    /// Staff talked with somebody young, or with who looks after them, so that they understand what they agreed to.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub talked: bool,
     /// It came in with a list: the list's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<String>,
@@ -192,6 +195,7 @@ mod tests {
             evidence: Some(Evidence { kind: EvidenceKind::Recording, reference: "call 2026/118".into() }),
             directly: true,
             opt_out_offered: true,
+            talked: false,
             list: None,
         }
     }

@@ -3,6 +3,7 @@
 //! Input bodies refuse unknown fields. The receipt itself, which is what a recorded decision is answered with, is in
 //! [`crate::receipt`]. Status codes and headers belong to `server/src/http`.
 
+use crate::age::AgeBand;
 use crate::decision::{Act, Choice, Standing};
 use crate::hash::Hash;
 use crate::ids::{PurposeId, SiteId};
@@ -39,6 +40,9 @@ pub struct DecisionRequest {
     /// Browser signals that were on.
     #[serde(default)]
     pub signals: Signals,
+    /// How old the person says they are. Needed for a yes to a consent where the site asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age: Option<AgeBand>,
     /// When it was pressed, by the browser's clock: RFC 3339 UTC with `Z`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted: Option<String>,
@@ -99,6 +103,9 @@ pub struct SignUpRequest {
     /// Needed when a text alert is wanted. International form, `+44…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
+    /// How old the person says they are. Needed where the site asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age: Option<AgeBand>,
 }
 
 /// `POST S/told`: what somebody told staff about alerts. Sent with an `Idempotency-Key`. Staff only.
@@ -125,6 +132,9 @@ pub struct ToldRequest {
     /// The person could refuse when the details were collected. Soft opt-in needs it.
     #[serde(default)]
     pub opt_out_offered: bool,
+    /// How old the person says they are. Needed for a yes where the site asks on its form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age: Option<AgeBand>,
     /// The language it was said in, which is one of the notice's.
     pub language: String,
     /// Needed when an email alert was decided.
@@ -193,11 +203,14 @@ pub struct ToldRow {
     /// `yes`: the person could refuse when they were collected.
     #[serde(default)]
     pub opt_out_offered: String,
+    /// How old the person says they are, as `16-plus`. A yes needs it where the site asks on its form.
+    #[serde(default)]
+    pub age: String,
 }
 
 impl ToldRow {
     /// The names of the columns, those that must be there first.
-    pub const COLUMNS: [&'static str; 14] = [
+    pub const COLUMNS: [&'static str; 15] = [
         "channel",
         "address",
         "topic",
@@ -212,6 +225,7 @@ impl ToldRow {
         "language",
         "directly",
         "opt_out_offered",
+        "age",
     ];
     /// How many of [`Self::COLUMNS`] must be there.
     pub const NEEDED: usize = 7;
@@ -232,7 +246,7 @@ impl ToldRow {
     }
 
     /// Every cell, in the order of [`Self::COLUMNS`].
-    fn cells(&self) -> [&String; 14] {
+    fn cells(&self) -> [&String; 15] {
         [
             &self.channel,
             &self.address,
@@ -248,6 +262,7 @@ impl ToldRow {
             &self.language,
             &self.directly,
             &self.opt_out_offered,
+            &self.age,
         ]
     }
 }
@@ -340,6 +355,8 @@ pub enum MayReason {
     NotAsked,
     /// Asked for, and not confirmed yet.
     Unconfirmed,
+    /// A young person's, who has to be talked with first.
+    PendingContact,
     /// A yes: asked for, and confirmed.
     Granted,
     /// A yes: they were told, could refuse, and did not object. Their own record says so.
@@ -371,6 +388,7 @@ impl From<Standing> for MayReason {
         match standing {
             Standing::NotAsked => Self::NotAsked,
             Standing::Unconfirmed => Self::Unconfirmed,
+            Standing::PendingContact => Self::PendingContact,
             Standing::Granted => Self::Granted,
             Standing::Refused => Self::Refused,
             Standing::Withdrawn => Self::Withdrawn,
@@ -458,6 +476,9 @@ pub struct EmbedData {
     /// Where the question stands.
     #[serde(skip_serializing_if = "is_bar")]
     pub layout: Layout,
+    /// Whether a yes needs an age: it is asked on the choices page.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub age: bool,
     /// Whether Do Not Track is taken as a no to what shares data.
     #[serde(skip_serializing_if = "core::ops::Not::not")]
     pub dnt: bool,
@@ -587,6 +608,7 @@ impl EmbedData {
             rtl: crate::languages::is_right_to_left(&layers.language),
             memory: notice.memory,
             layout: notice.look.layout,
+            age: !notice.age_bands(crate::notice::Asked::Banner).is_empty(),
             dnt: file.honour_dnt,
             purposes: purposes.collect(),
             words: EmbedWords {
@@ -634,6 +656,7 @@ impl LayerData {
             purpose.special_categories = None;
             purpose.statistics = None;
             purpose.changed = None;
+            purpose.substantial_data = false;
             purpose.tools = Vec::new();
         }
         let mut text = text.clone();
@@ -782,6 +805,54 @@ pub struct TextToRead {
 pub struct TextDoneRequest {
     /// [`TextToRead::id`].
     pub id: String,
+}
+
+/// `GET S/to-contact`: young people whose yes waits until staff talked with them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToContactResponse {
+    /// One entry for each address, in the order of their ids.
+    pub people: Vec<ToContact>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToContact {
+    /// Names them in [`ContactedRequest`].
+    pub id: String,
+    /// Email or text.
+    pub channel: Channel,
+    /// The address or number, in clear.
+    pub address: String,
+    /// The language they read.
+    pub language: String,
+    /// The alerts that wait, and since when (RFC 3339 in UTC).
+    pub waiting: BTreeMap<PurposeId, String>,
+    /// Whether people give much about themselves with one of them.
+    pub substantial_data: bool,
+}
+
+/// `POST S/contacted`: what a young person, or who looks after them, said when staff talked with them. Staff only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContactedRequest {
+    /// [`ToContact::id`].
+    pub id: String,
+    /// How they were talked with.
+    pub by: Telling,
+    /// What it was explained by: 1 to [`crate::told::TOLD_MAX`] characters.
+    pub script: String,
+    /// Who talked with them: 1 to [`crate::told::TOLD_MAX`] characters.
+    pub staff: String,
+    /// When: RFC 3339 in UTC with `Z`, or a date.
+    pub said: String,
+    /// By telephone, needed: whether the person was told of a recording, or there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Recording>,
+    /// What came of it, alert by alert: yes, they understand and agree; or no. What is not named goes on waiting.
+    #[serde(deserialize_with = "each_once")]
+    pub choices: BTreeMap<PurposeId, Choice>,
 }
 
 /// `POST S/people/release` and `POST S/people/let-go`.

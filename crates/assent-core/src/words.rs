@@ -674,5 +674,19 @@ words! {
         on_hand_over: "taken over from another of our sites", "wedi’i drosglwyddo o un arall o’n gwefannau";
         /// Sign-up form: a field for machines that fill in everything. Nobody sees it.
         trap: "Leave this field empty", "Gadewch y maes hwn yn wag";
+        /// Sign-up form: question. Only a band is kept.
+        age_title: "How old are you?", "Beth yw eich oed?";
+        /// Age band. `{}` is a number.
+        age_under: "Under {}", "Dan {}";
+        /// Age band. `{}` and `{}` are numbers, both included.
+        age_between: "{} to {}", "{} i {}";
+        /// Age band. `{}` is a number.
+        age_from: "{} or over", "{} neu drosodd";
+        /// Sign-up form: no age band was chosen.
+        age_missing: "Choose how old you are", "Dewiswch beth yw eich oed";
+        /// After signing up, for young people: nothing is sent until staff have talked with them.
+        age_contact: "Nothing will be sent until we have talked with you or somebody who looks after you.", "Ni anfonir dim nes i ni siarad â chi neu â rhywun sy’n gofalu amdanoch.";
+        /// Somebody is too young to agree by themselves. `{}` is the age from which they can.
+        age_too_young: "To say yes here you need to be {} or over. Somebody who looks after you can write to us.", "I ddweud ie yma mae angen i chi fod yn {} neu drosodd. Gall rhywun sy’n gofalu amdanoch ysgrifennu atom.";
     }
 }

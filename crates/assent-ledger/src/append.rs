@@ -515,6 +515,7 @@ fn complete(
         origin: draft.origin.clone(),
         decisions: draft.decisions.clone(),
         signals: draft.signals,
+        age: draft.age,
         contacts: named.map(|(one, hash)| ContactRef { channel: one.channel, hash: *hash }).collect(),
         told: draft.told.clone(),
         previous: accepted.previous.map(|previous| previous.id.to_string()),

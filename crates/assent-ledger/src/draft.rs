@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use assent_core::age::AgeBand;
 use assent_core::decision::{Act, Decision};
 use assent_core::hash::Hash;
 use assent_core::ids::{PurposeId, SiteId};
@@ -62,6 +63,8 @@ pub struct Draft {
     pub decisions: BTreeMap<PurposeId, Decision>,
     /// Browser signals that were on.
     pub signals: Signals,
+    /// How old the person said they are, where the site asks.
+    pub age: Option<AgeBand>,
     /// Addresses it is about, in clear: they are sealed beside the record, which names them by keyed hash only.
     pub contacts: Vec<Contact>,
     /// What staff wrote down, where the person told them.

@@ -178,6 +178,7 @@ fn draft(site: &SiteFile) -> Result<Draft> {
         origin: site.origins.first().cloned(),
         decisions: purposes.map(|purpose| (purpose.id.clone(), Decision::Given)).collect(),
         signals: Signals::default(),
+        age: None,
         told: None,
         contacts: Vec::new(),
         retain_until: 0,

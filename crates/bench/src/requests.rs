@@ -36,6 +36,7 @@ impl Asker {
             surface: Surface::FirstLayer,
             choices: purposes.map(|purpose| (purpose.id.clone(), Choice::Yes)).collect(),
             signals: Signals::default(),
+            age: None,
             acted: Some(jiff::Timestamp::now().round(jiff::Unit::Millisecond)?.to_string()),
         };
         let host = site.public_url.split("://").nth(1).context("public_url has no scheme")?;

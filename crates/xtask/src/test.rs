@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::place::{self, Place};
-use crate::tools::{apt, browsers, npm, python, wheels};
+use crate::tools::{apt, browsers, exim, npm, python, wheels};
 use crate::{build, run, say, tidy, web};
 
 /// What to check.
@@ -131,6 +131,7 @@ fn browser(place: &Place) -> Result<()> {
     }
     apt::wish(FAKE_SMSC, &["kannel", "kannel-extras"], "sending texts through a real gateway");
     apt::wish("/usr/sbin/mariadbd", WORDPRESS, "trying the WordPress plugin");
+    exim::wish(place, "sending mail through a server of Debian's");
     python::wish(place, "checking receipts and vectors by a program that is not ours");
     build::programs(place, &["server", "example-sites"], false)?;
     let skip = (!browsers.webkit).then_some("webkit");

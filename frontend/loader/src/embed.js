@@ -23,7 +23,8 @@ let told;
 // What is drawn. `root` holds the first layer or the widget, `note` the loader's own confirmation.
 let host, root, note, back, pad, opener;
 // The widget's module once it has taken over; whether it cannot; what it is to do first.
-let widget, broken, loading, wanted, kept;
+// Where a yes needs an age, which the choices page asks, the widget is not loaded.
+let widget, broken = DATA.age, loading = broken, wanted, kept;
 
 // What tells the tools on the page, one function each; a tool that is broken stays without a yes.
 const listeners = [];
@@ -118,6 +119,11 @@ const apply = () => {
 
 // Takes a choice: it holds from here on; the record travels behind it.
 const decide = (act, surface, choices) => {
+  // Without an age there is no yes.
+  if (DATA.age && Object.values(choices).includes('yes')) {
+    show('choose');
+    return new Promise(() => {});
+  }
   // The same press, already taken before the widget was there.
   if (kept && kept.act == act) {
     const { receipt } = kept;
@@ -320,8 +326,8 @@ const pressed = (event) => {
   const button = event.target.closest('[data-act]');
   if (widget || !button) return;
   const { act } = button.dataset;
-  if (act == 'choose') {
-    show(act);
+  if (act == 'choose' || (DATA.age && act == 'accept-all')) {
+    show('choose');
   } else if (act == 'close') {
     note.textContent = '';
     kept = 0;

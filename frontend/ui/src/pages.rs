@@ -21,6 +21,7 @@ pub mod reference;
 pub mod schedule;
 pub mod your_alerts;
 
+mod age;
 mod details;
 pub mod when;
 

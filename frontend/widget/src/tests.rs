@@ -73,6 +73,7 @@ pub(crate) fn receipt(key: &SignerKey, change: impl FnOnce(&mut Record)) -> Stri
         origin: None,
         decisions: [(id("analytics"), Decision::Refused), (id("search"), Decision::Objected)].into(),
         signals: Signals::default(),
+        age: None,
         contacts: Vec::new(),
         told: None,
         previous: None,

@@ -86,6 +86,8 @@ mod tests {
             (Channel::Email, "\u{130}x@example.org", None),
             (Channel::Email, "i\u{307}x@example.org", None),
             (Channel::Text, "+44 7700 9O0160", None),
+            // A Cyrillic letter that looks like a Latin one makes another domain of it, and is seen to.
+            (Channel::Email, "ann@ex\u{430}mple.org", Some("ann@xn--exmple-4nf.org")),
             (Channel::Email, "ann@localhost", None),
             (Channel::Email, "Ann <ann@example.org>", None),
             (Channel::Email, "ann@[127.0.0.1]", None),

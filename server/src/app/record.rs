@@ -4,6 +4,7 @@
 
 use super::sites::Site;
 use super::state::{fold, fold_with};
+use assent_core::age::AgeError;
 use assent_core::decision::{Act, Choice, ChoiceError, Decision, Standing, decide};
 use assent_core::hash::{Hash, sha256};
 use assent_core::ids::PurposeId;
@@ -56,6 +57,9 @@ pub enum RecordError {
     /// A yes to an alert that did not come through the sign-up form, which asks for an address.
     #[error("`{0}` needs an address: it is asked on the sign-up form")]
     AskedElsewhere(PurposeId),
+    /// Too young to say yes, or it was not said how old they are.
+    #[error(transparent)]
+    Age(#[from] AgeError),
     /// `acted` cannot be read.
     #[error("the time of the press is not RFC 3339 in UTC with `Z`")]
     BadTime,
@@ -120,7 +124,9 @@ pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Recorded, Rec
             (other, _) => {
                 let appended = other?;
                 let at = appended.id.time();
-                let said = Said { at, acted, settled: false, decisions: &decisions };
+                // On the banner nobody waits for a talk; what alerts come to is read from the log.
+                let said =
+                    Said { at, acted, settled: false, young: false, talked: false, decisions: &decisions };
                 let held = || fold_with(&site.notice, &history, said, now.max(at));
                 let held = (!appended.replayed).then(held);
                 return Ok(Recorded { appended, held });
@@ -167,6 +173,10 @@ fn judge(site: &Site, ask: &Ask, acted: Option<u64>, now: u64) -> Result<(Arc<No
     if let Some(alert) = wants.find(|purpose| purpose.asked == Asked::AlertForm && !has_address(purpose)) {
         return Err(RecordError::AskedElsewhere(alert.id.clone()));
     }
+    // What a message leads to takes the age from before; whoever comes that way was asked when they signed up.
+    if request.surface != Surface::Message {
+        check_age(&notice, request)?;
+    }
     let draft = Draft {
         subject: ask.subject,
         acted: acted.map(rfc3339),
@@ -177,6 +187,7 @@ fn judge(site: &Site, ask: &Ask, acted: Option<u64>, now: u64) -> Result<(Arc<No
         origin: ask.origin.clone(),
         decisions: BTreeMap::new(),
         signals: request.signals,
+        age: request.age,
         contacts: ask.contacts.clone(),
         told: None,
         retain_until: site.file.retention_rules().due(RetentionClass::of(ask.contacts.len()), now),
@@ -187,6 +198,16 @@ fn judge(site: &Site, ask: &Ask, acted: Option<u64>, now: u64) -> Result<(Arc<No
         }),
     };
     Ok((notice, draft))
+}
+
+/// Whether somebody as old as they say may say this. An age that is not asked for is not kept.
+fn check_age(notice: &Notice, request: &DecisionRequest) -> Result<(), AgeError> {
+    let at = if request.surface == Surface::AlertForm { Asked::AlertForm } else { Asked::Banner };
+    if request.age.is_some_and(|band| !notice.age_bands(at).contains(&band)) {
+        return Err(AgeError::NotAsked);
+    }
+    let wants = request.choices.iter().filter(|(_, choice)| **choice == Choice::Yes);
+    wants.filter_map(|(id, _)| notice.purpose(id)).try_for_each(|it| notice.age_allows(it, request.age))
 }
 
 /// The notice of this hash, if a press at `acted` may answer it. A press that states no time answers today's words.
@@ -283,5 +304,5 @@ pub fn from_form(
     choices: BTreeMap<PurposeId, Choice>,
     signals: Signals,
 ) -> DecisionRequest {
-    DecisionRequest { notice, language, act, surface, choices, signals, acted: None }
+    DecisionRequest { notice, language, act, surface, choices, signals, age: None, acted: None }
 }

@@ -114,6 +114,8 @@ fn said(opened: &Opened) -> Said<'_> {
         at: opened.time,
         acted: acted(opened),
         settled: opened.record.settles(),
+        young: opened.record.waits_for_talk(),
+        talked: opened.record.talked(),
         decisions: &opened.record.decisions,
     }
 }

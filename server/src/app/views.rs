@@ -86,6 +86,7 @@ mod tests {
             origin: None,
             decisions: decisions.iter().map(|(id, it)| (PurposeId::new(id).unwrap(), *it)).collect(),
             signals: Signals::default(),
+            age: None,
             contacts: Vec::new(),
             told: None,
             previous: None,

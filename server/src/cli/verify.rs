@@ -186,6 +186,7 @@ fn receipt(reader: impl BufRead, key: Option<&VerifierKey>) -> anyhow::Result<Ve
         format!("Log: {}, entry {} of {}", receipt.key().name(), receipt.index(), checkpoint.size),
     ];
     lines.push(format!("Recorded: {}, by {}, notice {}", record.time, record.act.as_str(), record.notice));
+    lines.extend(record.age.map(|age| format!("Age, as they said: {age}")));
     if let Some(told) = &record.told {
         let acted = record.acted.as_deref().unwrap_or_default();
         let (by, script, staff) = (told.by.as_str(), &told.script, &told.staff);

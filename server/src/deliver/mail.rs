@@ -6,6 +6,7 @@
 use super::SendError;
 use crate::config::{Mail as Config, MailTls, secret};
 use anyhow::Context as _;
+use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
@@ -115,7 +116,11 @@ fn message(mail: &Mail) -> Result<Message, &'static str> {
     let from = address(from).map_err(|_| "the sender's address cannot be one")?;
     let to = address(&mail.to).map_err(|_| "the address cannot be written to")?;
     let domain = from.domain().to_string();
+    // Given, and not read out of the headers: whatever stands in a name or an address, it goes to this one.
+    let envelope = Envelope::new(Some(from.clone()), vec![to.clone()])
+        .map_err(|_| "it cannot be written as a message")?;
     let mut message = Message::builder()
+        .envelope(envelope)
         .from(Mailbox::new(Some(name.clone()), from))
         .to(Mailbox::new(None, to))
         .subject(&mail.subject)

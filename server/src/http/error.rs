@@ -108,6 +108,13 @@ codes! {
     BadPhone UNPROCESSABLE_ENTITY "bad-phone" "The phone number cannot be read";
     /// 422: The number is of a country that the site sends no texts to (`text_countries` in the site file). Nothing was stored.
     PhoneElsewhere UNPROCESSABLE_ENTITY "phone-elsewhere" "No texts are sent to this country";
+    /// 422: The site asks how old people are, and a yes came without it. Nothing was stored. Send `age`, one of the notice's bands.
+    AgeMissing UNPROCESSABLE_ENTITY "age-missing" "The age is missing";
+    /// 422: The age is none of the bands that are asked for there, or none is asked for. Nothing was stored.
+    BadAge UNPROCESSABLE_ENTITY "bad-age" "No such age is asked for";
+    /// 422: Somebody who is too young for it said yes. Nothing was stored. They can say no, and who looks after them can write to the
+    /// controller.
+    TooYoung UNPROCESSABLE_ENTITY "too-young" "Too young to say yes to this";
     /// 422: The code does not fit the number, is over, or was tried too often. Nothing was stored.
     BadCode UNPROCESSABLE_ENTITY "bad-code" "The code does not fit";
     /// 422: It was said by telephone, and nobody said whether the call was recorded. Nothing was stored. `recording` is `told` when the

@@ -4,6 +4,7 @@ use super::error::{Code, Problem};
 use crate::app::alerts::renewal::LookError;
 use crate::app::alerts::rows::RowsError;
 use crate::app::alerts::sign_up::{SignUpError, Wrong};
+use crate::app::alerts::talk::TalkError;
 use crate::app::alerts::told::TellError;
 use crate::app::export::BadFilter;
 use crate::app::may::MayError;
@@ -11,6 +12,7 @@ use crate::app::people::PeopleError;
 use crate::app::record::RecordError;
 use crate::app::sites::ApplyError;
 use crate::app::webhooks::staff::RedeliverError;
+use assent_core::age::AgeError;
 use assent_core::decision::ChoiceError;
 use assent_core::notice::Channel;
 use assent_ledger::{AppendError, ErasureError, ExportError, ReadError};
@@ -22,6 +24,7 @@ impl From<RecordError> for Problem {
             RecordError::StaleNotice => Code::StaleNotice.into(),
             RecordError::UnknownLanguage => Code::UnknownLanguage.into(),
             RecordError::AskedElsewhere(_) => Self::with(Code::UnknownPurpose, error.to_string()),
+            RecordError::Age(error) => error.into(),
             RecordError::BadTime => Code::BadTime.into(),
             RecordError::TooMany => Code::TooManyDecisions.into(),
             RecordError::Choices(error) => error.into(),
@@ -41,6 +44,27 @@ impl From<TellError> for Problem {
         let known = Code::ALL.iter().find(|code| code.as_str() == refusal.code());
         // What only a list's rows can be refused for never comes here.
         Self::with(known.copied().unwrap_or(Code::BadBody), refusal.to_string())
+    }
+}
+
+impl From<AgeError> for Problem {
+    fn from(error: AgeError) -> Self {
+        match error {
+            AgeError::Missing => Code::AgeMissing,
+            AgeError::NotAsked => Code::BadAge,
+            AgeError::TooYoung => Code::TooYoung,
+        }
+        .into()
+    }
+}
+
+impl From<TalkError> for Problem {
+    fn from(error: TalkError) -> Self {
+        match error {
+            TalkError::NobodyWaits => Self::with(Code::NotFound, error.to_string()),
+            TalkError::Refused(refusal) => TellError::Refused(refusal).into(),
+            TalkError::Record(error) => error.into(),
+        }
     }
 }
 
@@ -139,6 +163,7 @@ impl From<SignUpError> for Problem {
                 }
                 Some(Wrong::Malformed(Channel::Email)) => Code::BadEmail.into(),
                 Some(Wrong::Malformed(Channel::Text)) => Code::BadPhone.into(),
+                Some(Wrong::Age(error)) => (*error).into(),
                 Some(Wrong::Elsewhere) => Code::PhoneElsewhere.into(),
             },
         }

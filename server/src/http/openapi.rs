@@ -76,6 +76,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
         staff::webhooks::list,
         staff::webhooks::redeliver,
         staff::webhooks::enable,
+        staff::talk::list,
+        staff::talk::done,
         staff::told::one,
         staff::told::rows,
         staff::lists::of_topic,

@@ -51,6 +51,8 @@ fn with(app: Arc<App>, decisions: MethodRouter<Arc<App>>, may: MethodRouter<Arc<
         .route("/v1/{site}/may/bulk", post(staff::may::ask_bulk))
         .route("/v1/{site}/texts", get(staff::texts::list))
         .route("/v1/{site}/texts/done", post(staff::texts::is_done))
+        .route("/v1/{site}/to-contact", get(staff::talk::list))
+        .route("/v1/{site}/contacted", post(staff::talk::done))
         .route("/v1/{site}/told", post(staff::told::one))
         .route("/v1/{site}/told/rows", post(staff::told::rows))
         .route("/v1/{site}/bounced", post(staff::texts::bounce))

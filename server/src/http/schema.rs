@@ -25,6 +25,9 @@ pub(super) struct DecisionRequest {
     choices: BTreeMap<String, Choice>,
     /// Browser signals that were on.
     signals: Option<Signals>,
+    /// How old they say they are, in one of the notice's bands. Needed for a yes to a consent where the site asks.
+    #[schema(example = "16-plus")]
+    age: Option<String>,
     /// When it was pressed, by the browser's clock. A replaced notice is accepted only with it.
     #[schema(example = "2026-11-22T10:00:00.000Z")]
     acted: Option<String>,
@@ -75,6 +78,7 @@ pub(super) struct Signals {
 pub(super) enum Standing {
     NotAsked,
     Unconfirmed,
+    PendingContact,
     Granted,
     Refused,
     Withdrawn,
@@ -129,6 +133,9 @@ pub(super) struct SignUpRequest {
     /// Needed when a text alert is wanted; international form.
     #[schema(example = "+44 7700 900123")]
     phone: Option<String>,
+    /// How old they say they are, in one of the notice's bands. Needed where the site asks.
+    #[schema(example = "16-plus")]
+    age: Option<String>,
 }
 
 /// What somebody told staff. Unknown fields are refused.
@@ -153,6 +160,9 @@ pub(super) struct ToldRequest {
     directly: Option<bool>,
     /// The person could refuse when the details were collected. Soft opt-in needs it.
     opt_out_offered: Option<bool>,
+    /// How old they say they are. A yes needs it where the site asks on its form.
+    #[schema(example = "16-plus")]
+    age: Option<String>,
     /// The language it was said in.
     language: String,
     /// Needed when an email alert was decided.
@@ -242,6 +252,8 @@ pub(super) struct ToldRow {
     directly: Option<String>,
     /// `yes` or `no`.
     opt_out_offered: Option<String>,
+    /// `under-13`, `13-15`, `16-plus`, as the notice has them.
+    age: Option<String>,
 }
 
 /// One outcome for each row, in the order they were sent.
@@ -313,6 +325,8 @@ pub(super) enum MayReason {
     NotAsked,
     /// Asked for, and not confirmed yet.
     Unconfirmed,
+    /// A young person's, who has to be talked with first.
+    PendingContact,
     /// A yes: asked for, and confirmed.
     Granted,
     /// A yes: they were told, could refuse, and did not object. Their own record says so.
@@ -466,6 +480,51 @@ pub(super) struct TextToRead {
 pub(super) struct TextDoneRequest {
     /// Its id.
     id: String,
+}
+
+/// Young people whose yes waits until somebody talked with them.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToContactResponse {
+    people: Vec<ToContact>,
+}
+
+/// One of them.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToContact {
+    /// Names them.
+    id: String,
+    channel: Channel,
+    /// The address or number, in clear.
+    address: String,
+    /// The language they read.
+    language: String,
+    /// The alerts that wait, and since when.
+    waiting: BTreeMap<String, String>,
+    /// Whether people give much about themselves with one of them.
+    substantial_data: bool,
+}
+
+/// What came of a talk. Unknown fields are refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ContactedRequest {
+    /// Whose.
+    id: String,
+    by: Telling,
+    /// What it was explained by.
+    #[schema(example = "Alerts for young people, version 2")]
+    script: String,
+    /// Who talked with them.
+    #[schema(example = "M. Rees")]
+    staff: String,
+    /// When: RFC 3339 with `Z`, or a date.
+    said: String,
+    /// By telephone, needed.
+    recording: Option<Recording>,
+    /// By purpose id: yes, they understand and agree; or no. What is not named goes on waiting.
+    choices: BTreeMap<String, Choice>,
 }
 
 /// What an endpoint is sent: a CloudEvents 1.0 event. No address is in it.
@@ -643,6 +702,8 @@ pub(super) struct ChoicesForm {
     key: String,
     /// Where to go afterwards: an address on a declared origin.
     back: Option<String>,
+    /// How old they say they are, where the site asks.
+    age: Option<String>,
     /// `yes` or `no`; likewise for every other purpose.
     #[schema(rename = "choice.analytics")]
     choice: Choice,
@@ -672,4 +733,6 @@ pub(super) struct AlertsForm {
     website: Option<String>,
     email: Option<String>,
     phone: Option<String>,
+    /// How old they say they are, where the site asks.
+    age: Option<String>,
 }

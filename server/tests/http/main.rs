@@ -6,8 +6,10 @@ mod app;
 mod log;
 
 mod addresses;
+mod age;
 mod asking_witnesses;
 mod backups;
+mod bad_input;
 mod bad_requests;
 mod command_line;
 mod configuration;
@@ -19,6 +21,7 @@ mod hand_over;
 mod no_wins;
 mod openapi;
 mod people;
+mod post;
 mod staff;
 mod texts;
 mod told;

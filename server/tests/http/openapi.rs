@@ -106,12 +106,14 @@ fn the_wire_types_have_the_shapes_of_the_document() {
         objected: Vec::new(),
         email: Some(address),
         phone: None,
+        age: "16-plus".parse().ok(),
     };
     has_shape(&document, "SignUpRequest", &json!(wish));
     what_was_told_has_its_shapes(&document);
 }
 
 fn what_was_told_has_its_shapes(document: &Value) {
+    use assent_core::notice::Channel;
     use assent_core::told::{Evidence, EvidenceKind, Recording, Telling};
     use assent_core::wire::{RowOutcome, RowResult, ToldRequest, ToldRow, ToldRowsRequest, ToldRowsResponse};
     let purpose = assent_core::ids::PurposeId::new("email-news").unwrap();
@@ -124,12 +126,36 @@ fn what_was_told_has_its_shapes(document: &Value) {
         evidence: Some(Evidence { kind: EvidenceKind::SignedForm, reference: "file B-12".into() }),
         directly: true,
         opt_out_offered: true,
+        age: "13-15".parse().ok(),
         language: "en".into(),
         email: Some("ann@example.org".into()),
         phone: Some("+447700900123".into()),
         choices: [(purpose, assent_core::decision::Choice::Yes)].into(),
     };
     has_shape(document, "ToldRequest", &json!(told));
+    let talk = assent_core::wire::ContactedRequest {
+        id: "email-00".into(),
+        by: told.by,
+        script: told.script,
+        staff: told.staff,
+        said: told.said,
+        recording: told.recording,
+        choices: told.choices,
+    };
+    has_shape(document, "ContactedRequest", &json!(talk));
+    let person = assent_core::wire::ToContact {
+        id: talk.id,
+        channel: Channel::Email,
+        address: "ann@example.org".into(),
+        language: "en".into(),
+        waiting: talk.choices.keys().map(|id| (id.clone(), talk.said.clone())).collect(),
+        substantial_data: true,
+    };
+    has_shape(
+        document,
+        "ToContactResponse",
+        &json!(assent_core::wire::ToContactResponse { people: vec![person] }),
+    );
     let rows = ToldRowsRequest { list: "spring.csv".into(), dry_run: true, rows: vec![ToldRow::default()] };
     has_shape(document, "ToldRowsRequest", &json!(rows));
     let [reason, column, receipt] = ["bad-value", "how", "x"].map(|text| Some(text.to_string()));

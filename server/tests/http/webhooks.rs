@@ -326,6 +326,7 @@ async fn when_a_thousand_events_wait_the_log_waits_and_goes_on_when_the_endpoint
             origin: None,
             decisions: [(PurposeId::new("analytics").unwrap(), Decision::Given)].into(),
             signals: Signals::default(),
+            age: None,
             told: None,
             contacts: Vec::new(),
             retain_until: now() + 1000 * HOUR,

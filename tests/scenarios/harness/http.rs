@@ -128,6 +128,7 @@ impl Api {
             surface: Surface::FirstLayer,
             choices,
             signals: Signals::default(),
+            age: None,
             acted: None,
         }
     }

@@ -1,5 +1,5 @@
-//! A real mail server on this machine, and the mailbox it delivers into. Both are Python's; the messages are read by its own
-//! mail package, which has nothing in common with what wrote them.
+//! A real mail server on this machine, and the mailbox it delivers into: Debian's Exim, or where that cannot be had one of Python's. The
+//! messages are read by Python's own mail package, which has nothing in common with what wrote them.
 
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::places::{python_packages, tests_folder};
 use super::process::Process;
-use super::until;
+use super::{exim, until};
 
 /// A mail server that takes everything.
 pub(crate) struct MailServer {
@@ -47,10 +47,18 @@ impl Mail {
 impl MailServer {
     /// Starts one that takes messages without login or encryption.
     pub(crate) async fn starts(folder: &Path, port: u16) -> Self {
-        Self::starts_with(folder, port, &[]).await
+        if !exim::is_here() {
+            eprintln!(
+                "there is no Exim here (`cargo xtask test browser` fetches it from Debian), so Python takes the mail"
+            );
+            return Self::starts_with(folder, port, &[]).await;
+        }
+        let mailbox = folder.join("mailbox");
+        let process = exim::start(folder, port, &mailbox).await;
+        Self { mailbox, _process: process }
     }
 
-    /// Starts one with further arguments of `mail.py`.
+    /// Starts Python's with further arguments of `mail.py`.
     pub(crate) async fn starts_with(folder: &Path, port: u16, more: &[&str]) -> Self {
         let mailbox = folder.join("mailbox");
         let mut command = script();

@@ -4,6 +4,7 @@
 //! Nothing here knows how the product is made inside; it knows addresses, wire bodies and what is drawn on screen.
 
 mod browser;
+mod exim;
 mod gateway;
 mod http;
 mod kannel;

@@ -38,6 +38,11 @@ pub(crate) fn python_packages() -> PathBuf {
     target().join("tools/python")
 }
 
+/// Where xtask unpacked Exim.
+pub(crate) fn exim() -> PathBuf {
+    target().join("tools/exim")
+}
+
 /// The folder of this package.
 pub(crate) fn tests_folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

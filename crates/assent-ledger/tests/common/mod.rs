@@ -110,6 +110,7 @@ pub fn draft(subject_number: u64, expect_previous: Option<ReceiptId>) -> Draft {
         decisions: [(purpose("analytics"), Decision::Given), (purpose("email-tracking"), Decision::Refused)]
             .into(),
         signals: Signals { gpc: true, dnt: false },
+        age: None,
         told: None,
         contacts: Vec::new(),
         retain_until: START + 400 * DAY,

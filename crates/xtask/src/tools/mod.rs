@@ -3,6 +3,7 @@
 
 pub(crate) mod apt;
 pub(crate) mod browsers;
+pub(crate) mod exim;
 pub(crate) mod npm;
 pub(crate) mod python;
 pub(crate) mod wheels;

@@ -3,10 +3,12 @@
 //! Nothing is ticked until the person ticks it; after an error their own ticks and addresses come back. Checking
 //! an address and recording the wish are `server`'s tasks.
 
+use super::age;
 use super::details::facts;
 use super::layout::{Here, Icon, SiteFrame, icon, site_document};
 use super::when;
 use crate::fill;
+use assent_core::age::AgeBand;
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Channel, Purpose, Route};
 use assent_core::words::Words;
@@ -27,6 +29,8 @@ pub struct AlertsProps {
     pub email: String,
     /// The number they wrote.
     pub phone: String,
+    /// How old they said they are.
+    pub age: Option<AgeBand>,
     /// What was wrong with the post, in the order shown.
     pub errors: Vec<AlertError>,
 }
@@ -46,6 +50,10 @@ pub enum AlertError {
     PhoneWrong,
     /// No texts are sent to the number's country.
     PhoneElsewhere,
+    /// How old they are was not said.
+    AgeMissing,
+    /// They are too young to say yes.
+    TooYoung,
     /// The form was for an older notice.
     QuestionsChanged,
     /// The record could not be kept.
@@ -65,6 +73,8 @@ pub struct DoneProps {
     pub receipt: String,
     /// When it was recorded: RFC 3339 in UTC.
     pub time: String,
+    /// Whether nothing is sent before staff talked with the person, who is young.
+    pub talk: bool,
 }
 
 /// The whole document with the form.
@@ -78,6 +88,9 @@ pub fn render(props: &AlertsProps) -> String {
         .map(|step| view! { <li>{step.clone()}</li> })
         .into_iter()
         .collect_view();
+    let bands = frame.notice.age_bands(Asked::AlertForm);
+    let about_age = |error: &&AlertError| matches!(error, AlertError::AgeMissing | AlertError::TooYoung);
+    let wrong_age = props.errors.iter().find(about_age).map(|error| error.words(frame, &words));
     let intro =
         (!text.alerts_intro.is_empty()).then(|| view! { <p class="lede">{text.alerts_intro.clone()}</p> });
     let main = view! {
@@ -95,6 +108,7 @@ pub fn render(props: &AlertsProps) -> String {
             </div>
             {channel(props, Channel::Email, &words)}
             {channel(props, Channel::Text, &words)}
+            {age::question(&bands, props.age, wrong_age.as_deref(), &words)}
             <section aria-labelledby="next">
                 <h2 id="next">{words.next.clone()}</h2>
                 <ol class="next">{next}</ol>
@@ -137,6 +151,7 @@ pub fn render_done(props: &DoneProps) -> String {
             <div>
                 <p class="strong">{words.signed_up.clone()}</p>
                 <ul class="said">{wanted}</ul>
+                {props.talk.then(|| view! { <p>{words.age_contact.clone()}</p> })}
                 <p>{when::time(&props.time, &words.months)}</p>
             </div>
         </div>
@@ -158,8 +173,12 @@ pub(crate) fn channel_words(channel: Channel, words: &Words) -> &str {
 }
 
 impl AlertError {
-    fn words(self, words: &Words) -> &str {
+    fn words(self, frame: &SiteFrame, words: &Words) -> String {
         match self {
+            Self::AgeMissing => &words.age_missing,
+            Self::TooYoung => {
+                return age::too_young(&frame.notice.age_bands(Asked::AlertForm), true, words);
+            }
             Self::NothingWanted => &words.wanted_missing,
             Self::EmailMissing => &words.email_missing,
             Self::EmailWrong => &words.email_wrong,
@@ -170,6 +189,7 @@ impl AlertError {
             Self::NotRecorded => &words.try_again,
             Self::NotUnderstood => &words.not_understood,
         }
+        .clone()
     }
 
     /// The id of the field it is about.
@@ -178,6 +198,10 @@ impl AlertError {
             Self::NothingWanted => first_wanted(frame).map(|purpose| format!("wanted-{}", purpose.id)),
             Self::EmailMissing | Self::EmailWrong => Some("email".into()),
             Self::PhoneMissing | Self::PhoneWrong | Self::PhoneElsewhere => Some("phone".into()),
+            Self::AgeMissing | Self::TooYoung => {
+                let bands = frame.notice.age_bands(Asked::AlertForm);
+                bands.first().map(|band| age::field_id(*band))
+            }
             Self::QuestionsChanged | Self::NotRecorded | Self::NotUnderstood => None,
         }
     }
@@ -188,7 +212,7 @@ fn summary(props: &AlertsProps, words: &Words) -> Option<AnyView> {
         return None;
     }
     let each = props.errors.iter().map(|error| {
-        let text = error.words(words).to_string();
+        let text = error.words(&props.frame, words);
         match error.field(&props.frame) {
             Some(field) => view! { <li><a href=format!("#{field}")>{text}</a></li> }.into_any(),
             None => view! { <li>{text}</li> }.into_any(),
@@ -321,7 +345,8 @@ fn address(props: &AlertsProps, channel: Channel, words: &Words) -> AnyView {
     let described = [hint.as_ref().map(|_| format!("{id}-hint")), error.map(|_| format!("{id}-error"))];
     let described = described.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let described = (!described.is_empty()).then_some(described);
-    let shown = error.map(|error| field_error(&format!("{id}-error"), error.words(words), words));
+    let shown =
+        error.map(|error| field_error(&format!("{id}-error"), &error.words(&props.frame, words), words));
     view! {
         <div class="field">
             <label for=id>{label.clone()}</label>

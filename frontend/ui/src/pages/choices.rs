@@ -4,11 +4,13 @@
 //! page does not decide anything; `server` reads the form and comes back here. Send it with
 //! `Cache-Control: no-store`: going back must not show an older state.
 
+use super::age;
 use super::details::{facts, route_words};
 use super::hand_over::{Onward, onward};
 use super::layout::{Here, Icon, SiteFrame, icon, link, site_document};
 use super::when;
 use crate::fill;
+use assent_core::age::{AgeBand, AgeError};
 use assent_core::decision::{Act, Choice, Decision, Standing};
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Purpose, Route};
@@ -31,6 +33,8 @@ pub struct ChoicesProps {
     pub onward: Vec<Onward>,
     /// The holder's records, oldest first, as the log has them.
     pub history: Vec<Record>,
+    /// How old the holder said they are, where it is asked.
+    pub age: Option<AgeBand>,
     /// What came of the form post that led here.
     pub outcome: Option<Outcome>,
     /// Whether the request said `Sec-GPC: 1`.
@@ -82,6 +86,7 @@ pub fn render(props: &ChoicesProps) -> String {
         <p class="lede">{text.intro.clone()}</p>
         {nothing_yet}
         {gpc}
+        {age(props, &words)}
         {before}
         <section aria-labelledby="one-by-one">
             <h2 id="one-by-one">{words.one_by_one.clone()}</h2>
@@ -147,11 +152,14 @@ fn recorded(props: &ChoicesProps, words: &Words) -> AnyView {
 
 /// Both buttons are the same element with the same class: refusing is as easy as accepting.
 fn all_at_once(props: &ChoicesProps, words: &Words) -> AnyView {
+    let frame = &props.frame;
     let asked: Vec<&Purpose> =
-        props.frame.notice.asked_at(Asked::Banner).filter(|purpose| purpose.is_choice()).collect();
+        frame.notice.asked_at(Asked::Banner).filter(|purpose| purpose.is_choice()).collect();
     if asked.is_empty() {
         return ().into_any();
     }
+    // Nobody is offered what would be refused: declining is always one press.
+    let may_agree = asked.iter().all(|purpose| frame.notice.age_allows(purpose, props.age).is_ok());
     let form = |act: Act, choice: Choice, label: &str| {
         let choices = asked.iter().map(|purpose| (purpose.id.clone(), choice)).collect();
         press(props, act, act.as_str(), choices, label.to_string())
@@ -160,12 +168,28 @@ fn all_at_once(props: &ChoicesProps, words: &Words) -> AnyView {
         <section class="all" aria-labelledby="all-at-once">
             <h2 id="all-at-once">{words.all_at_once.clone()}</h2>
             <div class="pair">
-                {form(Act::AcceptAll, Choice::Yes, &words.accept)}
+                {may_agree.then(|| form(Act::AcceptAll, Choice::Yes, &words.accept))}
                 {form(Act::RejectAll, Choice::No, &words.decline)}
             </div>
         </section>
     }
     .into_any()
+}
+
+/// The question for an age, where it is asked. A form that changes nothing: the answer comes with whatever is pressed next.
+fn age(props: &ChoicesProps, words: &Words) -> Option<AnyView> {
+    let frame = &props.frame;
+    let question = age::question(&frame.notice.age_bands(Asked::Banner), props.age, None, words)?;
+    Some(
+        view! {
+            <form method="get" action=format!("{}/choices", frame.api) class="sign-up">
+                <input type="hidden" name="lang" value=frame.language.clone()/>
+                {question}
+                <button type="submit" class="press">{words.code_press.clone()}</button>
+            </form>
+        }
+        .into_any(),
+    )
 }
 
 /// One button that records something, as a form of its own.
@@ -185,6 +209,7 @@ fn press(
         ("key".to_string(), format!("{}-{ending}", props.key)),
     ]
     .into_iter()
+    .chain(props.age.map(|band| ("age".to_string(), band.to_string())))
     .chain(choices.into_iter().map(|(purpose, choice)| {
         let value = match choice {
             Choice::Yes => "yes",
@@ -236,7 +261,7 @@ fn state(purpose: &Purpose, standing: Standing, words: &Words) -> AnyView {
         return view! { <p class="state always">{icon(Icon::Always)}<strong>{words.always_on.clone()}</strong></p> }
             .into_any();
     }
-    let (class, drawing, word) = if standing == Standing::Unconfirmed {
+    let (class, drawing, word) = if standing.has_yes() && !standing.allows() {
         ("state waiting", Icon::Waiting, &words.off)
     } else if purpose.allows(standing) {
         ("state on", Icon::On, &words.on)
@@ -247,6 +272,7 @@ fn state(purpose: &Purpose, standing: Standing, words: &Words) -> AnyView {
         Standing::NotAsked | Standing::Granted if purpose.route == Route::Statistics => &words.not_objected,
         Standing::NotAsked => &words.not_said,
         Standing::Unconfirmed => &words.unconfirmed,
+        Standing::PendingContact => &words.age_contact,
         Standing::Granted => &words.given,
         Standing::Refused => &words.refused,
         Standing::Withdrawn => &words.withdrawn,
@@ -264,7 +290,15 @@ fn state(purpose: &Purpose, standing: Standing, words: &Words) -> AnyView {
 
 /// The one button that turns a purpose the other way.
 fn change(props: &ChoicesProps, purpose: &Purpose, standing: Standing, name: &str, words: &Words) -> AnyView {
-    let on = purpose.allows(standing) || standing == Standing::Unconfirmed;
+    let on = purpose.allows(standing) || standing.has_yes();
+    if !on && let Err(error) = props.frame.notice.age_allows(purpose, props.age) {
+        let bands = props.frame.notice.age_bands(purpose.asked);
+        let why = match error {
+            AgeError::TooYoung => age::too_young(&bands, !purpose.substantial_data, words),
+            AgeError::Missing | AgeError::NotAsked => words.age_missing.clone(),
+        };
+        return view! { <p class="calm">{icon(Icon::Off)}<span>{why}</span></p> }.into_any();
+    }
     let (choice, ending, label) = match (on, purpose.route) {
         (true, Route::Statistics) => (Choice::No, "off", &words.object),
         (true, _) => (Choice::No, "off", &words.withdraw),
@@ -304,7 +338,7 @@ fn alert_card(props: &ChoicesProps, purpose: &Purpose, words: &Words) -> AnyView
     let standing = standing_of(props, purpose);
     let heading = format!("purpose-{}", purpose.id);
     let name = alert_name(frame, purpose, words);
-    let on = standing == Standing::Unconfirmed || purpose.allows(standing);
+    let on = standing.has_yes() || purpose.allows(standing);
     // A new yes needs an address, so it is asked on the sign-up form; a no needs only this press.
     let stop = on.then(|| change(props, purpose, standing, &name, words));
     view! {

@@ -29,6 +29,8 @@ pub enum About {
     Confirm(Vec<PurposeId>, String),
     /// These are confirmed.
     Confirmed(Vec<PurposeId>),
+    /// These are confirmed, and wait until staff talked with the person, who is young.
+    ToTalk(Vec<PurposeId>),
     /// Stop one alert.
     Stop(PurposeId),
     /// It is stopped.
@@ -76,9 +78,12 @@ pub fn render(props: &LinkProps) -> String {
             };
             (&words.confirm_title, main.into_any())
         }
-        About::Confirmed(wanted) => {
+        About::Confirmed(wanted) | About::ToTalk(wanted) => {
             let title = frame.alerts_title(&words);
-            let main = view! { {good(&words.confirm_done)} <h1>{title.clone()}</h1> {alerts(frame, wanted)} {ways(frame, &words)} };
+            let waits = matches!(about, About::ToTalk(_));
+            let done = if waits { &words.age_contact } else { &words.confirm_done };
+            let main =
+                view! { {good(done)} <h1>{title.clone()}</h1> {alerts(frame, wanted)} {ways(frame, &words)} };
             return site_document(frame, Here::Other(path), &title, main.into_any());
         }
         About::Stop(purpose) => {

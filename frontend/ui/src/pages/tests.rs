@@ -152,6 +152,7 @@ fn first_visit(frame: SiteFrame) -> ChoicesProps {
         standings: BTreeMap::new(),
         onward: Vec::new(),
         history: Vec::new(),
+        age: None,
         outcome: None,
         gpc: false,
         browser_help: None,
@@ -227,6 +228,7 @@ fn sign_up(frame: SiteFrame) -> AlertsProps {
         objected: Vec::new(),
         email: String::new(),
         phone: String::new(),
+        age: None,
         errors: Vec::new(),
     }
 }
@@ -256,6 +258,7 @@ fn your_alerts_of(frame: SiteFrame, outcome: Option<your_alerts::Outcome>) -> St
         path: "your-alerts/sealed".into(),
         address: "me+<news>@example.org".into(),
         key: "019ab000-0000-7000-8000-00000000cccc".into(),
+        ages: Vec::new(),
         standings: standings(&[("email-news", Standing::Granted)]),
         moves: true,
         outcome,
@@ -361,6 +364,7 @@ fn pages(language: &str) -> Vec<(&'static str, String)> {
                 wanted: vec![purpose("email-news"), purpose("text-clinic-changes")],
                 receipt: "019ab000-0000-7000-8000-000000000009".into(),
                 time: "2026-11-22T05:56:05.123Z".into(),
+                talk: false,
             }),
         ),
         (

@@ -2,14 +2,16 @@
 //!
 //! Reached by a link from a message, without account or script. Which records count, and what a press does, are `server`'s.
 
+use super::age;
 use super::choices::{act_words, decision_words, surface_words};
 use super::layout::{Here, Icon, SiteFrame, icon, sentence, site_document};
 use super::link::good;
 use super::when;
 use crate::fill;
+use assent_core::age::AgeBand;
 use assent_core::decision::Standing;
 use assent_core::ids::PurposeId;
-use assent_core::notice::Purpose;
+use assent_core::notice::{Asked, Purpose};
 use assent_core::record::Record;
 use assent_core::words::Words;
 use leptos::prelude::*;
@@ -30,6 +32,8 @@ pub struct YourAlertsProps {
     pub standings: BTreeMap<PurposeId, Standing>,
     /// Records about them, oldest first.
     pub history: Vec<Record>,
+    /// The ages to choose from, where a new yes needs one and it is not known.
+    pub ages: Vec<AgeBand>,
     /// Whether the address can be changed here.
     pub moves: bool,
     /// What came of a press.
@@ -47,6 +51,10 @@ pub enum Outcome {
     MoveAsked,
     /// The other address is not one.
     BadAddress,
+    /// A new yes needs an age.
+    AgeMissing,
+    /// Too young for a new yes.
+    TooYoung,
     /// It could not be kept.
     NotRecorded,
 }
@@ -71,7 +79,7 @@ pub fn render(props: &YourAlertsProps) -> String {
         <input type="hidden" name="key" value=props.key.clone()/>
     };
     let main = view! {
-        {props.outcome.map(|outcome| said(outcome, &words))}
+        {props.outcome.map(|outcome| said(props, outcome, &words))}
         <h1>{title.clone()}</h1>
         <p>{sentence(&words.centre_for, address)}</p>
         <p>{words.centre_what.clone()}</p>
@@ -81,6 +89,7 @@ pub fn render(props: &YourAlertsProps) -> String {
                 <legend>{title.clone()}</legend>
                 {switches}
             </fieldset>
+            {age::question(&props.ages, None, None, &words)}
             <button type="submit" class="press" name="press" value="save">{words.centre_save.clone()}</button>
         </form>
         <section aria-labelledby="stop-all">
@@ -97,18 +106,21 @@ pub fn render(props: &YourAlertsProps) -> String {
     site_document(frame, Here::Other(path), &title, main.into_any())
 }
 
-fn said(outcome: Outcome, words: &Words) -> AnyView {
+fn said(props: &YourAlertsProps, outcome: Outcome, words: &Words) -> AnyView {
+    let young = || age::too_young(&props.frame.notice.age_bands(Asked::AlertForm), true, words);
     let text = match outcome {
         Outcome::Saved => return good(&words.centre_saved),
         Outcome::AllStopped => return good(&words.stop_all_done),
         Outcome::MoveAsked => return good(&words.move_sent),
-        Outcome::BadAddress => &words.email_wrong,
-        Outcome::NotRecorded => &words.try_again,
+        Outcome::BadAddress => words.email_wrong.clone(),
+        Outcome::AgeMissing => words.age_missing.clone(),
+        Outcome::TooYoung => young(),
+        Outcome::NotRecorded => words.try_again.clone(),
     };
     view! {
         <div class="region bad" role="alert" tabindex="-1" autofocus=true>
             {icon(Icon::Alert)}
-            <div><h2>{words.problem.clone()}</h2><p>{text.clone()}</p></div>
+            <div><h2>{words.problem.clone()}</h2><p>{text}</p></div>
         </div>
     }
     .into_any()
@@ -122,11 +134,14 @@ fn switch(frame: &SiteFrame, purpose: &Purpose, standing: Standing, words: &Word
     let (drawing, word) = match standing {
         Standing::Granted => (Icon::On, &words.on),
         Standing::Unconfirmed => (Icon::Waiting, &words.unconfirmed),
+        Standing::PendingContact => (Icon::Waiting, &words.age_contact),
         _ => (Icon::Off, &words.off),
     };
+    // A yes that waits for a talk stays ticked: it is wanted, and saving something else must not end it.
+    let ticked = standing.allows() || standing == Standing::PendingContact;
     view! {
         <div class="tick">
-            <input type="checkbox" name="wanted" value=purpose.id.to_string() id=id.clone() checked=standing.allows() aria-describedby=about.clone()/>
+            <input type="checkbox" name="wanted" value=purpose.id.to_string() id=id.clone() checked=ticked aria-describedby=about.clone()/>
             <label for=id>{frame.name_of(purpose.id.as_str())}</label>
             <div class="hint" id=about>
                 <p>{description}</p>

@@ -9,9 +9,11 @@ use super::say::{Saying, say};
 use super::sign_up::SignUpError;
 use super::stop::{Which, stop};
 use super::subscriber::{Subscriber, choices_on};
+use super::talk;
 use crate::app::contact::normalise;
 use crate::app::record::{Ask, RecordError, record};
 use crate::app::sites::Site;
+use assent_core::age::AgeBand;
 use assent_core::decision::{Act, Choice, Decision, Standing};
 use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
@@ -22,27 +24,33 @@ use assent_ledger::Opened;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Makes it so that exactly the alerts in `wanted` hold for the address, of those on its channel.
+/// Makes it so that exactly the alerts in `wanted` hold for the address, of those on its channel. `age` counts where the address's owner
+/// did not say it before.
 ///
 /// # Errors
 /// [`RecordError`]; what was stopped first stays stopped.
 pub async fn change(
     site: &Arc<Site>,
     to: ContactKey,
-    wanted: BTreeSet<PurposeId>,
+    (wanted, age): (BTreeSet<PurposeId>, Option<AgeBand>),
     language: String,
     now: u64,
 ) -> Result<(), RecordError> {
     let before = read(site, to, now).await?;
     let alerts: Vec<PurposeId> = choices_on(site, to.channel).map(|purpose| purpose.id.clone()).collect();
-    let holds = |id: &PurposeId| {
-        before.restricted || matches!(before.standing(id), Standing::Granted | Standing::Unconfirmed)
-    };
+    let holds = |id: &PurposeId| before.restricted || before.standing(id).has_yes();
     for id in alerts.iter().filter(|id| !wanted.contains(*id) && holds(id)) {
         stop(site, to, Which::One(id.clone()), Act::Link, now).await?;
     }
-    let new: Vec<PurposeId> =
-        alerts.into_iter().filter(|id| wanted.contains(id) && !before.standing(id).allows()).collect();
+    let stands = |id: &PurposeId| matches!(before.standing(id), Standing::Granted | Standing::PendingContact);
+    let new: Vec<PurposeId> = alerts.into_iter().filter(|id| wanted.contains(id) && !stands(id)).collect();
+    let age = before.age(site).or(age).filter(|_| !new.is_empty());
+    for alert in new.iter().filter_map(|id| site.notice.purpose(id)) {
+        site.notice.age_allows(alert, age)?;
+    }
+    if matches!(age, Some(AgeBand::Between(..))) {
+        talk::expect(site, to, now).await?;
+    }
     let (Some(subject), Some(contact)) = (before.subjects.last().copied(), before.contact().cloned()) else {
         return Ok(());
     };
@@ -51,7 +59,7 @@ pub async fn change(
         let saying = move |site: &Site, _: &[Opened]| {
             let decisions: BTreeMap<_, _> = new.iter().map(|id| (id.clone(), decision)).collect();
             let (notice, language) = (site.hash, language.clone());
-            Some(Saying { notice, language, decisions, contact: Some(contact.clone()) })
+            Some(Saying { age, ..Saying::new(notice, language, decisions).about(Some(contact.clone())) })
         };
         say(site, subject, Act::Link, now, saying).await?;
     }
@@ -93,6 +101,7 @@ pub async fn move_to(
         surface: Surface::Message,
         choices,
         signals: Signals::default(),
+        age: before.age(site),
         acted: None,
     };
     let ask = Ask { subject: token.id(), origin: None, request, contacts: vec![contact], key };

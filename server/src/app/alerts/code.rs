@@ -13,7 +13,6 @@ use crate::app::record::RecordError;
 use crate::app::sites::Site;
 use assent_core::decision::Decision;
 use assent_core::hash::Hash;
-use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use assent_core::subject::SubjectId;
 use assent_ledger::ReadError;
@@ -53,7 +52,7 @@ pub async fn enter(
     number: Hash,
     code: &str,
     now: u64,
-) -> Result<Option<Vec<PurposeId>>, RecordError> {
+) -> Result<Option<Waiting>, RecordError> {
     let code: String = code.chars().filter(|letter| !letter.is_whitespace() && *letter != '-').collect();
     if code.len() != DIGITS || !code.bytes().all(|digit| digit.is_ascii_digit()) {
         return Ok(None);
@@ -90,12 +89,12 @@ pub async fn enter(
     }
     let Some(subject) = fitting else { return Ok(None) };
     match confirm(site, (subject, to, None), now).await? {
-        Waiting::For(wanted, _) => {
-            site.ledger.set_jobs(vec![(key, None)]).await.map_err(refused)?;
-            Ok(Some(wanted))
-        }
-        Waiting::Already(wanted) => Ok(Some(wanted)),
         Waiting::Over => Ok(None),
+        already @ Waiting::Already(_) => Ok(Some(already)),
+        confirmed @ (Waiting::For(..) | Waiting::Talk(_)) => {
+            site.ledger.set_jobs(vec![(key, None)]).await.map_err(refused)?;
+            Ok(Some(confirmed))
+        }
     }
 }
 
@@ -114,7 +113,7 @@ fn candidates(site: &Site, to: ContactKey, now: u64) -> Result<Vec<(SubjectId, b
         }
         match waiting(site, *subject, to, now)? {
             Waiting::For(..) => found.push((*subject, true)),
-            Waiting::Already(_) => found.push((*subject, false)),
+            Waiting::Already(_) | Waiting::Talk(_) => found.push((*subject, false)),
             Waiting::Over => {}
         }
     }

@@ -6,6 +6,7 @@ use super::link::{ContactKey, Link};
 use super::say::{Saying, say};
 use super::stop::{Which, stop};
 use super::subscriber::{Subscriber, alerts_on, contact, names};
+use super::talk;
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
 use crate::app::state::fold;
@@ -24,6 +25,8 @@ pub enum Waiting {
     For(Vec<PurposeId>, Contact),
     /// These were confirmed, by this link or another.
     Already(Vec<PurposeId>),
+    /// These are confirmed, and wait until staff talked with the person, who is young.
+    Talk(Vec<PurposeId>),
     /// Nothing any more.
     Over,
 }
@@ -38,15 +41,18 @@ pub fn waiting(site: &Site, subject: SubjectId, to: ContactKey, now: u64) -> Res
     let all = Subscriber::read(site, &to.hash, now)?;
     let waits = unconfirmed(site, (&history, &all), to, now);
     let granted: Vec<_> = asked.iter().filter(|id| all.standing(id).allows()).cloned().collect();
+    let mut to_talk = asked.clone();
+    to_talk.retain(|id| all.standing(id) == Standing::PendingContact);
     let clear = history.iter().find_map(|opened| contact(opened, &to.hash)).cloned();
     Ok(match clear {
         Some(clear) if !waits.is_empty() => Waiting::For(waits, clear),
+        _ if !to_talk.is_empty() => Waiting::Talk(to_talk),
         _ if !granted.is_empty() => Waiting::Already(granted),
         _ => Waiting::Over,
     })
 }
 
-/// Confirms. Safe to repeat: the second press finds it confirmed.
+/// Confirms. Safe to repeat: the second press finds it confirmed. Answers what waited, or what it came to where that is not a yes.
 ///
 /// # Errors
 /// [`RecordError`].
@@ -57,12 +63,20 @@ pub async fn confirm(
 ) -> Result<Waiting, RecordError> {
     let before = {
         let reader = Arc::clone(site);
-        let read = move || waiting(&reader, subject, to, now);
+        let read = move || -> Result<_, ReadError> {
+            let history = reader.ledger.history(&subject)?;
+            let young = history.iter().any(|opened| opened.record.waits_for_talk());
+            Ok((waiting(&reader, subject, to, now)?, young))
+        };
         crate::app::blocking(read).await.map_err(RecordError::Stopped)??
     };
+    if before.1 {
+        talk::expect(site, to, now).await?;
+    }
+    let before = before.0;
     let Waiting::For(waits, _) = &before else {
         // A crash may have come between the confirmation and the end of the old address.
-        if matches!(before, Waiting::Already(_)) {
+        if matches!(before, Waiting::Already(_) | Waiting::Talk(_)) {
             let_go(site, to, replaces, now).await?;
         }
         return Ok(before);
@@ -80,13 +94,10 @@ pub async fn confirm(
         let all = Subscriber::read(site, &to.hash, now).ok()?;
         let waits = unconfirmed(site, (history, &all), to, now);
         let decisions: BTreeMap<_, _> = waits.into_iter().map(|id| (id, Decision::Confirmed)).collect();
-        Some(Saying {
-            // The words that were agreed to, which may have been replaced since.
-            notice: request.record.notice,
-            language: request.record.language.clone(),
-            decisions,
-            contact: contact(request, &to.hash).cloned(),
-        })
+        // The words that were agreed to, which may have been replaced since.
+        let (notice, language) = (request.record.notice, request.record.language.clone());
+        let contact = contact(request, &to.hash).cloned();
+        Some(Saying { age: request.record.age, ..Saying::new(notice, language, decisions).about(contact) })
     };
     if say(site, subject, Act::Link, now, saying).await?.is_none() {
         // Something was said meanwhile, and nothing waits any more.
@@ -98,7 +109,12 @@ pub async fn confirm(
     site.ledger.suppress(to.hash, false).await.map_err(super::outbox::refused)?;
     site.ledger.set_bounced(to.hash, false).await.map_err(super::outbox::refused)?;
     let_go(site, to, replaces, now).await?;
-    Ok(before)
+    let reader = Arc::clone(site);
+    let read = move || waiting(&reader, subject, to, now);
+    match crate::app::blocking(read).await.map_err(RecordError::Stopped)?? {
+        after @ Waiting::Talk(_) => Ok(after),
+        _ => Ok(before),
+    }
 }
 
 /// Ends everything for the address that this one takes the place of.

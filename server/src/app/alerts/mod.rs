@@ -19,4 +19,5 @@ mod sealed;
 pub mod sign_up;
 pub mod stop;
 pub mod subscriber;
+pub mod talk;
 pub mod told;

@@ -9,7 +9,7 @@
 use super::incoming::{Door, Sealed};
 use super::link::ContactKey;
 use super::subscriber::{Subscriber, contact, names};
-use super::{code, message, renewal, subscriber};
+use super::{code, message, renewal, subscriber, talk};
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
 use crate::app::{App, blocking, now, webhooks};
@@ -102,6 +102,13 @@ pub enum Task {
     Read {
         /// Who wrote what.
         text: Sealed,
+    },
+    /// Staff have to talk with somebody young. Looked at again each day; it ends when nobody waits.
+    ToContact {
+        /// The keyed hash of their address.
+        contact: Hash,
+        /// Email or text.
+        channel: Channel,
     },
     /// Wrong codes were entered for a number; forgotten when this is over.
     Tries {
@@ -424,6 +431,11 @@ async fn run(
         Task::Lapse { subject } => {
             lapse(site, subject, now).await?;
             Ok(Outcome::Done)
+        }
+        Task::ToContact { contact, channel } => {
+            let to = ContactKey { channel, hash: contact };
+            let again = blocking(move || talk::again(&reader, to, now)).await??;
+            Ok(again.map_or(Outcome::Done, |after| Outcome::Next(task.clone(), after)))
         }
         Task::Pause | Task::Tries { .. } | Task::Read { .. } => Ok(Outcome::Done),
     }

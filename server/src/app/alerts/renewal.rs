@@ -226,7 +226,7 @@ fn about(
 ) -> Option<Saying> {
     let last = history.iter().rev().find(|opened| names(opened, &to.hash))?;
     let (language, contact) = (last.record.language.clone(), contact(last, &to.hash).cloned());
-    Some(Saying { notice: site.hash, language, decisions, contact })
+    Some(Saying::new(site.hash, language, decisions).about(contact))
 }
 
 /// Says the same for everybody who named an address. Answers how many records it took.

@@ -4,7 +4,8 @@
 //! is brought, and a list that broke off is simply brought again. Nobody is written to about it: a list is no reason for a mass mailing.
 //! Reading files is the command line's.
 
-use super::told::{Heard, TellError, ToldRefusal, address, judge, subject, time};
+use super::talk;
+use super::told::{Heard, TellError, ToldRefusal, address, judge, keys_to_talk_about, subject, time};
 use crate::app::may::alert;
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
@@ -53,6 +54,13 @@ pub async fn take(
     let (reader, dry_run) = (Arc::clone(&site), request.dry_run);
     let judge = move || judge_all(&reader, &request, now);
     let judged = crate::app::blocking(judge).await.map_err(RecordError::Stopped)??;
+    let good = judged.iter().filter_map(|judged| match judged {
+        Judged::Good(draft) if !dry_run => Some(draft),
+        _ => None,
+    });
+    for to in good.flat_map(|draft| keys_to_talk_about(&site, draft)).collect::<Vec<_>>() {
+        talk::expect(&site, to, now).await?;
+    }
     let mut outcomes = Vec::with_capacity(judged.len());
     let mut appends = JoinSet::new();
     for (place, judged) in judged.into_iter().enumerate() {
@@ -137,7 +145,8 @@ fn row_key(heard: &Heard) -> String {
     let address = heard.contacts.iter().map(|to| to.address.as_str()).collect::<Vec<_>>();
     let says = (&told, heard.said, &heard.language, &heard.choices, address);
     // It has text keys and finite numbers.
-    let bytes = serde_json::to_vec(&says).unwrap_or_default();
+    let mut bytes = serde_json::to_vec(&says).unwrap_or_default();
+    bytes.extend(heard.age.iter().flat_map(|band| band.to_string().into_bytes()));
     format!("row/{}", sha256(&bytes).to_hex())
 }
 
@@ -194,10 +203,15 @@ fn read(site: &Site, list: &str, row: &ToldRow) -> Result<Heard, Bad> {
         evidence,
         directly: yes_or_no(&row.directly, false, "directly")?,
         opt_out_offered: yes_or_no(&row.opt_out_offered, false, "opt_out_offered")?,
+        talked: false,
         list: Some(list.trim().to_string()),
     };
+    let age = match row.age.trim() {
+        "" => None,
+        text => Some(text.parse().map_err(|_| Bad::Value("age"))?),
+    };
     let choices = BTreeMap::from([(alert.id.clone(), choice)]);
-    Ok(Heard { told, said: time(row.said.trim())?, language, contacts: vec![contact], choices })
+    Ok(Heard { told, said: time(row.said.trim())?, language, contacts: vec![contact], age, choices })
 }
 
 fn yes_or_no(text: &str, empty: bool, column: &'static str) -> Result<bool, Bad> {

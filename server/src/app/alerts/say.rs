@@ -2,13 +2,15 @@
 
 use crate::app::record::{RecordError, TRIES};
 use crate::app::sites::Site;
+use assent_core::age::AgeBand;
 use assent_core::decision::{Act, Decision};
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
 use assent_core::record::{Signals, Surface};
 use assent_core::retention::RetentionClass;
 use assent_core::subject::SubjectId;
-use assent_ledger::{AppendError, Appended, Contact, Draft, Opened};
+use assent_core::told::Told;
+use assent_ledger::{AppendError, Appended, Contact, Draft, Opened, rfc3339};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,6 +25,22 @@ pub(super) struct Saying {
     pub(super) decisions: BTreeMap<PurposeId, Decision>,
     /// The address it is about, when it is known in clear.
     pub(super) contact: Option<Contact>,
+    /// How old the person said they are, where it belongs to a yes.
+    pub(super) age: Option<AgeBand>,
+    /// What staff wrote down about it, and when it was said (Unix milliseconds).
+    pub(super) told: Option<(Told, u64)>,
+}
+
+impl Saying {
+    /// What a person says through a message, or what ended by itself.
+    pub(super) fn new(notice: Hash, language: String, decisions: BTreeMap<PurposeId, Decision>) -> Self {
+        Self { notice, language, decisions, contact: None, age: None, told: None }
+    }
+
+    /// The same about an address.
+    pub(super) fn about(self, contact: Option<Contact>) -> Self {
+        Self { contact, ..self }
+    }
 }
 
 /// Records what `saying` makes of the subject's history, or nothing where it makes nothing of it.
@@ -33,7 +51,6 @@ pub(super) async fn say(
     now: u64,
     saying: impl Fn(&Site, &[Opened]) -> Option<Saying> + Send + Sync + 'static,
 ) -> Result<Option<Appended>, RecordError> {
-    let surface = if act == Act::Expiry { Surface::Server } else { Surface::Message };
     let saying = Arc::new(saying);
     let mut tries = 0;
     loop {
@@ -42,15 +59,20 @@ pub(super) async fn say(
             // Read before the history: what comes in between is then noticed.
             let expect_previous = reader.ledger.newest(&subject)?;
             let history = reader.ledger.history(&subject)?;
-            let Some(Saying { notice, language, decisions, contact }) = saying(&reader, &history) else {
-                return Ok(None);
+            let Some(said) = saying(&reader, &history) else { return Ok(None) };
+            let Saying { notice, language, decisions, contact, age, told } = said;
+            let surface = match &told {
+                Some(_) => Surface::Told,
+                None if act == Act::Expiry => Surface::Server,
+                None => Surface::Message,
             };
+            let (told, acted) = told.map(|(told, said)| (told, rfc3339(said))).unzip();
             if decisions.is_empty() {
                 return Ok(None);
             }
             Ok(Some(Draft {
                 subject,
-                acted: None,
+                acted,
                 notice,
                 language,
                 act,
@@ -58,7 +80,8 @@ pub(super) async fn say(
                 origin: None,
                 decisions,
                 signals: Signals::default(),
-                told: None,
+                age,
+                told,
                 // A record with an address is kept as long as one, also where the address itself cannot be read now.
                 retain_until: reader.file.retention_rules().due(RetentionClass::of(1), now),
                 contacts: contact.into_iter().collect(),

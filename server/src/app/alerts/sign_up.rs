@@ -7,6 +7,7 @@ use super::outbox::{self, Task};
 use crate::app::contact::normalise;
 use crate::app::record::{Ask, RecordError, Recorded, record};
 use crate::app::sites::Site;
+use assent_core::age::AgeError;
 use assent_core::decision::{Act, Choice};
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Channel, Purpose, Route};
@@ -59,6 +60,8 @@ pub enum Wrong {
     Malformed(Channel),
     /// The number is of a country that the site sends no texts to.
     Elsewhere,
+    /// How old they are was not said, cannot be, or is too young.
+    Age(AgeError),
 }
 
 /// Records what is wanted, or nothing. An address for a channel that nothing wants is not kept.
@@ -84,6 +87,7 @@ pub async fn sign_up(site: Arc<Site>, asked: SignUp, now: u64) -> Result<Recorde
         surface: Surface::AlertForm,
         choices: choices(request.wanted, request.told, request.objected),
         signals,
+        age: request.age,
         acted: None,
     };
     Ok(record(site, Ask { subject, origin, request, contacts, key }, now).await?)
@@ -132,6 +136,13 @@ fn judge(site: &Site, request: &SignUpRequest) -> Result<Vec<Contact>, Vec<Wrong
                 && (!soft || site.notice.may_send(purpose))
         };
         let alert = site.notice.purpose(id).filter(fits);
+        // A no needs no age.
+        let wants = !request.objected.contains(id);
+        if let Some(Err(error)) = alert.filter(|_| wants).map(|it| site.notice.age_allows(it, request.age))
+            && !wrong.contains(&Wrong::Age(error))
+        {
+            wrong.push(Wrong::Age(error));
+        }
         match alert.and_then(|purpose| purpose.channel) {
             Some(channel) => wanted_on.push(channel),
             // An older notice may have it: whether that one may still be answered is judged with the record.

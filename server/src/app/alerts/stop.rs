@@ -63,7 +63,7 @@ pub async fn stop(
             let standing = |id: &PurposeId| standings.get(id).copied().unwrap_or(Standing::NotAsked);
             let holds = |id: &PurposeId| {
                 // What was said before it was frozen cannot be read: a no is recorded unless one was since.
-                matches!(standing(id), Standing::Granted | Standing::Unconfirmed)
+                standing(id).has_yes()
                     || (frozen && !matches!(standing(id), Standing::Withdrawn | Standing::Objected))
             };
             let just_said = |id: &PurposeId| {
@@ -85,15 +85,10 @@ pub async fn stop(
                 .map(|alert| (alert.id.clone(), ends(alert)))
                 .collect();
             let last = history.iter().rev().find(|opened| names(opened, &to.hash));
-            Some(Saying {
-                notice: site.hash,
-                language: last.map_or_else(
-                    || site.file.default_language.clone(),
-                    |opened| opened.record.language.clone(),
-                ),
-                decisions,
-                contact: last.and_then(|opened| contact(opened, &to.hash)).cloned(),
-            })
+            let language = last
+                .map_or_else(|| site.file.default_language.clone(), |opened| opened.record.language.clone());
+            let contact = last.and_then(|opened| contact(opened, &to.hash)).cloned();
+            Some(Saying::new(site.hash, language, decisions).about(contact))
         };
         stopped += usize::from(say(site, subject, act, now, saying).await?.is_some());
     }

@@ -5,6 +5,7 @@
 
 use crate::app::sites::Site;
 use crate::app::state::acted;
+use assent_core::age::AgeBand;
 use assent_core::decision::{Act, Decision, Standing};
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
@@ -66,6 +67,8 @@ impl Subscriber {
             at: opened.time,
             acted: acted(opened),
             settled: opened.record.settles(),
+            young: opened.record.waits_for_talk(),
+            talked: opened.record.talked(),
             decisions,
         });
         let held = held(&site.notice, said, now);
@@ -95,6 +98,15 @@ impl Subscriber {
             if granted { record.grants(purpose) } else { record.decisions.contains_key(purpose) }
         });
         behind.map(|opened| opened.id)
+    }
+
+    /// How old the address's owner last said they are, in the bands that the site asks for today.
+    #[must_use]
+    pub fn age(&self, site: &Site) -> Option<AgeBand> {
+        let bands = site.notice.age_bands(Asked::AlertForm);
+        // Anybody can type an address into the form; what was confirmed with it is its owner's.
+        let owners = self.history.iter().rev().filter(|opened| shows_to_be_theirs(opened, &self.hash));
+        owners.filter_map(|opened| opened.record.age).find(|band| bands.contains(band))
     }
 
     /// The address in clear, as it was sealed beside a record; nothing once all of them are gone or frozen.

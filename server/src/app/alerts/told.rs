@@ -4,12 +4,15 @@
 //! asks whether it was theirs, and until they say so it is a no. A no counts at once either way. Whether evidence is any good is not
 //! judged here.
 
+use super::link::ContactKey;
 use super::outbox::{self, Task};
 use super::sign_up::{is_served, subject_of};
 use super::subscriber::Subscriber;
+use super::talk;
 use crate::app::contact::normalise;
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
+use assent_core::age::{AgeBand, AgeError};
 use assent_core::decision::{Choice, Decision, Standing, meaning};
 use assent_core::hash::sha256;
 use assent_core::ids::PurposeId;
@@ -24,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How far ahead of this server's clock the time of what was told may be.
-const AHEAD_MS: u64 = 5 * 60 * 1000;
+pub(super) const AHEAD_MS: u64 = 5 * 60 * 1000;
 
 /// What somebody told staff, with its words read.
 #[derive(Debug, Clone)]
@@ -37,6 +40,8 @@ pub struct Heard {
     pub language: String,
     /// The addresses it is about, normalised.
     pub contacts: Vec<Contact>,
+    /// How old the person says they are.
+    pub age: Option<AgeBand>,
     /// Yes or no, alert by alert.
     pub choices: BTreeMap<PurposeId, Choice>,
 }
@@ -98,6 +103,9 @@ pub enum ToldRefusal {
     /// A list's row has a yes without evidence.
     #[error("a yes in a list needs evidence")]
     NoEvidence,
+    /// How old they are was not said, is not asked, or is too young.
+    #[error(transparent)]
+    Age(#[from] AgeError),
     /// A yes stands already.
     #[error("a yes stands already")]
     AlreadyHolds,
@@ -127,6 +135,9 @@ impl ToldRefusal {
             Self::TooEarly => "soft-opt-in-too-early",
             Self::NotOffered => "soft-opt-in-not-offered",
             Self::NoEvidence => "no-evidence",
+            Self::Age(AgeError::Missing) => "age-missing",
+            Self::Age(AgeError::NotAsked) => "bad-age",
+            Self::Age(AgeError::TooYoung) => "too-young",
             Self::AlreadyHolds => "already-holds",
         }
     }
@@ -174,6 +185,9 @@ pub async fn tell(
         .collect();
     // Kept before the record, as for every sign-up. Who only said no is not written to.
     if heard.told.settles() {
+        for to in keys_to_talk_about(site, &draft) {
+            talk::expect(site, to, now).await?;
+        }
         outbox::copies(site, (subject, &key), wants, now).await?;
     } else if !wants.is_empty() {
         let ask = wants.into_iter().map(|channel| Task::Confirm { subject, channel, replaces: None });
@@ -200,9 +214,11 @@ impl Heard {
             evidence: request.evidence,
             directly: request.directly,
             opt_out_offered: request.opt_out_offered,
+            talked: false,
             list: None,
         };
-        Ok(Self { told, said, language: request.language, contacts, choices: request.choices })
+        let (language, age) = (request.language, request.age);
+        Ok(Self { told, said, language, contacts, age, choices: request.choices })
     }
 }
 
@@ -241,6 +257,9 @@ pub(super) fn judge(site: &Site, heard: &Heard, key: &str, now: u64) -> Result<D
         let hash = site.ledger.contact_hash(contact.channel, &contact.address);
         all.insert(contact.channel, Subscriber::read(site, &hash, now)?);
     }
+    if heard.age.is_some_and(|band| !site.notice.age_bands(Asked::AlertForm).contains(&band)) {
+        return Err(ToldRefusal::from(AgeError::NotAsked).into());
+    }
     let mut decisions = BTreeMap::new();
     for (id, choice) in &heard.choices {
         let alert = site.notice.purpose(id).filter(|purpose| purpose.asked == Asked::AlertForm);
@@ -265,12 +284,25 @@ pub(super) fn judge(site: &Site, heard: &Heard, key: &str, now: u64) -> Result<D
         origin: None,
         decisions,
         signals: Signals::default(),
+        age: heard.age,
         retain_until: site.file.retention_rules().due(RetentionClass::of(contacts.len()), now),
         contacts,
         told: Some(heard.told.clone()),
         expect_previous: None,
         idempotency: Some(Idempotency { key: format!("{subject}/{key}"), request: fingerprint(site, heard) }),
     })
+}
+
+/// The addresses whose owner has to be talked with once this is recorded.
+pub(super) fn keys_to_talk_about(site: &Site, draft: &Draft) -> Vec<ContactKey> {
+    if !matches!(draft.age, Some(AgeBand::Between(..))) {
+        return Vec::new();
+    }
+    let key = |contact: &Contact| ContactKey {
+        channel: contact.channel,
+        hash: site.ledger.contact_hash(contact.channel, &contact.address),
+    };
+    draft.contacts.iter().map(key).collect()
 }
 
 /// Whose record it becomes: the same for the same key, so that sending it twice records it once.
@@ -294,6 +326,7 @@ fn decided(
     if !site.notice.may_send(alert) {
         return Err(ToldRefusal::NoRoute);
     }
+    site.notice.age_allows(alert, heard.age)?;
     if alert.route == Route::SoftOptIn {
         if heard.said < alert.collected_from() {
             return Err(ToldRefusal::TooEarly);
@@ -327,6 +360,7 @@ fn fingerprint(site: &Site, heard: &Heard) -> assent_core::hash::Hash {
     // It has text keys and finite numbers.
     let mut bytes =
         serde_json::to_vec(&(&heard.told, heard.said, &heard.language, &heard.choices)).unwrap_or_default();
+    bytes.extend(heard.age.iter().flat_map(|band| band.to_string().into_bytes()));
     for contact in &heard.contacts {
         bytes.extend_from_slice(site.ledger.contact_hash(contact.channel, &contact.address).as_bytes());
     }

@@ -11,11 +11,13 @@ use crate::http::error::{Code, Problem};
 use crate::http::extract::{InSite, StrictJson, has_content_type, subject_header};
 use crate::http::public::decisions::{declared_origin, recorded};
 use crate::http::{cookies, idempotency};
+use assent_core::age::{AgeBand, AgeError};
 use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use assent_core::record::{Signals, Surface};
 use assent_core::subject::SubjectToken;
 use assent_core::wire::SignUpRequest;
+use assent_ledger::ReceiptId;
 use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -47,13 +49,14 @@ pub(in crate::http) async fn page(
             let wanted = opened.record.decisions.iter().filter(|(_, decision)| decision.is_yes());
             let wanted = wanted.map(|(id, _)| id.clone()).collect();
             let (receipt, time) = (done.clone(), opened.record.time.clone());
-            return Ok(frame::page(&site, render_done(&DoneProps { frame, wanted, receipt, time })));
+            let talk = opened.record.waits_for_talk();
+            return Ok(frame::page(&site, render_done(&DoneProps { frame, wanted, receipt, time, talk })));
         }
     }
     let key = app::random_hex()?;
     let (email, phone) = (String::new(), String::new());
     let (wanted, objected) = (Vec::new(), Vec::new());
-    let empty = AlertsProps { frame, key, wanted, objected, email, phone, errors: Vec::new() };
+    let empty = AlertsProps { frame, key, wanted, objected, email, phone, age: None, errors: Vec::new() };
     Ok(frame::page(&site, render(&empty)))
 }
 
@@ -76,7 +79,7 @@ pub(in crate::http) async fn page(
         (status = 409, description = "`stale-notice`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body-too-large`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 415, description = "`wrong-content-type`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`bad-body`, `unknown-field`, `idempotency-key-reused`, `unknown-notice`, `unknown-language`, `unknown-purpose`, `no-choices`, `contact-missing`, `bad-email`, `bad-phone`, `phone-elsewhere`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`bad-body`, `unknown-field`, `idempotency-key-reused`, `unknown-notice`, `unknown-language`, `unknown-purpose`, `no-choices`, `contact-missing`, `bad-email`, `bad-phone`, `phone-elsewhere`, `age-missing`, `bad-age`, `too-young`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-decisions`, with `Retry-After`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy`, `timeout`, `ledger-stopped`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
@@ -118,10 +121,8 @@ async fn by_form(
     mut fields: Fields,
 ) -> Result<Response, Problem> {
     let mut typed = Typed::default();
-    // Nobody sees this field: what fills it in is a machine, and is answered as if it had been taken.
-    if fields.optional("website")?.is_some_and(|text| !text.is_empty()) {
-        return form::see_other(&format!("{}/alerts?done={}", site.api(), app::random_hex()?), None);
-    }
+    // Nobody sees this field: what fills it in is a machine.
+    let trapped = fields.optional("website")?.is_some_and(|text| !text.is_empty());
     let (request, key) = match typed.take(&mut fields).and_then(|taken| fields.end().map(|()| taken)) {
         Ok(taken) => taken,
         Err(problem) => {
@@ -130,6 +131,16 @@ async fn by_form(
     };
     let request = about_given_addresses(&site, request);
     let token = SubjectToken::from_random(subject_of(&site, &format!("form/{key}")));
+    let done = |id: ReceiptId, language: &str| {
+        let page = format!("{}/alerts?lang={language}&done={id}", site.api());
+        form::see_other(&page, cookies::set_sign_up(&site, &token))
+    };
+    if trapped {
+        // Answered as if it had been taken.
+        let random: [u8; 16] = app::random_bytes()?;
+        let id = ReceiptId::from_parts(app::now(), &std::array::from_fn(|place| random[place]));
+        return done(id, &typed.language);
+    }
     let signals = form::signals(headers);
     let asked = SignUp { subject: token.id(), origin: Some(origin), request, signals, key };
     let Recorded { appended, .. } = match sign_up(Arc::clone(&site), asked, app::now()).await {
@@ -142,9 +153,7 @@ async fn by_form(
         }
     };
     app.outbox.wake();
-    let cookie = cookies::set_sign_up(&site, &token);
-    let lang = &typed.language;
-    form::see_other(&format!("{}/alerts?lang={lang}&done={}", site.api(), appended.id), cookie)
+    done(appended.id, &typed.language)
 }
 
 /// The form tells about soft opt-in on every channel; it is about those for which an address was written.
@@ -169,6 +178,7 @@ struct Typed {
     objected: Vec<PurposeId>,
     email: String,
     phone: String,
+    age: Option<AgeBand>,
 }
 
 impl Typed {
@@ -176,6 +186,7 @@ impl Typed {
         self.email = fields.optional("email")?.unwrap_or_default();
         self.phone = fields.optional("phone")?.unwrap_or_default();
         self.language = fields.required("language")?;
+        self.age = fields.age()?;
         let ids = |texts: Vec<String>| -> Result<Vec<_>, Problem> {
             let read = |id: &String| PurposeId::new(id).map_err(|_| Problem::from(Code::UnknownPurpose));
             texts.iter().map(read).collect()
@@ -187,7 +198,8 @@ impl Typed {
         let (language, wanted) = (self.language.clone(), self.wanted.clone());
         let objected = self.objected.clone();
         let notice = fields.notice()?;
-        let request = SignUpRequest { notice, language, wanted, told, objected, email, phone };
+        let age = self.age;
+        let request = SignUpRequest { notice, language, wanted, told, objected, email, phone, age };
         Ok((request, fields.key()?))
     }
 
@@ -202,8 +214,8 @@ impl Typed {
     ) -> Result<Response, Problem> {
         let frame = frame::of(app, site, Some(&self.language), headers);
         let key = app::random_hex()?;
-        let Self { wanted, objected, email, phone, .. } = self;
-        let html = render(&AlertsProps { frame, key, wanted, objected, email, phone, errors });
+        let Self { wanted, objected, email, phone, age, .. } = self;
+        let html = render(&AlertsProps { frame, key, wanted, objected, email, phone, age, errors });
         let status =
             if code.status().is_success() { StatusCode::UNPROCESSABLE_ENTITY } else { code.status() };
         Ok(with_code(frame::page_with(status, site, html), code))
@@ -233,5 +245,8 @@ fn shown(wrong: &Wrong) -> AlertError {
         Wrong::Malformed(Channel::Email) => AlertError::EmailWrong,
         Wrong::Malformed(Channel::Text) => AlertError::PhoneWrong,
         Wrong::Elsewhere => AlertError::PhoneElsewhere,
+        Wrong::Age(AgeError::TooYoung) => AlertError::TooYoung,
+        Wrong::Age(AgeError::Missing) => AlertError::AgeMissing,
+        Wrong::Age(AgeError::NotAsked) => AlertError::NotUnderstood,
     }
 }

@@ -11,8 +11,10 @@ use crate::http::cookies;
 use crate::http::error::{Code, Problem};
 use crate::http::extract::InSite;
 use crate::http::public::decisions::cookie;
+use assent_core::age::AgeBand;
 use assent_core::decision::{Act, Choice};
 use assent_core::ids::PurposeId;
+use assent_core::notice::Asked;
 use assent_core::record::Surface;
 use assent_core::subject::SubjectToken;
 use assent_core::wire::DecisionRequest;
@@ -28,7 +30,7 @@ use ui::pages::hand_over::Onward;
 /// The choices page.
 #[utoipa::path(
     get, path = "/v1/{site}/choices", tag = "Pages",
-    params(("site" = String, Path, description = "The site."), ("lang" = Option<String>, Query, description = "Language wanted.")),
+    params(("site" = String, Path, description = "The site."), ("lang" = Option<String>, Query, description = "Language wanted."), ("age" = Option<String>, Query, description = "Where the site asks: the age band of whoever looks.")),
     responses((status = 200, description = "The page.", body = String, content_type = "text/html"),
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
@@ -41,7 +43,8 @@ pub(in crate::http) async fn page(
     let state = read(&site, &headers).await?;
     let newest = state.history.last().map(|opened| opened.id.to_string());
     let outcome = query.done.filter(|done| Some(done) == newest.as_ref()).map(|_| Outcome::Recorded);
-    answer(&app, &site, &headers, query.lang.as_deref(), state, outcome, StatusCode::OK)
+    let age = query.age.and_then(|text| text.parse().ok());
+    answer(&app, &site, &headers, (query.lang.as_deref(), age), state, outcome, StatusCode::OK)
 }
 
 /// A form of the choices page, or one like it on the site's own pages.
@@ -87,6 +90,7 @@ async fn take(
     let notice = fields.notice()?;
     let (act, surface): (Act, Surface) = (fields.word("act")?, fields.word("surface")?);
     let key = fields.key()?;
+    let age = fields.age()?;
     let back = fields.optional("back")?;
     let back = back.filter(|back| !back.is_empty());
     let mut choices = BTreeMap::new();
@@ -113,6 +117,7 @@ async fn take(
         return Err(Problem::with(Code::OriginNotDeclared, "`back` must lead to a declared origin."));
     }
     let request = from_form(notice, language, (act, surface), choices, form::signals(headers));
+    let request = DecisionRequest { age, ..request };
     let (id, cookie) = record_press(site, headers, origin, request, key).await?;
     let lang = lang.as_deref().unwrap_or_default();
     let page = format!("{}/choices?lang={lang}&done={id}", site.api());
@@ -157,7 +162,7 @@ async fn again(
     };
     problem.log();
     let state = read(site, headers).await?;
-    let page = answer(app, site, headers, lang, state, Some(outcome), problem.code.status())?;
+    let page = answer(app, site, headers, (lang, None), state, Some(outcome), problem.code.status())?;
     Ok(with_code(page, problem.code))
 }
 
@@ -179,11 +184,15 @@ fn answer(
     app: &App,
     site: &Site,
     headers: &HeaderMap,
-    lang: Option<&str>,
+    (lang, age): (Option<&str>, Option<AgeBand>),
     state: Standings,
     outcome: Option<Outcome>,
     status: StatusCode,
 ) -> Result<Response, Problem> {
+    let bands = site.notice.age_bands(Asked::Banner);
+    // As they say now, else as they said last.
+    let said = state.history.iter().rev().filter_map(|opened| opened.record.age);
+    let age = age.into_iter().chain(said).find(|band| bands.contains(band));
     let frame = frame::of(app, site, lang, headers);
     let offers = app.hand_overs.offers(&app.sites, site, &state, &frame.language, app::now())?;
     let others: Vec<String> = offers.iter().map(|offer| offer.to.file.public_url.clone()).collect();
@@ -199,6 +208,7 @@ fn answer(
         standings: state.standings,
         onward: onward.collect(),
         history: state.history.into_iter().map(|opened| opened.record).collect(),
+        age,
         outcome,
         gpc: form::signals(headers).gpc,
         browser_help: None,

@@ -6,6 +6,7 @@ use super::confirm::answer;
 use super::form::{self, Fields};
 use super::frame::PageQuery;
 use crate::app::alerts::code::enter;
+use crate::app::alerts::confirm::Waiting;
 use crate::app::contact::normalise;
 use crate::app::{self, App};
 use crate::http::cookies;
@@ -77,8 +78,9 @@ pub(in crate::http) async fn post(
     };
     let shown = |about| answer(&app, &site, &headers, Some(&language), PATH.into(), about);
     Ok(match confirmed {
-        Some(wanted) => shown(About::Confirmed(wanted)),
-        None => {
+        Some(Waiting::For(wanted, _) | Waiting::Already(wanted)) => shown(About::Confirmed(wanted)),
+        Some(Waiting::Talk(wanted)) => shown(About::ToTalk(wanted)),
+        Some(Waiting::Over) | None => {
             let mut page = shown(About::Code(typed, true));
             *page.status_mut() = Code::BadCode.status();
             with_code(page, Code::BadCode)

@@ -69,6 +69,7 @@ fn about(waiting: Waiting) -> About {
     match waiting {
         Waiting::For(wanted, contact) => About::Confirm(wanted, contact.address),
         Waiting::Already(wanted) => About::Confirmed(wanted),
+        Waiting::Talk(wanted) => About::ToTalk(wanted),
         Waiting::Over => About::Over,
     }
 }

@@ -5,6 +5,7 @@ use crate::app::sites::Site;
 use crate::http::error::{Code, Problem};
 use crate::http::extract::{expect_content_type, read_body};
 use crate::http::{idempotency, public};
+use assent_core::age::AgeBand;
 use assent_core::hash::Hash;
 use assent_core::record::Signals;
 use axum::extract::Request;
@@ -55,6 +56,12 @@ impl Fields {
     /// Takes the form's random key.
     pub(super) fn key(&mut self) -> Result<String, Problem> {
         idempotency::parse(&self.required("key")?).ok_or_else(|| Code::IdempotencyKeyMalformed.into())
+    }
+
+    /// Takes how old the person says they are, if they do.
+    pub(super) fn age(&mut self) -> Result<Option<AgeBand>, Problem> {
+        let text = self.optional("age")?.filter(|text| !text.is_empty());
+        text.map(|text| text.parse().map_err(|_| Code::BadAge.into())).transpose()
     }
 
     /// Takes every field of this name.

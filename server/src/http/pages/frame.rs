@@ -19,6 +19,8 @@ pub(in crate::http) struct PageQuery {
     pub(in crate::http) lang: Option<String>,
     /// Receipt id of what was just recorded.
     pub(in crate::http) done: Option<String>,
+    /// How old whoever looks says they are.
+    pub(in crate::http) age: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
@@ -30,7 +32,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
             let found = form_urlencoded::parse(query).find(|(key, _)| key == wanted);
             found.map(|(_, value)| value.into_owned())
         };
-        Ok(Self { lang: first("lang"), done: first("done") })
+        Ok(Self { lang: first("lang"), done: first("done"), age: first("age") })
     }
 }
 

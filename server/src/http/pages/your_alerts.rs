@@ -11,13 +11,15 @@ use crate::app::alerts::sign_up::SignUpError;
 use crate::app::alerts::stop::{Which, stop};
 use crate::app::alerts::subscriber::{Subscriber, choices_on};
 use crate::app::contact::normalise;
+use crate::app::record::RecordError;
 use crate::app::sites::Site;
 use crate::app::{self, App};
 use crate::http::error::{Code, Problem};
 use crate::http::extract::InSite;
+use assent_core::age::AgeError;
 use assent_core::decision::Act;
 use assent_core::ids::PurposeId;
-use assent_core::notice::Channel;
+use assent_core::notice::{Asked, Channel};
 use assent_core::receipt::Receipt;
 use assent_ledger::{ReadError, ReceiptId};
 use axum::extract::{Path, Request, State};
@@ -123,11 +125,11 @@ pub(in crate::http) async fn page(
 #[utoipa::path(
     post, path = "/v1/{site}/your-alerts/{link}", tag = "Alerts",
     params(("site" = String, Path, description = "The site."), ("link" = String, Path, description = "From a message.")),
-    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "`press` (`save`, `stop-all`, `move`), `language`, `key`; for `save` `wanted` for each alert that is to hold; for `move` `address`."),
+    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "`press` (`save`, `stop-all`, `move`), `language`, `key`; for `save` `wanted` for each alert that is to hold, and `age` where it is asked; for `move` `address`."),
     responses((status = 303, description = "Done; to the page."),
         (status = 400, description = "`bad-form`, `idempotency-key-malformed`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "As for GET.", body = String, content_type = "text/html"),
-        (status = 422, description = "`bad-email`: the page again.", body = String, content_type = "text/html"),
+        (status = 422, description = "`bad-email`, `age-missing`, `bad-age`, `too-young`: the page again.", body = String, content_type = "text/html"),
         (status = 503, description = "`busy`, `timeout`, `ledger-stopped`: the page again.", body = String, content_type = "text/html"))
 )]
 pub(in crate::http) async fn post(
@@ -148,7 +150,8 @@ pub(in crate::http) async fn post(
             let wanted: Result<BTreeSet<_>, _> =
                 fields.all("wanted").iter().map(|id| PurposeId::new(id)).collect();
             let wanted = wanted.map_err(|_| Code::UnknownPurpose)?;
-            let changed = centre::change(&site, to, wanted, language.clone(), now).await;
+            let age = fields.age()?;
+            let changed = centre::change(&site, to, (wanted, age), language.clone(), now).await;
             changed.map(|()| "saved").map_err(SignUpError::from)
         }
         "stop-all" => {
@@ -172,6 +175,8 @@ pub(in crate::http) async fn post(
         Err(error) => {
             let outcome = match &error {
                 SignUpError::Form(_) => Outcome::BadAddress,
+                SignUpError::Record(RecordError::Age(AgeError::TooYoung)) => Outcome::TooYoung,
+                SignUpError::Record(RecordError::Age(_)) => Outcome::AgeMissing,
                 SignUpError::Record(_) => Outcome::NotRecorded,
             };
             let problem = Problem::from(error);
@@ -276,12 +281,14 @@ async fn shown(
     let Some(address) = all.contact().map(|contact| contact.address.clone()) else { return Ok(over(app)) };
     let standings =
         choices_on(site, to.channel).map(|purpose| (purpose.id.clone(), all.standing(&purpose.id))).collect();
+    let ages = if all.age(site).is_some() { Vec::new() } else { site.notice.age_bands(Asked::AlertForm) };
     let html = render(&YourAlertsProps {
         frame: frame::of(app, site, lang, headers),
         path,
         address,
         key: app::random_hex()?,
         standings,
+        ages,
         history: all.history.into_iter().map(|opened| opened.record).collect(),
         moves: to.channel == Channel::Email,
         outcome,

@@ -37,7 +37,7 @@ use std::sync::Arc;
         (status = 409, description = "`stale-notice`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body-too-large`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 415, description = "`wrong-content-type`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`bad-body`, `unknown-field`, `idempotency-key-reused`, `unknown-notice`, `unknown-language`, `unknown-purpose`, `not-a-choice`, `no-choices`, `act-differs`, `act-not-visitors`, `bad-time`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`bad-body`, `unknown-field`, `idempotency-key-reused`, `unknown-notice`, `unknown-language`, `unknown-purpose`, `not-a-choice`, `no-choices`, `act-differs`, `act-not-visitors`, `bad-time`, `age-missing`, `bad-age`, `too-young`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-decisions`, with `Retry-After`: no yes is taken. A no always is.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy`, `timeout`, `ledger-stopped`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]

@@ -1,10 +1,11 @@
-//! For staff, with the bearer token: may we, texts to read, endpoints, export, letting people leave, publishing a site file, upkeep.
+//! For staff, with the bearer token: may we, texts to read, young people to talk with, endpoints, export, letting people leave, publishing a site file, upkeep.
 
 pub(super) mod export;
 pub(super) mod lists;
 pub(super) mod may;
 pub(super) mod people;
 pub(super) mod site_file;
+pub(super) mod talk;
 pub(super) mod texts;
 pub(super) mod told;
 pub(super) mod upkeep;

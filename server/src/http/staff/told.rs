@@ -28,7 +28,7 @@ use std::sync::Arc;
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 409, description = "`suppressed`, `restricted`, `said-no-since`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`bad-body`, `unknown-field`, `idempotency-key-reused`, `recording-unanswered`, `told-incomplete`, `bad-time`, `said-in-future`, `unknown-language`, `unknown-purpose`, `not-a-choice`, `no-route`, `no-choices`, `contact-missing`, `bad-email`, `bad-phone`, `phone-elsewhere`, `soft-opt-in-too-early`, `soft-opt-in-not-offered`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`bad-body`, `unknown-field`, `idempotency-key-reused`, `recording-unanswered`, `told-incomplete`, `bad-time`, `said-in-future`, `unknown-language`, `unknown-purpose`, `not-a-choice`, `no-route`, `no-choices`, `contact-missing`, `bad-email`, `bad-phone`, `phone-elsewhere`, `age-missing`, `bad-age`, `too-young`, `soft-opt-in-too-early`, `soft-opt-in-not-offered`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy`, `timeout`, `ledger-stopped`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn one(

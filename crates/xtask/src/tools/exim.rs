@@ -1,0 +1,48 @@
+//! Exim, the mail server that Debian comes with, for tests: its packages are fetched and unpacked under the target directory, and not
+//! installed, because a machine may have a mail server of its own, which an installed one would push out. With it comes a
+//! library by which a program finds a user that this machine does not have. Without it the tests that need it are skipped, which is told.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::apt;
+use crate::place::Place;
+use crate::{run, say};
+
+/// Exim itself, what it needs and small systems lack, and the library.
+const PACKAGES: [&str; 6] =
+    ["exim4-daemon-light", "libgnutls-dane0", "libidn12", "libnsl2", "libunbound8", "libnss-wrapper"];
+
+/// Fetches and unpacks it, or says what will be skipped.
+pub(crate) fn wish(place: &Place, gain: &str) {
+    let folder = place.tools().join("exim");
+    if run::is_program(&folder.join("usr/sbin/exim4")) {
+        say::found(format_args!("Exim in {}", place.short(&folder)));
+    } else if !apt::here() {
+        say::note(format_args!("without Exim, which comes from Debian, {gain} is skipped"));
+    } else if let Err(error) = unpack(place) {
+        say::note(format_args!("without Exim {gain} is skipped: {error:#}"));
+    }
+}
+
+fn unpack(place: &Place) -> Result<()> {
+    let (folder, fetched) = (place.tools().join("exim"), place.tools().join("exim-packages"));
+    let step = say::step("fetching the mail server Exim from Debian's packages");
+    for folder in [&folder, &fetched] {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    let mut fetch = Command::new("apt-get");
+    run::output(fetch.args(["-q", "download"]).args(PACKAGES).current_dir(&fetched))?;
+    let mut packages: Vec<_> = fs::read_dir(&fetched)?.collect::<Result<_, _>>()?;
+    // Exim last: it is there only when everything is.
+    packages.sort_by_key(|package| package.file_name().to_string_lossy().starts_with("exim4"));
+    for package in packages {
+        run::output(Command::new("dpkg").arg("-x").arg(package.path()).arg(&folder))?;
+    }
+    let _ = fs::remove_dir_all(&fetched);
+    step.done("unpacked");
+    Ok(())
+}

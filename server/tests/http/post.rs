@@ -1,0 +1,88 @@
+//! A mail server for tests of the queue: takes every message and keeps it. How Assent does with real ones is shown from outside.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// Where a mail server is, or will be.
+#[derive(Clone, Copy)]
+pub(crate) struct Place(u16);
+
+impl Place {
+    /// A place where nobody answers yet.
+    pub(crate) fn empty() -> Self {
+        Self(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port())
+    }
+
+    /// What Assent's configuration says of it.
+    pub(crate) fn configuration(self) -> String {
+        format!("[mail]\nhost = \"127.0.0.1\"\ntls = \"none\"\nport = {}\n", self.0)
+    }
+
+    /// From now on somebody answers there, until the test ends.
+    pub(crate) fn opens(self) -> Post {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.0)).unwrap();
+        let post = Post::default();
+        let kept = post.clone();
+        thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let kept = kept.clone();
+                thread::spawn(move || kept.takes(connection));
+            }
+        });
+        post
+    }
+}
+
+/// What was taken: headers and body of each message, as they came.
+#[derive(Clone, Default)]
+pub(crate) struct Post(Arc<Mutex<Vec<String>>>);
+
+impl Post {
+    pub(crate) fn messages(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn takes(&self, connection: TcpStream) -> Option<()> {
+        let mut answers = connection.try_clone().ok()?;
+        let mut lines = BufReader::new(connection).lines();
+        let mut says = |line: &str| answers.write_all(format!("{line}\r\n").as_bytes()).ok();
+        says("220 post.example.org")?;
+        while let Some(Ok(line)) = lines.next() {
+            let command = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            match command.as_str() {
+                "DATA" => {
+                    says("354 go on")?;
+                    let mut message = String::new();
+                    for line in lines.by_ref() {
+                        let line = line.ok()?;
+                        if line == "." {
+                            break;
+                        }
+                        message.push_str(line.strip_prefix("..").map_or(line.as_str(), |_| &line[1..]));
+                        message.push('\n');
+                    }
+                    // Kept before it is answered, so that whoever saw the answer finds it.
+                    self.0.lock().unwrap().push(message);
+                    says("250 taken")?;
+                }
+                "QUIT" => return says("221 bye"),
+                _ => says("250 well")?,
+            }
+        }
+        Some(())
+    }
+}
+
+/// One header's value, unfolded. It must stand once.
+#[track_caller]
+pub(crate) fn header(message: &str, name: &str) -> String {
+    let (head, _) = message.split_once("\n\n").unwrap();
+    let head = head.replace("\n ", " ").replace("\n\t", " ");
+    let wanted = format!("{}:", name.to_ascii_lowercase());
+    let mut found = head.lines().filter(|line| line.to_ascii_lowercase().starts_with(&wanted));
+    let value = found.next().unwrap_or_else(|| panic!("no {name} in {head}"));
+    assert_eq!(found.next(), None, "{name} stands twice");
+    value[wanted.len()..].trim().to_string()
+}
