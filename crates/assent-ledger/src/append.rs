@@ -474,8 +474,12 @@ pub(crate) fn commit(shared: &Shared, batch: Batch) -> Result<(), Stopped> {
     let replaced: Vec<u64> = batch.replaced.iter().map(|(index, _)| index / PER_PART).collect();
     match shared.store.commit(batch) {
         Ok(()) => replaced.into_iter().for_each(|part| shared.touched.note(part)),
-        Err(CommitError::Failed(_)) => return Err(Stopped::NothingStored),
-        Err(CommitError::HeadMoved { .. } | CommitError::OutcomeUnknown(_)) => {
+        Err(error @ CommitError::Failed(_)) => {
+            shared.failed(&error);
+            return Err(Stopped::NothingStored);
+        }
+        Err(error @ (CommitError::HeadMoved { .. } | CommitError::OutcomeUnknown(_))) => {
+            shared.failed(&error);
             shared.touched.end();
             return Err(Stopped::Unknown);
         }

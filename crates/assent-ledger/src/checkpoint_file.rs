@@ -5,6 +5,7 @@
 //! leaves the other, which is the checkpoint before. Not a history, and not where tiles are served from.
 //!
 //! Slot: magic (16 bytes), number (8, big endian), length (4), SHA-256 over number, length and text (32), text.
+//! A file that is nothing but a text was put there by hand, after the other was lost: it is read, and replaced by slots.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -35,8 +36,7 @@ impl CheckpointFile {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         files::sync_folder_of(path)?;
-        let newest = [read_slot(&file, 0)?, read_slot(&file, 1)?].into_iter().flatten().max();
-        Ok(match newest {
+        Ok(match newest(&file)? {
             Some((number, text)) => (CheckpointFile { file, next: number + 1 }, Some(text)),
             None => (CheckpointFile { file, next: 1 }, None),
         })
@@ -45,8 +45,7 @@ impl CheckpointFile {
     /// The newest whole text in a file, without touching it.
     pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
         let file = File::open(path)?;
-        let newest = [read_slot(&file, 0)?, read_slot(&file, 1)?].into_iter().flatten().max();
-        Ok(newest.map(|(_, text)| text))
+        Ok(newest(&file)?.map(|(_, text)| text))
     }
 
     /// Writes a newer text over the older slot; durable when it returns.
@@ -67,7 +66,22 @@ impl CheckpointFile {
     }
 }
 
+/// The newest whole text, and the number of its slot; 0 when the file is nothing but a text.
+fn newest(file: &File) -> io::Result<Option<(u64, String)>> {
+    let newest = [read_slot(file, 0)?, read_slot(file, 1)?].into_iter().flatten().max();
+    if newest.is_some() || file.metadata()?.len() >= SLOT_LEN {
+        return Ok(newest);
+    }
+    let text = String::from_utf8(read_at(file, 0)?).ok();
+    Ok(text.filter(|text| !text.is_empty() && !text.contains('\0')).map(|text| (0, text)))
+}
+
 fn read_slot(file: &File, slot: u64) -> io::Result<Option<(u64, String)>> {
+    Ok(parse_slot(&read_at(file, slot)?))
+}
+
+/// The bytes of a slot, as far as the file goes.
+fn read_at(file: &File, slot: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; SLOT_LEN as usize];
     let mut filled = 0;
     while filled < bytes.len() {
@@ -76,7 +90,8 @@ fn read_slot(file: &File, slot: u64) -> io::Result<Option<(u64, String)>> {
             read => filled += read,
         }
     }
-    Ok(parse_slot(&bytes[..filled]))
+    bytes.truncate(filled);
+    Ok(bytes)
 }
 
 fn parse_slot(bytes: &[u8]) -> Option<(u64, String)> {
@@ -96,6 +111,23 @@ fn checksum(number: u64, length: u32, text: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_was_put_there_by_hand_counts_until_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("clinic");
+        std::fs::write(&path, "by hand").unwrap();
+        let (mut file, text) = CheckpointFile::open(&path).unwrap();
+        assert_eq!(text.as_deref(), Some("by hand"));
+        for text in ["first", "second"] {
+            file.write(text).unwrap();
+            assert_eq!(CheckpointFile::read(&path).unwrap().as_deref(), Some(text));
+        }
+        for nothing in [&b""[..], b"\0\0", b"assent-head/v1\n\0cut"] {
+            std::fs::write(&path, nothing).unwrap();
+            assert_eq!(CheckpointFile::open(&path).unwrap().1, None);
+        }
+    }
 
     #[test]
     fn the_newest_whole_slot_counts() {

@@ -48,8 +48,8 @@ use crate::seal::{Content, Place};
 use crate::sequence::sequence;
 use crate::stats::Stats;
 use crate::store::{
-    Batch, DocumentKind, Gone, GoneReason, Head, MarkEntry, MarkKind, RecordRef, RecordRow, Row, RowBody,
-    Store,
+    Batch, CommitError, DocumentKind, Gone, GoneReason, Head, MarkEntry, MarkKind, RecordRef, RecordRow, Row,
+    RowBody, Store,
 };
 use crate::touched::Touched;
 use crate::tree::StoredTree;
@@ -68,6 +68,9 @@ pub struct Ledger {
     sequencer: Option<JoinHandle<()>>,
     attendant: Option<JoinHandle<()>>,
 }
+
+/// How long after a batch that could not be stored the log counts as not taking decisions, in milliseconds, unless one is.
+const FAILED_MS: u64 = 60_000;
 
 /// What the sequencer and readers have in common.
 #[derive(Debug)]
@@ -92,6 +95,8 @@ pub(crate) struct Shared {
     signer: Option<SignerKey>,
     published: RwLock<Published>,
     writable: AtomicBool,
+    /// When a batch could not be stored, by our clock in milliseconds, and none was since; else 0.
+    failed_at: AtomicU64,
 }
 
 /// A month that was purged.
@@ -194,6 +199,7 @@ impl Ledger {
             checkpoint_file: Mutex::new(checkpoint_file),
             published: RwLock::new(Published { size: 0, root: EMPTY_ROOT, checkpoint: "".into() }),
             writable: AtomicBool::new(true),
+            failed_at: AtomicU64::new(0),
             stats: Stats::default(),
             errands: Errands::default(),
             touched: Touched::default(),
@@ -894,11 +900,13 @@ impl Ledger {
         check::check(&self.shared, progress)
     }
 
-    /// Whether the log takes decisions. False from an unknown outcome or a damaged store until it was recovered;
-    /// recovery is tried by itself with each new request.
+    /// Whether the log takes decisions. False from an unknown outcome or a damaged store until it was recovered, which is tried by
+    /// itself with each new request; and for a minute after a batch that could not be stored (a full disk), unless one was since.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        self.shared.writable.load(Ordering::Relaxed)
+        let failed_at = self.shared.failed_at.load(Ordering::Relaxed);
+        let failed = failed_at > 0 && self.shared.outside.clock.now().saturating_sub(failed_at) < FAILED_MS;
+        self.shared.writable.load(Ordering::Relaxed) && !failed
     }
 
     /// Whether the log was taken over from another instance: it is whole, and takes nothing more.
@@ -956,6 +964,15 @@ impl Shared {
     pub(crate) fn publish(&self, published: Published) {
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = published;
         self.writable.store(true, Ordering::Relaxed);
+        self.failed_at.store(0, Ordering::Relaxed);
+    }
+
+    /// A batch was not stored, or it is not known: whoever keeps the machine must hear why.
+    pub(crate) fn failed(&self, error: &CommitError) {
+        let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+        let cause = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        tracing::error!(site = %self.config.site, cause, "decisions were not stored");
+        self.failed_at.store(self.outside.clock.now(), Ordering::Relaxed);
     }
 
     /// The log takes no decisions until it was recovered.

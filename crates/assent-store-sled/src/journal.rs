@@ -183,9 +183,10 @@ impl Journal {
         self.ready.is_none()
     }
 
-    /// Takes out a file that sled has absorbed to its end, if there is one. The caller scrubs it, which takes a while.
-    pub(crate) fn take_absorbed(&mut self, absorbed: u64) -> Option<Spent> {
-        let is_absorbed = self.files.len() > 1 && self.files.front()?.last <= absorbed;
+    /// Takes out a file that sled has absorbed to its end, if there is one: with `all`, also the one that is written to. The caller scrubs
+    /// it, which takes a while.
+    pub(crate) fn take_absorbed(&mut self, absorbed: u64, all: bool) -> Option<Spent> {
+        let is_absorbed = (all || self.files.len() > 1) && self.files.front()?.last <= absorbed;
         let file = is_absorbed.then(|| self.files.pop_front()).flatten()?;
         // In the order of their numbers, files must stay in the order of their records.
         let number = self.next_number();
@@ -402,8 +403,8 @@ mod tests {
         assert_eq!(journal.files.len(), 3);
         assert_eq!(reopen(dir.path(), 0).1.len(), 5);
         assert_eq!(reopen(dir.path(), 3).1.len(), 2);
-        assert!(journal.take_absorbed(1).is_none());
-        let spent = journal.take_absorbed(2).unwrap();
+        assert!(journal.take_absorbed(1, false).is_none());
+        let spent = journal.take_absorbed(2, false).unwrap();
         let prepared = spent.scrub().unwrap().unwrap();
         journal.give(prepared);
         assert!(!journal.wants_file());
@@ -417,7 +418,7 @@ mod tests {
         journal.append(b"small").unwrap();
         let (mut journal, records) = reopen(dir.path(), 7);
         assert_eq!((records[0].content.len(), records[1].content.as_slice()), (large.len(), &b"small"[..]));
-        while let Some(spent) = journal.take_absorbed(9) {
+        while let Some(spent) = journal.take_absorbed(9, false) {
             if let Some(prepared) = spent.scrub().unwrap() {
                 journal.give(prepared);
             }

@@ -139,9 +139,10 @@ impl SledStore {
         }
         make_folder(&journal_folder(dir)).map_err(|error| unusable(error.into()))?;
         let current = reclaim::current(dir).map_err(|error| unusable(error.into()))?;
-        let sled = Databases::open(&dir.join(current), cache)?;
+        let sled = Databases::open(&dir.join(&current), cache)?;
         let rows = Rows::open(dir.join("rows")).map_err(|error| unusable(error.into()))?;
         let (journal, recent) = begin(dir, &sled).map_err(|error| unusable(error.into()))?;
+        reclaim::remove_others(dir, &current).map_err(|error| unusable(error.into()))?;
         let inner = Arc::new(Inner {
             dir: dir.to_path_buf(),
             cache,
@@ -355,7 +356,7 @@ impl Inner {
     fn absorb_down_to(&self, bytes: usize) -> Result<(), StoreError> {
         let _absorbing = lock(&self.absorbing);
         loop {
-            self.tidy_journal()?;
+            self.tidy_journal(false)?;
             if self.recent().bytes() <= bytes || !self.absorb_step(None)? {
                 return Ok(());
             }
@@ -387,13 +388,13 @@ impl Inner {
         }
     }
 
-    /// Scrubs journal files that were absorbed, and prepares the next one.
-    fn tidy_journal(&self) -> Result<(), StoreError> {
+    /// Scrubs journal files that were absorbed, with `all` also the one that is written to, and prepares the next one.
+    fn tidy_journal(&self, all: bool) -> Result<(), StoreError> {
         let failed = |error| StoreError::new("prepare a journal file", error);
         let absorbed = self.sled()?.main.get(keys::ABSORBED, "the last sequence")?;
         let absorbed = absorbed.and_then(|value| keys::parse_u64(&value)).unwrap_or(0);
         loop {
-            let spent = lock(&self.journal).take_absorbed(absorbed);
+            let spent = lock(&self.journal).take_absorbed(absorbed, all);
             let Some(spent) = spent else { break };
             if let Some(prepared) = spent.scrub().map_err(failed)? {
                 lock(&self.journal).give(prepared);

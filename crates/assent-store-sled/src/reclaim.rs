@@ -33,22 +33,52 @@ const FEW: usize = 2000;
 /// Rounds before the last one is made whatever is left.
 const ROUNDS: usize = 20;
 
-/// The name of the folder with the databases in force; other ones, left by a copy that was cut short, are removed.
+/// The name of the folder with the databases in force.
+///
+/// # Errors
+/// When the file that says so cannot be read, or names no folder although there are some: it was lost or damaged. Nothing is made or
+/// removed then.
 pub(crate) fn current(dir: &Path) -> io::Result<String> {
     let current = match fs::read_to_string(dir.join(CURRENT)) {
         Ok(name) => name.trim().to_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => FIRST.to_owned(),
         Err(error) => return Err(error),
     };
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let other = name.to_str().is_some_and(|name| name.starts_with("sled-") && name != current);
-        if other {
-            fs::remove_dir_all(entry.path())?;
-        }
+    let all = folders(dir)?;
+    if all.contains(&current) || (all.is_empty() && current == FIRST) {
+        return Ok(current);
     }
-    Ok(current)
+    let found =
+        if all.is_empty() { "there is none".to_owned() } else { format!("there is {}", all.join(", ")) };
+    Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!(
+            "the file `{CURRENT}` is lost or damaged: it should name the folder of the databases in force, and {found}"
+        ),
+    ))
+}
+
+/// Removes the databases that are not in force, left by a copy that was cut short. Only once those in force were opened, with the journal
+/// that goes on from them: whatever is removed is needed by nobody.
+pub(crate) fn remove_others(dir: &Path, current: &str) -> io::Result<()> {
+    let others = folders(dir)?.into_iter().filter(|name| name != current);
+    others.into_iter().try_for_each(|name| fs::remove_dir_all(dir.join(name)))
+}
+
+/// The names of all folders of databases, in order: `sled-` and a number.
+fn folders(dir: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        names.extend(name.to_str().filter(|name| number(name).is_some()).map(str::to_owned));
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn number(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix("sled-")?;
+    digits.parse().ok().filter(|number: &u64| number.to_string() == digits)
 }
 
 fn set_current(dir: &Path, name: &str) -> io::Result<()> {
@@ -66,6 +96,11 @@ impl Inner {
         let failed = |error| StoreError::new("be copied", error);
         // What is recent is not copied, so it is put where it is.
         self.absorb_down_to(0)?;
+        // What was erased is still in the journal's last file.
+        {
+            let _absorbing = lock(&self.absorbing);
+            self.tidy_journal(true)?;
+        }
         let old = self.sled()?;
         let before = old.disk_len() + self.rows.disk_len();
         let gone = self.rewrite_rows(&old, replaces)?;
@@ -180,8 +215,7 @@ fn sites(main: &Database) -> Result<Vec<(SiteId, SiteNumber)>, StoreError> {
 /// `sled-7` after `sled-6`.
 fn next_name(folder: &Path) -> String {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let number: u64 = name.strip_prefix("sled-").and_then(|number| number.parse().ok()).unwrap_or(0);
-    format!("sled-{}", number + 1)
+    format!("sled-{}", number(name).unwrap_or(0) + 1)
 }
 
 /// Rows that are no records: a bit for each, by site.

@@ -10,12 +10,12 @@ use super::sites::Site;
 use crate::data_dir::replace_file;
 use crate::deliver::witness::{Cosigned, DEFAULT_TIMEOUT, Witnesses};
 use anyhow::Context as _;
-use assent_core::checkpoint::{Checkpoint, SignedCheckpoint};
+use assent_core::checkpoint::Checkpoint;
 use assent_core::policy::Quorum;
 use assent_core::site::SiteFile;
 use assent_ledger::Ledger;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,8 @@ pub struct Publication {
     public: RwLock<Public>,
     /// When the next one is due.
     due: Mutex<Instant>,
+    /// Whether one is on its way.
+    under_way: AtomicBool,
     /// Questions to witnesses that brought no cosignature.
     failures: AtomicU64,
 }
@@ -48,13 +50,14 @@ impl Publication {
     /// For a site, beginning with what was published last, if that is still of this log.
     ///
     /// # Errors
-    /// When the witnesses' policy cannot be used; publishing the site file refuses such a one.
+    /// When the witnesses' policy cannot be used (publishing the site file refuses such a one), and when the log is not what was public:
+    /// it was rolled back, and going on would show two histories to those who saw the first.
     pub fn new(file: &SiteFile, ledger: &Ledger, kept: PathBuf) -> anyhow::Result<Self> {
         let witnesses = match file.log.policy(&ledger.vkey().to_string())? {
             Some(policy) => Some(Witnesses::new(policy, DEFAULT_TIMEOUT)?),
             None => None,
         };
-        let public = last(ledger, &kept).unwrap_or_else(|| {
+        let public = last(ledger, &kept, witnesses.as_ref())?.unwrap_or_else(|| {
             let note = ledger.checkpoint();
             Public { size: ledger.size(), note, cosignatures: 0 }
         });
@@ -64,6 +67,7 @@ impl Publication {
             witnesses,
             public: RwLock::new(public),
             due: Mutex::new(Instant::now()),
+            under_way: AtomicBool::new(false),
             failures: AtomicU64::new(0),
         })
     }
@@ -106,15 +110,26 @@ impl Publication {
         self.public.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether it is time; the next time is then an interval away.
-    fn is_due(&self) -> bool {
+    /// Whether it is time, there is something to publish, and nobody is at it: then whoever asked is, until [`Self::ended`]. The next time
+    /// is an interval away.
+    fn begins(&self, ledger: &Ledger) -> bool {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if now < *due {
+        let (now, before) = (Instant::now(), self.public());
+        let news = ledger.size() > before.size || before.cosignatures < self.wanted();
+        if now < *due || !news || self.under_way.swap(true, Ordering::Relaxed) {
             return false;
         }
         *due = now + self.interval.max(TICK);
         true
+    }
+
+    fn ended(&self) {
+        self.under_way.store(false, Ordering::Relaxed);
+    }
+
+    /// How many witnesses are asked.
+    fn wanted(&self) -> usize {
+        self.witnesses.as_ref().map_or(0, |witnesses| witnesses.policy().witnesses().count())
     }
 
     /// Publishes the newest checkpoint, if there is a newer one or one that lacks cosignatures. Blocks for as long as witnesses
@@ -127,8 +142,7 @@ impl Publication {
         let note = ledger.checkpoint();
         let signed = Checkpoint::verify(&note, ledger.vkey())?;
         let size = signed.checkpoint().size;
-        let wanted = self.witnesses.as_ref().map_or(0, |witnesses| witnesses.policy().witnesses().count());
-        if size < before.size || (size == before.size && before.cosignatures >= wanted) {
+        if size < before.size || (size == before.size && before.cosignatures >= self.wanted()) {
             return Ok(());
         }
         let mut public = Public { note, size, cosignatures: 0 };
@@ -160,14 +174,33 @@ impl Publication {
     }
 }
 
-/// What was published last, if the log has grown from it.
-fn last(ledger: &Ledger, kept: &PathBuf) -> Option<Public> {
-    let note = std::fs::read_to_string(kept).ok()?;
-    let signed: SignedCheckpoint = Checkpoint::verify(&note, ledger.vkey()).ok()?;
+/// What was published last. Nothing where that cannot be read, or is not all by this log and its witnesses: then it is published anew.
+///
+/// # Errors
+/// The log has not grown from it.
+fn last(ledger: &Ledger, kept: &Path, witnesses: Option<&Witnesses>) -> anyhow::Result<Option<Public>> {
+    let Ok(note) = std::fs::read_to_string(kept) else { return Ok(None) };
+    let Ok(signed) = Checkpoint::verify(&note, ledger.vkey()) else { return Ok(None) };
     let head = signed.checkpoint();
-    let grown = ledger.root(head.size).ok()? == head.root && head.size <= ledger.size();
-    let cosignatures = signed.note().signatures().len().saturating_sub(1);
-    grown.then(|| Public { note: note.into(), size: head.size, cosignatures })
+    let grown = head.size <= ledger.size() && ledger.root(head.size)? == head.root;
+    anyhow::ensure!(
+        grown,
+        "the log was rolled back or replaced: it has {} entries, and `{}`, signed with its own key, says that {} were public. Restore store, \
+         checkpoints and keys from one backup that is newer; only if there is none, move that file away: whoever saw those entries can \
+         then prove that the log has two histories",
+        ledger.size(),
+        kept.display(),
+        head.size
+    );
+    let cosignatures = match witnesses {
+        None => 0,
+        Some(witnesses) => match witnesses.policy().assess(&signed) {
+            Ok(assessment) => assessment.cosigned_by.len(),
+            Err(_) => return Ok(None),
+        },
+    };
+    let is_known = signed.note().signatures().len() == 1 + cosignatures;
+    Ok(is_known.then(|| Public { note: note.into(), size: head.size, cosignatures }))
 }
 
 /// Publishes each site's checkpoints when they are due, until the app stops.
@@ -175,17 +208,24 @@ pub async fn whenever_due(app: Arc<App>) {
     loop {
         tokio::time::sleep(TICK).await;
         for site in app.sites.all() {
-            if !site.publication.is_due() {
+            if !site.publication.begins(&site.ledger) {
                 continue;
             }
-            // A site whose witnesses are slow must not keep another's checkpoint back.
-            drop(tokio::task::spawn_blocking(move || publish(&site)));
+            // On a thread of its own: a site whose witnesses are slow must keep back neither another's checkpoint nor anybody's
+            // decision, which has the runtime's threads, nor the server's end.
+            let at_it = Arc::clone(&site);
+            let thread = std::thread::Builder::new().name(format!("publish-{}", site.file.id));
+            if let Err(error) = thread.spawn(move || publish(&at_it)) {
+                site.publication.ended();
+                tracing::error!(site = %site.file.id, cause = %error, "the checkpoint was not published");
+            }
         }
     }
 }
 
 fn publish(site: &Site) {
     let published = site.publication.publish(&site.ledger, site.file.id.as_str());
+    site.publication.ended();
     if let Err(error) = published.context("the checkpoint was not published") {
         tracing::error!(site = %site.file.id, cause = format!("{error:#}"), "the checkpoint was not published");
     }
