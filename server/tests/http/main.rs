@@ -22,6 +22,7 @@ mod no_wins;
 mod openapi;
 mod people;
 mod post;
+mod rolled_back;
 mod staff;
 mod texts;
 mod told;

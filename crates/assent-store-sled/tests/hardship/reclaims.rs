@@ -6,6 +6,37 @@ use assent_ledger::testing::block_on;
 
 use crate::life::{self, decide, erase, open, open_both, subject, times};
 
+/// Which databases are in force stands in six bytes, and the databases must outlive them.
+#[test]
+fn without_knowing_which_databases_are_in_force_none_is_removed() {
+    let home = life::folder();
+    let (store, ledger) = open_both(home.path()).unwrap();
+    (0..20).for_each(|number| drop(decide(&ledger, number)));
+    store.reclaim(&|_, _, row| ledger.replaces(row)).unwrap();
+    drop((ledger, store));
+    let current = home.path().join("store/current");
+    let named = std::fs::read(&current).unwrap();
+    assert_eq!(named, b"sled-1");
+    let mut damaged: Vec<Option<Vec<u8>>> =
+        vec![None, Some(b"../keys".to_vec()), Some(b"sled-01".to_vec()), Some(vec![])];
+    for bit in 0..named.len() * 8 {
+        let mut other = named.clone();
+        other[bit / 8] ^= 1 << (bit % 8);
+        damaged.push(Some(other));
+    }
+    for damage in damaged {
+        match &damage {
+            Some(other) => std::fs::write(&current, other).unwrap(),
+            None => std::fs::remove_file(&current).unwrap(),
+        }
+        let refused = open(home.path()).map(drop);
+        std::fs::write(&current, &named).unwrap();
+        assert!(matches!(refused, Err(life::Closed::Store(_))), "{damage:?}");
+        let ledger = open(home.path()).unwrap_or_else(|error| panic!("{damage:?}: {error:?}"));
+        assert_eq!(ledger.history(&subject(7)).unwrap().len(), 1);
+    }
+}
+
 #[test]
 fn space_is_given_back_beside_decisions_and_erasures() {
     let home = life::folder();

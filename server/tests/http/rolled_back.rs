@@ -1,0 +1,52 @@
+//! A store that went back behind what was public: the file of the public checkpoint tells, and the server does not start.
+
+use crate::app::TestApp;
+use serde_json::json;
+use server::app::App;
+use server::config::load;
+use server::data_dir::DataDir;
+use std::fs;
+use std::path::Path;
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, to) = {
+            let entry = entry.unwrap();
+            (entry.path(), to.join(entry.file_name()))
+        };
+        if from.is_dir() { copy(&from, &to) } else { drop(fs::copy(&from, &to).unwrap()) }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_ends_before_what_was_public_is_not_served() {
+    let app = TestApp::new().await;
+    app.records(json!({ "analytics": "yes" })).await;
+    let folder = app.stopped();
+    let (data, kept) = (folder.path().join("data"), folder.path().join("kept"));
+    for part in ["store", "checkpoints"] {
+        copy(&data.join(part), &kept.join(part));
+    }
+    let app = TestApp::on(folder);
+    app.records(json!({ "analytics": "no" })).await;
+    let site = app.app.sites.all().remove(0);
+    site.publication.publish(&site.ledger, "clinic").unwrap();
+    assert_eq!(site.publication.size(), site.ledger.size());
+    drop(site);
+    let folder = app.restarted().stopped();
+
+    for part in ["store", "checkpoints"] {
+        fs::remove_dir_all(data.join(part)).unwrap();
+        copy(&kept.join(part), &data.join(part));
+    }
+    let config = load(Some(&folder.path().join("assent.toml")), &[].into()).unwrap().config;
+    let refused = App::open(config.clone(), DataDir::open(&config).unwrap()).map(drop).unwrap_err();
+    let said = format!("{refused:#}");
+    assert!(said.contains("was rolled back") && said.contains("published"), "{said}");
+
+    // Whoever has nothing newer says so by taking the proof away.
+    fs::remove_dir_all(data.join("published")).unwrap();
+    let app = TestApp::on(folder);
+    assert_eq!(app.entries(), 2);
+}
