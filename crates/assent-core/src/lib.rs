@@ -23,6 +23,7 @@ pub mod words;
 pub mod choice_cookie;
 pub mod decision;
 pub mod event;
+pub mod hand_over;
 pub mod record;
 pub mod retention;
 pub mod standing;

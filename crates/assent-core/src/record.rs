@@ -89,6 +89,8 @@ pub enum Surface {
     Server,
     /// None of ours: it was told to staff.
     Told,
+    /// The page on which a choice made on another of the controller's sites is taken over.
+    HandOver,
 }
 
 impl Surface {
@@ -105,6 +107,7 @@ impl Surface {
             Self::Message => "message",
             Self::Server => "server",
             Self::Told => "told",
+            Self::HandOver => "hand-over",
         }
     }
 }

@@ -232,12 +232,11 @@ pub(crate) mod tests {
         assert_eq!(words(&schema["properties"]["act"]), acts.into());
         let surfaces = {
             use Surface::*;
-            [FirstLayer, Preferences, ChoicesPage, AlertForm, Content, Page, Message, Server, Told].map(
-                |surface| match surface {
+            [FirstLayer, Preferences, ChoicesPage, AlertForm, Content, Page, Message, Server, Told, HandOver]
+                .map(|surface| match surface {
                     FirstLayer | Preferences | ChoicesPage | AlertForm | Content | Page | Message
-                    | Server | Told => surface.as_str().to_string(),
-                },
-            )
+                    | Server | Told | HandOver => surface.as_str().to_string(),
+                })
         };
         assert_eq!(words(&schema["properties"]["surface"]), surfaces.into());
         let decisions = Decision::ALL.map(|decision| decision.as_str().to_string());

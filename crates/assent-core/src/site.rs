@@ -61,6 +61,9 @@ pub struct SiteFile {
     /// Whether a browser's Do Not Track, too, is taken as a no to what shares data. Global Privacy Control always is.
     #[serde(default)]
     pub honour_dnt: bool,
+    /// The controller's other sites on this server that people may take their choices on to, each by a press of their own there.
+    #[serde(default)]
+    pub hands_over_to: Vec<SiteId>,
     /// How long records are kept.
     #[serde(default)]
     pub retention: RetentionFile,
@@ -305,6 +308,9 @@ pub enum SiteFileError {
     /// The id is a part of Assent's own addresses.
     #[error("`{0}` is one of Assent's own addresses (/v1/{0}/…): choose another id")]
     Reserved(SiteId),
+    /// A site hands over to itself, or to another one twice.
+    #[error("hands_over_to names `{0}`: name each other site once")]
+    HandsOver(SiteId),
     /// `cookie_domain` does not cover an address that must see the choice.
     #[error("`cookie_domain` is `{domain}`, and {address} is not under it")]
     CookieDomain {
@@ -353,6 +359,11 @@ impl SiteFile {
         };
         if let Some(code) = self.text_countries.iter().find(|code| !is_code(code)) {
             return Err(SiteFileError::CallingCode(code.clone()));
+        }
+        let others = &self.hands_over_to;
+        let is_wrong = |(at, other): &(usize, &SiteId)| **other == self.id || others[..*at].contains(other);
+        if let Some((_, other)) = others.iter().enumerate().find(is_wrong) {
+            return Err(SiteFileError::HandsOver(other.clone()));
         }
         let purposes = self.all_purposes()?;
         for (index, purpose) in purposes.iter().enumerate() {

@@ -654,6 +654,24 @@ words! {
         mail_told_not_you: "If that is not so, or you changed your mind, stop them here:", "Os nad yw hynny’n wir, neu os ydych wedi newid eich meddwl, rhowch stop arnynt yma:";
         /// Text with a copy of what was told to staff. `{}` is an address.
         text_told: "You told us that we may text you. To see or stop what we send: {}", "Dywedasoch wrthym y cawn anfon negeseuon testun atoch. I weld neu atal yr hyn a anfonwn: {}";
+        /// Choices page, heading: taking choices on to other sites of the controller.
+        hand_over_title: "On our other sites", "Ar ein gwefannau eraill";
+        /// Choices page: what that does.
+        hand_over_what: "There you are asked some of this in the same words. The button shows you there what would be taken over; nothing is, until you press again.", "Yno gofynnir rhai o’r cwestiynau hyn i chi yn yr un geiriau. Mae’r botwm yn dangos i chi yno beth fyddai’n cael ei drosglwyddo; ni wneir dim nes i chi wasgu eto.";
+        /// Button: leads to the other site. `{}` is its host.
+        hand_over_go: "Use these choices on {} too", "Defnyddio’r dewisiadau hyn ar {} hefyd";
+        /// Title of the page there. `{}` is the host of the site that the choices are from.
+        hand_over_from: "Your choices from {}", "Eich dewisiadau o {}";
+        /// What the button there does. `{}` is the host of the site that the choices are from.
+        hand_over_ask: "You said this on {}. Here you are asked the same, in the same words. Nothing is taken over until you press the button, and whatever else is asked here stays as it is.", "Dywedasoch hyn ar {}. Yma gofynnir yr un peth i chi, yn yr un geiriau. Ni throsglwyddir dim nes i chi wasgu’r botwm, ac mae popeth arall a ofynnir yma yn aros fel y mae.";
+        /// Button: takes them over.
+        hand_over_press: "Use these choices here", "Defnyddio’r dewisiadau hyn yma";
+        /// The ticket is too old, or none of ours.
+        hand_over_over: "These choices can no longer be taken over from where you came. Please begin again on the page of your choices there.", "Ni ellir trosglwyddo’r dewisiadau hyn mwyach o’r lle y daethoch. Dechreuwch eto ar dudalen eich dewisiadau yno.";
+        /// The ticket was used before. A link to the choices page follows.
+        hand_over_used: "These choices were taken over before. What holds now is on this page:", "Trosglwyddwyd y dewisiadau hyn o’r blaen. Mae’r hyn sy’n berthnasol nawr ar y dudalen hon:";
+        /// Where something was said: on the page that takes choices over.
+        on_hand_over: "taken over from another of our sites", "wedi’i drosglwyddo o un arall o’n gwefannau";
         /// Sign-up form: a field for machines that fill in everything. Nobody sees it.
         trap: "Leave this field empty", "Gadewch y maes hwn yn wag";
     }

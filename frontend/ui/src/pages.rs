@@ -11,6 +11,7 @@ pub mod layout;
 
 pub mod alerts;
 pub mod choices;
+pub mod hand_over;
 pub mod link;
 pub mod log;
 pub mod message;

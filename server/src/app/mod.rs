@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod contact;
 pub mod embed;
 pub mod export;
+pub mod hand_over;
 pub mod maintenance;
 pub mod may;
 pub mod people;
@@ -53,6 +54,8 @@ pub struct App {
     pub outbox: alerts::outbox::Outbox,
     /// Who is told of events.
     pub webhooks: webhooks::Webhooks,
+    /// Tickets for choices that people take on to other sites.
+    pub hand_overs: hand_over::HandOvers,
     stopping: AtomicBool,
 }
 
@@ -68,6 +71,7 @@ impl App {
         let (checks, backed_up) = (LastChecks::default(), LastBackup::default());
         let outbox = alerts::outbox::Outbox::new(&config.mail, &config.gateway)?;
         let webhooks = webhooks::Webhooks::new(&config.webhooks)?;
+        let hand_overs = hand_over::HandOvers::new()?;
         let stopping = AtomicBool::new(false);
         Ok(Self {
             config,
@@ -80,6 +84,7 @@ impl App {
             backed_up,
             outbox,
             webhooks,
+            hand_overs,
             stopping,
         })
     }

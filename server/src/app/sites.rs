@@ -10,6 +10,7 @@ use crate::assets::Assets;
 use crate::bundle::{self, BundleFault, BundleSummary};
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError, replace_file};
+use assent_core::hand_over::same_controller;
 use assent_core::hash::Hash;
 use assent_core::ids::{PurposeId, SiteId};
 use assent_core::lint::{self, Finding};
@@ -134,6 +135,12 @@ pub enum ApplyError {
         /// The site that is published already.
         other: SiteId,
     },
+    /// It would hand over to a site that is not here, or is somebody else's.
+    #[error(
+        "hands_over_to names `{0}`, which is not published here as a site of the same controller (name and address): people can take \
+         their choices on to a site of the same controller only"
+    )]
+    HandsOver(SiteId),
     /// The site has no log yet.
     #[error("the site `{0}` has no log here; begin it once, on purpose, with `assent log create`")]
     NoLog(SiteId),
@@ -295,6 +302,11 @@ impl Sites {
         }
         if let Some(other) = self.all().iter().find(|other| shares_cookies(&other.file, &file)) {
             return Err(ApplyError::SharesCookies { other: other.file.id.clone() });
+        }
+        let same = |other: &Arc<Site>| same_controller(&other.file.controller, &file.controller);
+        let is_wrong = |id: &&SiteId| !self.get(id).as_ref().is_some_and(same);
+        if let Some(other) = file.hands_over_to.iter().find(is_wrong) {
+            return Err(ApplyError::HandsOver(other.clone()));
         }
         if let Some(site) = &before {
             let (ledger, new) = (Arc::clone(&site.ledger), notice.clone());

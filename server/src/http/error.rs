@@ -138,6 +138,14 @@ codes! {
     Restricted CONFLICT "restricted" "The records are restricted";
     /// 409: The records are held: somebody decided that they must stay for now. End the hold first.
     Held CONFLICT "held" "The records are held";
+    /// 422: The ticket was not made here, or not since the server started, or not for this site. Nothing was stored. Begin again on
+    /// the choices page of the site that the choices are from.
+    UnknownTicket UNPROCESSABLE_ENTITY "unknown-ticket" "The ticket is not known";
+    /// 410: The ticket is older than a quarter of an hour, or one of the two sites asks something else by now. Nothing was stored.
+    /// Begin again on the choices page of the site that the choices are from.
+    TicketOver GONE "ticket-over" "The ticket is over";
+    /// 409: The ticket was used before. Nothing more was stored.
+    TicketUsed CONFLICT "ticket-used" "The ticket was used before";
     /// 401: The staff token is missing or wrong.
     Unauthorised UNAUTHORIZED "unauthorised" "The staff token is missing or wrong";
     /// 422: The site file cannot be read, or does not make a notice. Nothing was changed.

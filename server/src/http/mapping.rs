@@ -185,7 +185,8 @@ impl From<ApplyError> for Problem {
             | ApplyError::OtherSite { .. }
             | ApplyError::Moved(_)
             | ApplyError::RouteChanged { .. }
-            | ApplyError::SharesCookies { .. } => Self::with(Code::BadSiteFile, error.to_string()),
+            | ApplyError::SharesCookies { .. }
+            | ApplyError::HandsOver(_) => Self::with(Code::BadSiteFile, error.to_string()),
             ApplyError::Unfair(findings) => {
                 Self::with(Code::NoticeRefused, crate::app::sites::findings(&findings))
             }

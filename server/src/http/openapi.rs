@@ -44,6 +44,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
         public::log::tile,
         pages::choices::page,
         pages::choices::post,
+        pages::hand_over::show,
+        pages::hand_over::take,
         pages::alerts::page,
         pages::alerts::post,
         pages::confirm::page,

@@ -35,6 +35,8 @@ fn with(app: Arc<App>, decisions: MethodRouter<Arc<App>>, may: MethodRouter<Arc<
         .route("/v1/{site}/receipts/{id}", get(public::receipts::receipt))
         .route("/v1/{site}/state", get(public::state::state))
         .route("/v1/{site}/choices", get(pages::choices::page).post(pages::choices::post))
+        .route("/v1/{site}/hand-over", post(pages::hand_over::show))
+        .route("/v1/{site}/hand-over/take", post(pages::hand_over::take))
         .route("/v1/{site}/alerts", get(pages::alerts::page).post(pages::alerts::post))
         .route("/v1/{site}/confirm/{link}", get(pages::confirm::page).post(pages::confirm::post))
         .route("/v1/{site}/code", get(pages::code::page).post(pages::code::post))

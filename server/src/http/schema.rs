@@ -648,6 +648,13 @@ pub(super) struct ChoicesForm {
     choice: Choice,
 }
 
+/// The form that takes a choice on to another site.
+#[derive(ToSchema)]
+pub(super) struct HandOverForm {
+    /// From the other site's choices page: good for one press on one site, for a quarter of an hour.
+    ticket: String,
+}
+
 /// The sign-up form.
 #[derive(ToSchema)]
 pub(super) struct AlertsForm {

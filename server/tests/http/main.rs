@@ -15,6 +15,7 @@ mod cors;
 mod decisions;
 mod embed;
 mod forms;
+mod hand_over;
 mod no_wins;
 mod openapi;
 mod people;

@@ -5,6 +5,7 @@
 //! `Cache-Control: no-store`: going back must not show an older state.
 
 use super::details::{facts, route_words};
+use super::hand_over::{Onward, onward};
 use super::layout::{Here, Icon, SiteFrame, icon, link, site_document};
 use super::when;
 use crate::fill;
@@ -26,6 +27,8 @@ pub struct ChoicesProps {
     pub key: String,
     /// What holds; a purpose that is missing was not asked yet.
     pub standings: BTreeMap<PurposeId, Standing>,
+    /// The controller's other sites that these choices can be taken on to.
+    pub onward: Vec<Onward>,
     /// The holder's records, oldest first, as the log has them.
     pub history: Vec<Record>,
     /// What came of the form post that led here.
@@ -85,6 +88,7 @@ pub fn render(props: &ChoicesProps) -> String {
             {asked}
         </section>
         {after}
+        {onward(frame, &props.onward, &words)}
         {frame.has_alerts().then(|| alerts(props, &words))}
         {(!props.history.is_empty()).then(|| history(props, &words))}
         <section class="small">
@@ -418,6 +422,7 @@ pub(super) fn surface_words(surface: Surface, words: &Words) -> String {
         Surface::Message => &words.on_message,
         Surface::Server => &words.on_server,
         Surface::Told => &words.on_told,
+        Surface::HandOver => &words.on_hand_over,
     }
     .clone()
 }

@@ -36,6 +36,8 @@ pub(crate) enum Here<'a> {
     Log,
     /// Any other page, by its path after `{api}/`.
     Other(&'a str),
+    /// The answer to a form: it cannot be asked for again, so not in another language either.
+    Once,
 }
 
 impl Here<'_> {
@@ -45,6 +47,7 @@ impl Here<'_> {
             Self::Alerts => "alerts".into(),
             Self::Log => "log".into(),
             Self::Other(path) => path.into(),
+            Self::Once => String::new(),
         }
     }
 }
@@ -150,7 +153,7 @@ fn document(language: &str, title: &str, stylesheet: &str, body: AnyView) -> Str
 }
 
 fn languages(frame: &SiteFrame, here: Here<'_>, words: &Words) -> Option<AnyView> {
-    if frame.notice.languages.len() < 2 {
+    if frame.notice.languages.len() < 2 || here == Here::Once {
         return None;
     }
     let each = frame.notice.languages.iter().map(|(tag, text)| {
@@ -216,8 +219,11 @@ fn site_footer(frame: &SiteFrame, words: &Words) -> AnyView {
 pub(crate) fn link(address: &str, text: String) -> AnyView {
     // Browsers read `//` and `/\` as the beginning of another host.
     let own = address.strip_prefix('/').is_some_and(|path| !path.starts_with(['/', '\\']));
-    if own || address.starts_with("https://") || address.starts_with("http://") {
+    if own {
         view! { <a href=address.to_string()>{text}</a> }.into_any()
+    } else if address.starts_with("https://") || address.starts_with("http://") {
+        // Who reads whose privacy statement is nobody's business.
+        view! { <a href=address.to_string() rel="noreferrer">{text}</a> }.into_any()
     } else {
         view! { <span>{text}</span> }.into_any()
     }

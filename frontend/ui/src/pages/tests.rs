@@ -5,6 +5,7 @@
 
 use super::alerts::{AlertError, AlertsProps, DoneProps};
 use super::choices::{ChoicesProps, Outcome};
+use super::hand_over::{HandOverProps, Onward};
 use super::layout::SiteFrame;
 use super::link::{About, AskError, LinkProps};
 use super::log::{LogHead, LogProps};
@@ -14,8 +15,10 @@ use super::problem::ProblemProps;
 use super::reference::ReferenceProps;
 use super::schedule::ScheduleProps;
 use super::your_alerts::YourAlertsProps;
-use super::{alerts, choices, link, log, message, notice, problem, reference, schedule, your_alerts};
-use assent_core::decision::Standing;
+use super::{
+    alerts, choices, hand_over, link, log, message, notice, problem, reference, schedule, your_alerts,
+};
+use assent_core::decision::{Choice, Standing};
 use assent_core::hash::sha256;
 use assent_core::ids::PurposeId;
 use assent_core::record::Record;
@@ -147,11 +150,26 @@ fn first_visit(frame: SiteFrame) -> ChoicesProps {
         frame,
         key: "019ab000-0000-7000-8000-00000000aaaa".into(),
         standings: BTreeMap::new(),
+        onward: Vec::new(),
         history: Vec::new(),
         outcome: None,
         gpc: false,
         browser_help: None,
     }
+}
+
+fn taken_over() -> Vec<(PurposeId, Choice)> {
+    vec![(purpose("analytics"), Choice::No), (purpose("surveys"), Choice::Yes)]
+}
+
+fn handed_over(frame: SiteFrame, failed: bool) -> String {
+    let about = hand_over::About::Asks {
+        from: "www.example.net".into(),
+        choices: taken_over(),
+        ticket: "a-ticket".into(),
+        failed,
+    };
+    hand_over::render(&HandOverProps { frame, about })
 }
 
 fn later_visit(frame: SiteFrame) -> ChoicesProps {
@@ -187,6 +205,12 @@ fn later_visit(frame: SiteFrame) -> ChoicesProps {
             ("email-news", Standing::Unconfirmed),
             ("text-clinic-changes", Standing::Withdrawn),
         ]),
+        onward: vec![Onward {
+            name: "www.example.net".into(),
+            address: "https://privacy.example.net/v1/shop/hand-over".into(),
+            choices: taken_over(),
+            ticket: "a-ticket".into(),
+        }],
         history,
         outcome: Some(Outcome::Recorded),
         gpc: true,
@@ -311,6 +335,16 @@ fn pages(language: &str) -> Vec<(&'static str, String)> {
         ("choices-first", choices::render(&first_visit(frame(language)))),
         ("choices-later", choices::render(&later_visit(frame(language)))),
         ("choices-refused", choices::render(&refused)),
+        ("hand-over", handed_over(frame(language), false)),
+        ("hand-over-failed", handed_over(frame(language), true)),
+        (
+            "hand-over-over",
+            hand_over::render(&HandOverProps { frame: frame(language), about: hand_over::About::Over }),
+        ),
+        (
+            "hand-over-used",
+            hand_over::render(&HandOverProps { frame: frame(language), about: hand_over::About::Used }),
+        ),
         ("alerts", alerts::render(&sign_up(frame(language)))),
         ("alerts-failed", alerts::render(&sign_up_failed(frame(language)))),
         (

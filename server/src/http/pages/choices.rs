@@ -2,7 +2,8 @@
 
 use super::form::{self, Fields};
 use super::frame::{self, PageQuery};
-use crate::app::record::{Ask, Recorded, record};
+use crate::app::hand_over::name;
+use crate::app::record::{Ask, Recorded, from_form, record};
 use crate::app::sites::Site;
 use crate::app::state::State as Standings;
 use crate::app::{self, App};
@@ -15,12 +16,14 @@ use assent_core::ids::PurposeId;
 use assent_core::record::Surface;
 use assent_core::subject::SubjectToken;
 use assent_core::wire::DecisionRequest;
+use assent_ledger::ReceiptId;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use ui::pages::choices::{ChoicesProps, Outcome, render};
+use ui::pages::hand_over::Onward;
 
 /// The choices page.
 #[utoipa::path(
@@ -38,8 +41,7 @@ pub(in crate::http) async fn page(
     let state = read(&site, &headers).await?;
     let newest = state.history.last().map(|opened| opened.id.to_string());
     let outcome = query.done.filter(|done| Some(done) == newest.as_ref()).map(|_| Outcome::Recorded);
-    let html = html(&app, &site, &headers, query.lang.as_deref(), state, outcome)?;
-    Ok(frame::page(&site, html))
+    answer(&app, &site, &headers, query.lang.as_deref(), state, outcome, StatusCode::OK)
 }
 
 /// A form of the choices page, or one like it on the site's own pages.
@@ -96,8 +98,13 @@ async fn take(
         }
     }
     fields.end()?;
-    if matches!(surface, Surface::AlertForm | Surface::Message) {
-        return Err(Problem::with(Code::BadForm, "Alerts have a form of their own."));
+    // What comes in by other doors says so itself.
+    use Surface::{AlertForm, HandOver, Message, Server, Told};
+    if matches!(surface, AlertForm | HandOver | Message | Server | Told) {
+        return Err(Problem::with(
+            Code::BadForm,
+            "The form is for what was pressed on the choices page or the site's own.",
+        ));
     }
     // Checked before anything is recorded: it must fit into a header, too.
     let fits =
@@ -105,19 +112,26 @@ async fn take(
     if back.as_deref().is_some_and(|back| !fits(back)) {
         return Err(Problem::with(Code::OriginNotDeclared, "`back` must lead to a declared origin."));
     }
+    let request = from_form(notice, language, (act, surface), choices, form::signals(headers));
+    let (id, cookie) = record_press(site, headers, origin, request, key).await?;
+    let lang = lang.as_deref().unwrap_or_default();
+    let page = format!("{}/choices?lang={lang}&done={id}", site.api());
+    form::see_other(back.as_deref().unwrap_or(&page), cookie)
+}
+
+/// Records what was pressed on a page of Assent's, by whoever holds the browser's choice cookie, or somebody new. Gives the receipt's
+/// id, and the cookie that says what holds now.
+pub(super) async fn record_press(
+    site: &Arc<Site>,
+    headers: &HeaderMap,
+    origin: String,
+    request: DecisionRequest,
+    key: String,
+) -> Result<(ReceiptId, Option<HeaderValue>), Problem> {
     let held = cookies::choice(headers).map(|cookie| (cookie.token, cookie.decided));
     let (token, before) = match held {
         Some(held) => held,
         None => (SubjectToken::from_random(app::random_bytes()?), 0),
-    };
-    let request = DecisionRequest {
-        notice,
-        language,
-        act,
-        surface,
-        choices,
-        signals: form::signals(headers),
-        acted: None,
     };
     let now = app::now();
     let ask = Ask { subject: token.id(), origin: Some(origin), request, contacts: Vec::new(), key };
@@ -125,10 +139,7 @@ async fn take(
     // What is pressed here is the newest, also within one second and when the browser's clock is ahead of ours, by
     // however much: a page that goes by that clock must find this press after the one it undoes.
     let decided = (now / 1000).max(before.saturating_add(1));
-    let cookie = cookie(site, held, &token, decided, headers).await?;
-    let lang = lang.as_deref().unwrap_or_default();
-    let page = format!("{}/choices?lang={lang}&done={}", site.api(), appended.id);
-    form::see_other(back.as_deref().unwrap_or(&page), cookie)
+    Ok((appended.id, cookie(site, held, &token, decided, headers).await?))
 }
 
 /// The page again, with what went wrong. Nothing was recorded.
@@ -145,8 +156,9 @@ async fn again(
         _ => Outcome::NotUnderstood,
     };
     problem.log();
-    let html = html(app, site, headers, lang, read(site, headers).await?, Some(outcome))?;
-    Ok(with_code(frame::page_with(problem.code.status(), site, html), problem.code))
+    let state = read(site, headers).await?;
+    let page = answer(app, site, headers, lang, state, Some(outcome), problem.code.status())?;
+    Ok(with_code(page, problem.code))
 }
 
 /// The answer, known to the log by its code.
@@ -163,21 +175,33 @@ pub(super) async fn read(site: &Arc<Site>, headers: &HeaderMap) -> Result<Standi
     Ok(app::blocking(move || Standings::read(&reader, &cookie.token.id(), app::now())).await??)
 }
 
-fn html(
+fn answer(
     app: &App,
     site: &Site,
     headers: &HeaderMap,
     lang: Option<&str>,
     state: Standings,
     outcome: Option<Outcome>,
-) -> Result<String, Problem> {
-    Ok(render(&ChoicesProps {
-        frame: frame::of(app, site, lang, headers),
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    let frame = frame::of(app, site, lang, headers);
+    let offers = app.hand_overs.offers(&app.sites, site, &state, &frame.language, app::now())?;
+    let others: Vec<String> = offers.iter().map(|offer| offer.to.file.public_url.clone()).collect();
+    let onward = offers.into_iter().map(|offer| Onward {
+        name: name(&offer.to),
+        address: format!("{}/hand-over", offer.to.api()),
+        choices: offer.choices.into_iter().collect(),
+        ticket: offer.ticket,
+    });
+    let html = render(&ChoicesProps {
+        frame,
         key: app::random_hex()?,
         standings: state.standings,
+        onward: onward.collect(),
         history: state.history.into_iter().map(|opened| opened.record).collect(),
         outcome,
         gpc: form::signals(headers).gpc,
         browser_help: None,
-    }))
+    });
+    Ok(frame::page_leading_to(status, site, html, &others))
 }

@@ -75,13 +75,30 @@ pub(in crate::http) fn page(site: &Site, html: String) -> Response {
 
 /// The same with another status.
 pub(in crate::http) fn page_with(status: StatusCode, site: &Site, html: String) -> Response {
-    let leads_to = format!("{} {}", site.file.public_url, site.file.origins.join(" "));
+    page_leading_to(status, site, html, &[])
+}
+
+/// The same, with forms that also go to Assent's addresses for `others`. Those are told, and nobody else, which site's page posted.
+pub(in crate::http) fn page_leading_to(
+    status: StatusCode,
+    site: &Site,
+    html: String,
+    others: &[String],
+) -> Response {
+    let own = [site.file.public_url.clone()];
+    let leads_to = [&own[..], &site.file.origins, others].concat().join(" ");
     let policy = format!(
         "default-src 'none'; style-src 'self'; form-action 'self' {leads_to}; base-uri 'none'; frame-ancestors 'none'"
     );
     let mut response = (status, [(header::CACHE_CONTROL, "private, no-store")], Html(html)).into_response();
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    if !others.is_empty() {
+        // With `same-origin`, which is used elsewhere, a post to another origin would say that it came from nowhere. Links say
+        // `noreferrer` themselves.
+        let policy = HeaderValue::from_static("strict-origin-when-cross-origin");
+        response.headers_mut().insert(header::REFERRER_POLICY, policy);
     }
     response
 }

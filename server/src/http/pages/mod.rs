@@ -6,6 +6,7 @@ pub(super) mod code;
 pub(super) mod confirm;
 pub(super) mod form;
 pub(super) mod frame;
+pub(super) mod hand_over;
 pub(super) mod keep;
 pub(super) mod log;
 pub(super) mod missing;

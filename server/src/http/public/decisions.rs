@@ -65,8 +65,8 @@ struct Heard {
 
 fn heard(site: &Site, headers: &HeaderMap, request: DecisionRequest) -> Result<Heard, Problem> {
     let origin = declared_origin(site, headers)?;
-    if matches!(request.surface, Surface::Message | Surface::Told) {
-        let what = "A page cannot say that a message was answered, or that staff were told.";
+    if matches!(request.surface, Surface::Message | Surface::Told | Surface::Server | Surface::HandOver) {
+        let what = "A page cannot say that a message was answered, that staff were told, or what a page of Assent's showed.";
         return Err(Problem::with(Code::BadBody, what));
     }
     let key = idempotency::key(headers)?;
