@@ -1,6 +1,6 @@
 //! Pages and browsers that get in the way: old libraries that change what every list can do, no storage, no cookies, a clock
-//! that is years off, a service that answers rubbish, a frame. The page works, nothing runs before a yes, the person can
-//! choose, and what they chose is recorded once.
+//! that is years off, a policy that blocks half, a notice full of markup, a service that is slow or answers rubbish, a frame. The page
+//! works, nothing runs before a yes, the person can choose, and what they chose is recorded once.
 
 use crate::harness::{Browser, CLINIC, Holder, Pages, Stack, Visitor, until, until_so};
 use assent_core::decision::Act;
@@ -176,4 +176,130 @@ async fn a_choice_in_a_frame_is_heard_around_it() {
     let history = stack.api(CLINIC).history(&visitor.holder().await).await;
     assert_eq!(history.iter().map(|record| record.act).collect::<Vec<_>>(), [Act::RejectAll]);
     assert_eq!(ran(&visitor).await, Value::Array(Vec::new()));
+}
+
+/// The page may run the embed and must not talk to Assent: neither the widget nor a decision gets through.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_policy_keeps_back_is_recorded_on_a_page_that_lets_it() {
+    let stack = Stack::starts().await;
+    let (site, api) = (stack.site(CLINIC), stack.api(CLINIC));
+    let page = "<head><script>
+            const policy = { '/half': \"connect-src 'self'\", '/nothing': \"script-src 'unsafe-inline'\" }[location.pathname];
+            if (policy) document.write(`<meta http-equiv=Content-Security-Policy content=\"${policy}\">`);
+        </script><script src='%TAG%'></script>
+        <script type=text/plain data-purpose=analytics src=/counted.js></script></head>
+        <body><h1>A page</h1><a data-assent=open href='%CHOICES%'>Your choices</a>";
+    let page = page.replace("%CHOICES%", &format!("{}/choices", site.api));
+    let pages = Pages::of(&stack, CLINIC, &page, |file| file).await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+
+    // No script of Assent's at all: nothing runs, and the way back is a link like others.
+    visitor.opens(&format!("{}/nothing", pages.origin)).await;
+    assert_eq!(
+        visitor.runs("return [!!window.assent, window.ran ?? []]").await,
+        serde_json::json!([false, []])
+    );
+    visitor.presses_on_page("a[data-assent]").await;
+    until_so("the choices page to open", async || visitor.address().await.starts_with(&site.api)).await;
+
+    visitor.visits(&format!("{}/half", pages.origin)).await;
+    visitor.is_asked().await;
+    assert_eq!(ran(&visitor).await, Value::Array(Vec::new()), "before a yes");
+    visitor.presses("accept-all").await;
+    until_so("the script to run", async || ran(&visitor).await == serde_json::json!(["/counted.js"])).await;
+    assert_eq!(visitor.waiting(CLINIC).await, 1, "it waits in the browser");
+    let blocked = visitor.complaints().await;
+    assert!(blocked.iter().any(|said| said.contains("connect-src")), "{blocked:?}");
+    let holder = visitor.holder().await;
+    assert_eq!(api.history(&holder).await.len(), 0);
+    // Single choices have their own page where the widget cannot run.
+    visitor.runs("assent.open()").await;
+    until_so("the choices page to open", async || visitor.address().await.starts_with(&site.api)).await;
+
+    visitor.visits(&pages.origin).await;
+    visitor.has_sent_everything(CLINIC).await;
+    let acts: Vec<_> = api.history(&holder).await.iter().map(|record| record.act).collect();
+    assert_eq!(acts, [Act::AcceptAll]);
+}
+
+/// Slow is not away: the service took the request and does not answer for as long as it likes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_service_holds_up_neither_the_page_nor_the_choice() {
+    let stack = Stack::starts().await;
+    let api = stack.api(CLINIC);
+    let page = "<head><script>
+            if (location.pathname == '/late') addEventListener('load', () => document.head.append(
+                Object.assign(document.createElement('script'), { src: '%TAG%' })));
+            else document.write('<script src=\"%TAG%\"><\\/script>');
+        </script><script type=text/plain data-purpose=analytics src=/counted.js></script></head><body><h1>A page</h1>";
+    let pages = Pages::of(&stack, CLINIC, page, |file| file).await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    visitor.has_the_widget().await;
+    stack.assent().is_halted();
+    visitor.presses("accept-all").await;
+    until_so("the script to run", async || ran(&visitor).await == serde_json::json!(["/counted.js"])).await;
+    assert!(!visitor.is_being_asked().await);
+    assert_eq!(visitor.waiting(CLINIC).await, 1);
+    let holder = visitor.holder().await;
+    stack.assent().goes_on();
+    visitor.has_sent_everything(CLINIC).await;
+    assert_eq!(api.history(&holder).await.len(), 1, "recorded once");
+
+    // Somebody else's embed does not come: their page is there, and nothing of it runs until it does.
+    let other = Visitor::arrives(Browser::Chromium).await;
+    stack.assent().is_halted();
+    other.opens(&format!("{}/late", pages.origin)).await;
+    assert_eq!(other.reads("h1").await, "A page");
+    assert_eq!(
+        other.runs("return [!!window.assent, window.ran ?? []]").await,
+        serde_json::json!([false, []])
+    );
+    stack.assent().goes_on();
+    other.is_asked().await;
+    assert_eq!(ran(&other).await, Value::Array(Vec::new()));
+}
+
+/// Whoever writes the notice writes text: nothing of it becomes markup or script, on any layer, in any place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_full_of_markup_stays_text() {
+    let stack = Stack::starts().await;
+    let bad =
+        "</script><img src=x onerror=window.pwned=1>${window.pwned=1}`+(window.pwned=1)+`\u{2028}'\\\"&lt;";
+    let hostile = |file: String| {
+        let mut file: toml::Table = toml::from_str(&file).unwrap();
+        let purposes = file["text"]["en"]["purposes"].as_table_mut().unwrap();
+        for text in purposes.iter_mut().map(|(_, text)| text.as_table_mut().unwrap()) {
+            for (_, value) in text.iter_mut().filter(|(_, value)| value.is_str()) {
+                *value = format!("{} {bad}", value.as_str().unwrap()).into();
+            }
+        }
+        let text = file["text"]["en"].as_table_mut().unwrap();
+        for name in ["title", "intro"] {
+            let value = format!("{} {bad}", text[name].as_str().unwrap());
+            text.insert(name.into(), value.into());
+        }
+        file.remove("log");
+        file.to_string()
+    };
+    let page = format!(
+        "{PAGE}<iframe data-purpose=embeds data-src=/frame.html title=A width=400 height=260></iframe>"
+    );
+    let pages = Pages::of(&stack, CLINIC, &page, hostile).await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    assert!(visitor.banner_text().await.contains("onerror=window.pwned=1"), "it is shown as it was written");
+    visitor.presses("choose").await;
+    visitor.sees_in_banner("[data-act='save']").await;
+    visitor.presses("accept-all").await;
+    until_so("the script to run", async || ran(&visitor).await == serde_json::json!(["/counted.js"])).await;
+    visitor.has_sent_everything(CLINIC).await;
+    assert_eq!(visitor.runs("return window.pwned ?? null").await, Value::Null);
+    visitor.opens(&format!("{}/choices", stack.site(CLINIC).api)).await;
+    assert_eq!(
+        visitor.runs("return [window.pwned ?? null, document.images.length]").await,
+        serde_json::json!([null, 0])
+    );
 }

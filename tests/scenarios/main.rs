@@ -35,6 +35,7 @@ mod copied_log;
 mod fair_asking;
 mod gates;
 mod gateways;
+mod going_back;
 mod hand_over;
 mod hostile;
 mod languages;

@@ -413,7 +413,7 @@ const open = () => {
 if (window.assent) {
   // The tag is there twice.
 } else if (!isSafe(location)) {
-  console.error('assent: this page is not served over https, so nothing is asked and nothing runs');
+  console.error('assent: not https, so nothing runs');
 } else {
   for (const tool of TOOLS) attempt(tool, purposes, (tell) => listeners.push(tell));
   readChoice();
@@ -454,8 +454,10 @@ if (window.assent) {
       open();
     }
   }, true);
-  // In a window that stays in sight only storage tells: the other one put its decision into the queue.
+  // In a window that stays in sight only storage tells: the other one put its decision into the queue. A page that the browser
+  // kept and shows again was told of nothing meanwhile.
   document.addEventListener('visibilitychange', again);
+  addEventListener('pageshow', again);
   addEventListener('storage', again);
   addEventListener('online', () => send());
   send();
