@@ -47,6 +47,7 @@ mod texts;
 mod texts_in;
 mod told;
 mod tools;
+mod types;
 mod vectors;
 mod verify_offline;
 mod views;
