@@ -25,9 +25,9 @@ function assent_site(): string
 /** Takes an https address of a site on Assent; anything else is refused and the old one stays. */
 function assent_checked_site($value): string
 {
-    $value = untrailingslashit(esc_url_raw(trim((string) $value), ['https', 'http']));
+    $value = untrailingslashit(trim((string) $value));
     $local = preg_match('~^http://([a-z0-9-]+\.)*localhost(:\d+)?/v1/[a-z0-9-]+$~', $value);
-    if ($value === '' || $local || preg_match('~^https://[^/]+/v1/[a-z0-9-]+$~', $value)) {
+    if ($value === '' || $local || preg_match('~^https://[a-z0-9.-]+(:\d+)?/v1/[a-z0-9-]+$~', $value)) {
         return $value;
     }
     add_settings_error('assent_site', 'assent', __('Write the address as https://privacy.example.org/v1/example.', 'assent'));
@@ -61,18 +61,23 @@ add_action('wp_footer', function () {
 });
 
 // Scripts that wait: `add_filter('assent_held_back', fn ($held) => $held + ['my-tracker' => 'analytics']);`
-add_filter('wp_script_attributes', function (array $attributes): array {
+// What stands before and behind such a script as a part of it waits, too.
+add_filter('script_loader_tag', function ($tag, $handle) {
     $held = (array) apply_filters('assent_held_back', []);
-    $handle = preg_replace('~-js$~', '', (string) ($attributes['id'] ?? ''));
-    if (isset($held[$handle]) && isset($attributes['src'])) {
-        if (($attributes['type'] ?? '') === 'module') {
-            $attributes['data-type'] = 'module';
-        }
-        $attributes['type'] = 'text/plain';
-        $attributes['data-purpose'] = (string) $held[$handle];
+    if (!isset($held[$handle]) || !is_string($tag)) {
+        return $tag;
     }
-    return $attributes;
-});
+    return preg_replace_callback('~<script\b([^>]*)>~i', function (array $found) use ($held, $handle): string {
+        preg_match('~\stype=(["\']?)([^"\'\s>]*)\1~i', $found[1], $type);
+        $type = strtolower($type[2] ?? '');
+        if (!in_array($type, ['', 'module', 'text/javascript', 'application/javascript'], true)) {
+            return $found[0];
+        }
+        $attributes = preg_replace('~\stype=(["\']?)[^"\'\s>]*\1~i', '', $found[1]);
+        $module = $type === 'module' ? ' data-type="module"' : '';
+        return '<script type="text/plain" data-purpose="' . esc_attr($held[$handle]) . '"' . $module . $attributes . '>';
+    }, $tag);
+}, 10, 2);
 
 // Films and other frames that WordPress embeds wait for the purpose named `embeds`, or the one that this filter names.
 add_filter('embed_oembed_html', function ($html) {

@@ -118,6 +118,10 @@ fn bare(_: &Place) -> Result<()> {
 /// Kannel's pretended phone network, where Debian has it: on no path, and it comes with all of Kannel.
 const FAKE_SMSC: &str = "/usr/lib/kannel/test/fakesmsc";
 
+/// Debian's WordPress and what runs it for one test, which starts a database and a server of its own.
+const WORDPRESS: &[&str] =
+    &["mariadb-server", "php-cli", "php-mysql", "wordpress", "wordpress-theme-twentytwentythree"];
+
 fn browser(place: &Place) -> Result<()> {
     say::headline("Browsers");
     let browsers = browsers::find_or_install(place)?;
@@ -126,6 +130,7 @@ fn browser(place: &Place) -> Result<()> {
         npm::install_in(place, &place.root.join(folder))?;
     }
     apt::wish(FAKE_SMSC, &["kannel", "kannel-extras"], "sending texts through a real gateway");
+    apt::wish("/usr/sbin/mariadbd", WORDPRESS, "trying the WordPress plugin");
     python::wish(place, "checking receipts and vectors by a program that is not ours");
     build::programs(place, &["server", "example-sites"], false)?;
     let skip = (!browsers.webkit).then_some("webkit");

@@ -18,6 +18,7 @@ mod python;
 mod stack;
 mod visitor;
 mod witness;
+mod wordpress;
 
 pub(crate) use browser::{Browser, Looks};
 pub(crate) use gateway::{AUTH_TOKEN, Contract, Mood, WEBHOOK_SECRET};
@@ -34,6 +35,7 @@ pub(crate) use python::{python, python_says, python_with};
 pub(crate) use stack::{CHARITY, CLINIC, Site, Stack, assent, offline};
 pub(crate) use visitor::Visitor;
 pub(crate) use witness::{Asker, Witness};
+pub(crate) use wordpress::WordPress;
 
 use std::time::{Duration, Instant};
 

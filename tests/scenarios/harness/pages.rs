@@ -17,8 +17,8 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// Serves `body` as a page of the site at every path, `%TAG%` in it replaced by the embed's address; other paths' texts are
-    /// in `files`. Then publishes the site's file with this origin and after `change`.
+    /// Serves `body` (what stands in a page, or a whole document) as a page of the site at every path, `%TAG%` in it replaced by the embed's
+    /// address; paths that end in `.js`, `.css` and `.html` have small files of their kind. Then publishes the site's file with this origin and after `change`.
     pub(crate) async fn of(
         stack: &Stack,
         id: &'static str,
@@ -28,11 +28,10 @@ impl Pages {
         let Site { api, .. } = stack.site(id);
         let port = free_port();
         let origin = format!("http://{id}.localhost:{port}");
-        let html = format!(
-            "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>
-             <title>A page</title>{}",
-            body.replace("%TAG%", &format!("{api}/embed.js"))
-        );
+        let body = body.replace("%TAG%", &format!("{api}/embed.js"));
+        let head = "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>
+             <title>A page</title>";
+        let html = if body.contains("<!doctype html>") { body } else { format!("{head}{body}") };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
         let answer = async move |uri: Uri| {
             let (kind, text) = match uri.path().rsplit_once('.') {

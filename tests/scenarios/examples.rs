@@ -1,0 +1,157 @@
+//! The small examples that people copy do what they say, as they are: only the addresses in them are this run's.
+
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, npm, project, tests_folder, until_so};
+use serde_json::{Value, json};
+use std::process::Command;
+
+/// A file of `examples/`.
+fn example(path: &str) -> String {
+    std::fs::read_to_string(project().join("examples").join(path)).unwrap()
+}
+
+/// The example's addresses, made those of this run.
+fn here(text: &str, stack: &Stack) -> String {
+    let mut text = text.replace("https://privacy.example.org/v1/example", &stack.site(CLINIC).api);
+    for (there, here) in [
+        ("https://stats.example", ""),
+        ("https://video.example/42", "/film.html"),
+        ("https://maps.example/embed/clinic", "/map.html"),
+    ] {
+        text = text.replace(there, here);
+    }
+    assert!(!text.contains(".example/"), "another address stands in it");
+    text
+}
+
+/// The site's purpose for frames, under the name that the example gives it.
+fn named(purpose: &'static str) -> impl FnOnce(String) -> String {
+    move |file| {
+        file.replace("\"embeds\"", &format!("\"{purpose}\""))
+            .replace("purposes.embeds]", &format!("purposes.{purpose}]"))
+    }
+}
+
+async fn frame(visitor: &Visitor) -> Value {
+    visitor.runs("return document.querySelector('iframe')?.getAttribute('src') ?? null").await
+}
+
+async fn ran(visitor: &Visitor) -> Value {
+    visitor.runs("return window.ran ?? []").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plain_page() {
+    let stack = Stack::starts().await;
+    let pages = Pages::of(&stack, CLINIC, &here(&example("plain/index.html"), &stack), named("video")).await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    assert_eq!(visitor.runs("return document.compatMode").await, "CSS1Compat", "served as it is");
+    assert_eq!((ran(&visitor).await, frame(&visitor).await), (json!([]), Value::Null));
+    until_so("something to stand in the film's place", async || visitor.counts("assent-frame").await == 1)
+        .await;
+    visitor.presses("accept-all").await;
+    until_so("the script to run", async || ran(&visitor).await == json!(["/tracker.js"])).await;
+    assert_eq!(frame(&visitor).await, "/film.html");
+    visitor.has_sent_everything(CLINIC).await;
+
+    visitor.presses_on_page("footer a").await;
+    visitor.sees_in_banner("[data-act='save']").await;
+    visitor.presses("reject-all").await;
+    until_so("the film to be held back again", async || frame(&visitor).await.is_null()).await;
+    visitor.visits(&pages.origin).await;
+    assert!(!visitor.is_being_asked().await);
+    assert_eq!((ran(&visitor).await, frame(&visitor).await), (json!([]), Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_single_page() {
+    let stack = Stack::starts().await;
+    let page = here(&example("single-page/index.html"), &stack);
+    let pages = Pages::of(&stack, CLINIC, &page, named("video")).await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor
+        .begins_pages_with(
+            "navigator.sendBeacon = (where, what) => !!(window.counted ||= []).push([where, what])",
+        )
+        .await;
+    let counted = async || visitor.runs("return window.counted ?? []").await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    visitor.presses_on_page("nav a[href='#/film']").await;
+    until_so("something to stand in the late film's place", async || {
+        visitor.counts("assent-frame").await == 1
+    })
+    .await;
+    assert_eq!((counted().await, frame(&visitor).await), (json!([]), Value::Null));
+    visitor.presses("accept-all").await;
+    until_so("the film to be shown", async || frame(&visitor).await == "/film.html").await;
+    visitor.presses_on_page("nav a[href='#/']").await;
+    until_so("the view to be counted", async || counted().await == json!([["/view", "#/"]])).await;
+    visitor.presses_on_page("nav a[href='#/film']").await;
+    until_so("a film that comes later to be shown", async || frame(&visitor).await == "/film.html").await;
+
+    visitor.runs("assent.withdraw()").await;
+    until_so("the film to be held back again", async || frame(&visitor).await.is_null()).await;
+    let before = counted().await;
+    visitor.presses_on_page("nav a[href='#/']").await;
+    until_so("the other view", async || visitor.reads("h1").await == "Start").await;
+    assert_eq!(counted().await, before, "and nothing is counted");
+}
+
+/// The hook and the component, built with npm's esbuild and React as a project of somebody's would be.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_react_component() {
+    let stack = Stack::starts().await;
+    let modules = npm("react-dom/package.json").ancestors().nth(2).unwrap().to_path_buf();
+    let folder = project().join("examples/react");
+    let entry = format!(
+        "import {{ createRoot }} from 'react-dom/client'; import {{ createElement }} from 'react';
+         import {{ Map }} from {:?}; createRoot(document.querySelector('main')).render(createElement(Map));",
+        folder.join("Map.jsx")
+    );
+    let path = stack.path("entry.js");
+    std::fs::write(&path, entry).unwrap();
+    let built = Command::new("node")
+        .arg(npm("esbuild/bin/esbuild"))
+        .arg(&path)
+        .args([
+            "--bundle",
+            "--jsx=automatic",
+            "--define:process.env.NODE_ENV=\"production\"",
+            "--log-level=error",
+        ])
+        .env("NODE_PATH", &modules)
+        .current_dir(tests_folder())
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let bundle = here(&String::from_utf8(built.stdout).unwrap(), &stack).replace("</script", "<\\/script");
+    // The tag before the component, and behind it: the hook must not care.
+    for (before, after) in
+        [("<script src='%TAG%'></script>", ""), ("", "<script async src='%TAG%'></script>")]
+    {
+        let page = format!(
+            "<head>{before}</head><body><h1>A page</h1><main></main><script>{bundle}</script>{after}"
+        );
+        let pages = Pages::of(&stack, CLINIC, &page, named("maps")).await;
+        let visitor = Visitor::arrives(Browser::Chromium).await;
+        visitor.visits(&pages.origin).await;
+        visitor.is_asked().await;
+        assert!(visitor.reads("main p").await.contains("off until you agree"));
+        assert_eq!(frame(&visitor).await, Value::Null);
+        visitor.presses_on_page("main button").await;
+        until_so("the map to be drawn", async || frame(&visitor).await == "/map.html").await;
+        visitor.has_sent_everything(CLINIC).await;
+        let choices = visitor.choice().await.unwrap().choices;
+        assert_eq!(
+            choices.keys().map(|id| id.as_str()).collect::<Vec<_>>(),
+            ["maps"],
+            "only that was agreed to"
+        );
+        visitor.runs("assent.withdraw('maps')").await;
+        until_so("the map to go", async || frame(&visitor).await.is_null()).await;
+        visitor.presses_on_page("main a[data-assent]").await;
+        visitor.sees_in_banner("[data-act='save']").await;
+    }
+}
