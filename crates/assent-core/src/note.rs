@@ -4,7 +4,6 @@
 //! Ed25519 (0x01) and the Ed25519 witness cosignature (0x04); lines by other keys are carried and
 //! ignored. What the text means is not decided here: see [`crate::checkpoint`].
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -542,7 +541,7 @@ const MAX_TIME: u64 = i64::MAX as u64;
 
 /// What a witness signs: the time, then the whole text of the note.
 fn cosignature_message(time: u64, text: &str) -> String {
-    format!("cosignature/v1\ntime {time}\n{text}")
+    ["cosignature/v1\ntime ", &time.to_string(), "\n", text].concat()
 }
 
 fn check_control_bytes(note: &str) -> Result<(), NoteError> {
@@ -582,6 +581,7 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::boxed::Box;
+    use std::format;
     use std::vec;
 
     /// Spec vector (c2sp.org/signed-note).

@@ -4,6 +4,7 @@
 //! record is bytes here; what they mean is read elsewhere, and only after
 //! [`Receipt::verify`] has turned them into a [`VerifiedReceipt`].
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 
 use serde::{Deserialize, Serialize};
@@ -90,10 +91,10 @@ pub enum ReceiptError {
     /// The receipt was signed with another key than the reader trusts.
     #[error("the receipt is signed with the key {found}, which is not the trusted key {trusted}")]
     KeyNotTrusted {
-        /// The reader's key, as text.
-        trusted: String,
-        /// The receipt's key, as text.
-        found: String,
+        /// The reader's key.
+        trusted: Box<VerifierKey>,
+        /// The receipt's key.
+        found: Box<VerifierKey>,
     },
     /// The checkpoint belongs to another log than the key.
     #[error("the checkpoint is of {origin}, but the key belongs to {key_name}")]
@@ -206,8 +207,8 @@ impl Receipt {
         let trust = match trusted_key {
             Some(trusted) if *trusted != self.key => {
                 return Err(ReceiptError::KeyNotTrusted {
-                    trusted: trusted.to_string(),
-                    found: self.key.to_string(),
+                    trusted: Box::new(trusted.clone()),
+                    found: Box::new(self.key.clone()),
                 });
             }
             Some(_) => KeyTrust::Pinned,

@@ -6,7 +6,7 @@
 //! Never an email address, a phone number or anything a person can be found by. Drawing the randomness is the
 //! caller's task.
 
-use crate::hash::sha256;
+use crate::hash::{hex_encode, sha256};
 use alloc::string::String;
 use alloc::vec::Vec;
 use base64::Engine as _;
@@ -99,7 +99,7 @@ impl SubjectId {
 
 impl fmt::Display for SubjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex_encode(&self.0))
     }
 }
 impl fmt::Debug for SubjectId {

@@ -28,9 +28,17 @@ const WASM_FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// How `wasm-opt` shrinks: for size, again until nothing changes, without the parts only tools read.
-const WASM_OPT: [&str; 5] =
-    ["-Oz", "--converge", "--strip-debug", "--strip-producers", "--strip-target-features"];
+/// How `wasm-opt` shrinks: for size, again until nothing changes, without the parts only tools read. Functions with one caller stay
+/// functions: what is smaller as wasm is larger as brotli. No pointer wraps around into the lowest kilobyte, the end of the stack.
+const WASM_OPT: [&str; 7] = [
+    "-Oz",
+    "--converge",
+    "--one-caller-inline-max-function-size=0",
+    "--low-memory-unused",
+    "--strip-debug",
+    "--strip-producers",
+    "--strip-target-features",
+];
 
 /// How `esbuild` shrinks scripts; syntax newer than the target's is rewritten for older browsers.
 const ESBUILD: [&str; 5] =
@@ -145,7 +153,7 @@ fn compile(place: &Place, rustc: &WidgetRustc) -> Result<PathBuf> {
     }
     command.env("RUSTC", &rustc.rustc);
     if let Some(linker) = &rustc.linker {
-        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", sparing(&target, linker)?);
     }
     if rustc.std_from_source {
         command.args(["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"]);
@@ -170,6 +178,28 @@ fn compile(place: &Place, rustc: &WidgetRustc) -> Result<PathBuf> {
     }
     say::line("ok", format_args!("the widget is compiled ({})", say::time(began.elapsed())));
     Ok(file)
+}
+
+/// Exported by libraries for pages that use them. Nothing of ours does, and what is exported is never left out by itself: the
+/// streams that Leptos' server functions can answer with were an eighth of the widget.
+const UNUSED_EXPORTS: &str = "intounderlying";
+
+/// A linker that exports nothing of [`UNUSED_EXPORTS`]: rustc has no option for it.
+fn sparing(target: &Path, linker: &Path) -> Result<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let script = target.join("wasm-ld");
+    let text = format!(
+        "#!/bin/sh\nleft=$#\nwhile [ $left -gt 0 ]; do\n  word=$1; shift; left=$((left - 1))\n  \
+         if [ \"$word\" = --export ]; then case $1 in *{UNUSED_EXPORTS}*) shift; left=$((left - 1)); continue;; esac; fi\n  \
+         set -- \"$@\" \"$word\"\ndone\nexec '{}' \"$@\"\n",
+        linker.display()
+    );
+    fs::create_dir_all(target).with_context(|| format!("cannot create {}", target.display()))?;
+    if fs::read_to_string(&script).ok().as_ref() != Some(&text) {
+        fs::write(&script, text).with_context(|| format!("cannot write {}", script.display()))?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(script)
 }
 
 /// From rustc's file to what is served.

@@ -6,6 +6,7 @@
 use crate::flow::Pressed;
 use crate::json::Json;
 use assent_core::decision::Choice;
+use assent_core::hash::hex_encode;
 use assent_core::note::VerifierKey;
 use assent_core::proof::TlogProof;
 use assent_core::receipt::{RECEIPT_FORMAT, Receipt, ReceiptError};
@@ -62,7 +63,7 @@ fn parse(text: &str) -> Option<Receipt> {
 }
 
 fn is_ours(record: &Json, data: &BannerData, token: &str) -> bool {
-    let holder = SubjectToken::parse(token).map(|token| token.id().to_string()).ok();
+    let holder = SubjectToken::parse(token).map(|token| hex_encode(&token.id().0)).ok();
     record.text("site") == Some(&data.site) && holder.is_some() && record.text("subject") == holder.as_deref()
 }
 
