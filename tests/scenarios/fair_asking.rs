@@ -2,7 +2,7 @@
 //! can find wrong for people who need help to read.
 
 use crate::axe;
-use crate::harness::{Browser, CHARITY, CLINIC, Looks, Stack, Visitor};
+use crate::harness::{Browser, CHARITY, CLINIC, Looks, Pages, Stack, Visitor};
 use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,6 +22,44 @@ async fn yes_and_no_look_alike() {
             );
         }
     }
+}
+
+/// Rules that a page has for all of its elements, with and without `!important`: none reaches the banner, and none of the banner's the page.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_styles_and_the_banners_leave_each_other_alone() {
+    const RULES: &str = "font: italic 40px/3 fantasy; color: red; text-align: right; letter-spacing: 9px; text-transform: uppercase;
+        background: lime; border: 9px solid; padding: 30px; border-radius: 0; opacity: .5; box-shadow: 0 0 9px";
+    let stack = Stack::starts().await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let mut looks = Vec::new();
+    for style in [
+        "",
+        &format!("* {{ {RULES} }}"),
+        &format!("button, p, div, section {{ {} }}", RULES.replace(';', " !important;")),
+    ] {
+        let page = format!("<style>{style} assent-choices {{ padding: 0; border: 0; opacity: 1 }}</style>
+            <script src='%TAG%'></script><main><h1>A page</h1><button id=own>Own</button><p class=bar>Own text.");
+        let pages = Pages::of(&stack, CLINIC, &page, |file| file).await;
+        visitor.visits(&pages.origin).await;
+        visitor.is_asked().await;
+        let own = "const own = document.querySelector('#own'), text = document.querySelector('p');
+            return [getComputedStyle(own).cssText, getComputedStyle(own).font, getComputedStyle(text).display, getComputedStyle(text).position]";
+        let shown = visitor.runs(own).await;
+        let without = "const tag = document.querySelector('#assent-choices'); tag.remove(); document.adoptedStyleSheets = [];";
+        let mut banner = Vec::new();
+        for act in ["accept-all", "reject-all", "choose"] {
+            banner.push(visitor.look_of(act).await);
+        }
+        banner.push(visitor.in_banner_script("getComputedStyle(root.querySelector('h2')).font + getComputedStyle(root.querySelector('p')).letterSpacing").await);
+        looks.push(banner);
+        assert_eq!(
+            visitor.runs(&format!("{without} {own}")).await,
+            shown,
+            "the page is as without the banner"
+        );
+    }
+    assert_eq!(looks[1], looks[0], "a page's rules for all elements");
+    assert_eq!(looks[2], looks[0], "even where they are important");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until_so};
 use assent_core::decision::{Act, Decision};
+use assent_core::hash::{base64_encode, sha256};
 use assent_core::record::Surface;
 use serde_json::{Value, json};
 
@@ -109,6 +110,52 @@ async fn marked_tags_wait_and_go_back(browser: Browser) {
     assert_eq!(left, [""; 0]);
     let storage = visitor.storage().await;
     assert_eq!((&storage["clinic.survey"], &storage["the.sites.own"]), (&Value::Null, &json!("x")));
+}
+
+/// What a tag says about itself holds when it is let go: a hash that does not fit keeps a script from running, a nonce satisfies the
+/// page's policy, and what says `async` waits for nobody. Pixels are fetched once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_tags_say_about_themselves_stays() {
+    let stack = Stack::starts().await;
+    let hash =
+        |path: &str| base64_encode(&sha256(format!("(window.ran ||= []).push({path:?})").as_bytes()).0);
+    let page = format!(
+        "<head><script nonce=n1 src='%TAG%'></script></head><body><h1>A page</h1>
+         <script type=text/plain data-purpose=analytics src=/good.js nonce=n1 integrity='sha256-{}' crossorigin=anonymous></script>
+         <script type=text/plain data-purpose=analytics src=/bad.js nonce=n1 integrity='sha256-{}'></script>
+         <script type=text/plain data-purpose=analytics src=/async.js nonce=n1 async></script>
+         <script type=text/plain data-purpose=analytics src=/no-nonce.js></script>
+         <img data-purpose=analytics data-src=/pixel.css?one alt=''>",
+        hash("/good.js"),
+        hash("/other.js"),
+    );
+    let policy =
+        "<meta http-equiv=Content-Security-Policy content=\"script-src 'nonce-n1' 'wasm-unsafe-eval'\">";
+    let pages =
+        Pages::of(&stack, CLINIC, &page.replacen("<head>", &format!("<head>{policy}"), 1), |file| file).await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    let pixels =
+        async || visitor.requests().await.iter().filter(|asked| asked.ends_with("/pixel.css?one")).count();
+    assert_eq!((ran(&visitor).await.len(), pixels().await), (0, 0));
+    visitor.presses("accept-all").await;
+    waits_for(&visitor, &["/async.js", "/good.js"]).await;
+    let tags = "return [...document.querySelectorAll('body script[data-purpose]')].map(tag => [new URL(tag.src).pathname, tag.type,
+        tag.async, tag.nonce, tag.integrity.slice(0, 7), tag.crossOrigin])";
+    let expected = json!([
+        ["/good.js", "", false, "n1", "sha256-", "anonymous"],
+        ["/bad.js", "", false, "n1", "sha256-", null],
+        ["/async.js", "", true, "n1", "", null],
+        ["/no-nonce.js", "", false, "", "", null],
+    ]);
+    assert_eq!(visitor.runs(tags).await, expected);
+    visitor.runs("assent.withdraw()").await;
+    visitor.runs("assent.open()").await;
+    visitor.presses("accept-all").await;
+    visitor.has_sent_everything(CLINIC).await;
+    waits_for(&visitor, &["/async.js", "/good.js"]).await;
+    assert_eq!(pixels().await, 1, "each is let go once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,6 +44,7 @@ mod languages;
 mod layouts;
 mod lists;
 mod monitor;
+mod reach;
 mod screenshots;
 mod tag_manager;
 mod texts;

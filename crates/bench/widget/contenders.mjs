@@ -65,6 +65,8 @@ export const contenders = async (options) => {
   const vanilla = await bundle(`
     import * as CookieConsent from 'vanilla-cookieconsent';
     CookieConsent.run({
+      // A browser that a program drives counts as a bot, and would not be asked.
+      hideFromBots: false,
       categories: { necessary: { enabled: true, readOnly: true }, analytics: {}, marketing: {} },
       language: { default: 'en', translations: { en: {
         consentModal: { title: ${JSON.stringify(TITLE)}, description: ${JSON.stringify(INTRO)},

@@ -181,7 +181,7 @@ fn compile(place: &Place, rustc: &WidgetRustc) -> Result<PathBuf> {
 }
 
 /// Exported by libraries for pages that use them. Nothing of ours does, and what is exported is never left out by itself: the
-/// streams that Leptos' server functions can answer with are a tenth of the widget.
+/// streams that Leptos' server functions can answer with were an eighth of the widget.
 const UNUSED_EXPORTS: &str = "intounderlying";
 
 /// A linker that exports nothing of [`UNUSED_EXPORTS`]: rustc has no option for it.

@@ -419,7 +419,7 @@ const open = () => {
 if (window.assent) {
   // The tag is there twice.
 } else if (!isSafe(location)) {
-  console.error('assent: this page is not served over https, so nothing is asked and nothing runs');
+  console.error('assent: not https, so nothing runs');
 } else {
   for (const tool of TOOLS) attempt(tool, purposes, (tell) => listeners.push(tell));
   readChoice();

@@ -71,7 +71,9 @@ fn short(long: &str) -> String {
         }
         css.push_str(line);
     }
-    for (long, short) in [(": ", ":"), (", ", ","), (" {", "{"), (" > ", ">"), (";}", "}"), (" ~ ", "~")] {
+    for (long, short) in
+        [(": ", ":"), (", ", ","), (" {", "{"), (" > ", ">"), (";}", "}"), (" ~ ", "~"), (" !", "!")]
+    {
         css = css.replace(long, short);
     }
     css

@@ -134,7 +134,17 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// JSON that may stand in a script element as well as in a script file.
+/// JSON that may stand in a script element as well as in a script file: nothing in it ends the element or begins a comment.
 fn in_script(value: &impl Serialize) -> String {
-    json(value).replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    let mut text = json(value);
+    for (found, written) in [
+        ("</s", "\\u003c/s"),
+        ("</S", "\\u003c/S"),
+        ("<!--", "\\u003c!--"),
+        ("\u{2028}", "\\u2028"),
+        ("\u{2029}", "\\u2029"),
+    ] {
+        text = text.replace(found, written);
+    }
+    text
 }
