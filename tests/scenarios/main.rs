@@ -41,6 +41,7 @@ mod languages;
 mod layouts;
 mod lists;
 mod monitor;
+mod reminders;
 mod screenshots;
 mod texts;
 mod texts_in;

@@ -422,6 +422,9 @@ async fn on_the_banner_only_a_no_goes_without_an_age() {
     let ages: Vec<_> = records(&site, subject).iter().map(|record| record.age).collect();
     assert_eq!(ages, [None, Some(AgeBand::Under(13)), Some(AgeBand::Between(13, 15))], "flagged");
 
+    // The loader is told, so that it says no yes by itself; where nobody asks it is told nothing.
+    assert!(page(&app, "/v1/clinic/embed.js").await.contains("\"age\":true"));
+    assert!(!TestApp::new().await.get("/v1/clinic/embed.js").await.text().contains("\"age\""));
     // Without script: the question, and only what may be answered.
     let path = "/v1/clinic/choices?lang=en";
     let first = page(&app, path).await;

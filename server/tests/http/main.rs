@@ -17,6 +17,7 @@ mod cors;
 mod decisions;
 mod embed;
 mod forms;
+mod messages;
 mod no_wins;
 mod openapi;
 mod people;
