@@ -184,7 +184,7 @@ async fn rows_are_numbered_as_a_spreadsheet_numbers_them() {
     assert_eq!(report(&String::from_utf8(output.stdout).unwrap()), expected, "{error}");
 }
 
-/// A million rows take minutes, so it is run by hand: `cargo nextest run -p tests --run-ignored only a_million_rows`.
+/// A million rows take minutes, so it is run by hand: `cargo test -p tests -- --ignored a_million_rows`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a million rows take minutes"]
 async fn a_million_rows_with_every_kind_of_fault_are_each_answered() {
