@@ -1,12 +1,14 @@
 """A mail server for tests that want it to be strict, or have no other (aiosmtpd), and a reader of what it was given (Python's own email package).
 
     mail.py serve PORT MAILDIR [CERT KEY USER PASSWORD]   takes every message; with a certificate, only after STARTTLS and login
+    mail.py send PORT TO HEADERS TEXT                     sends a message with these headers (JSON), as a newsletter's program would
     mail.py read MAILDIR                                  prints each message as JSON, one a line, in the order they came
 
 Neither knows anything of Assent.
 """
 
 import email
+import email.message
 import email.policy
 import json
 import mailbox
@@ -36,6 +38,20 @@ def serve(port, folder, cert=None, key=None, user=None, password=None):
         time.sleep(60)
 
 
+def send(port, to, headers, text):
+    import smtplib
+
+    # Long headers as they are: mail programs read them so.
+    message = email.message.EmailMessage(policy=email.policy.default.clone(max_line_length=900))
+    message["From"], message["To"], message["Subject"] = "news@example.org", to, "News"
+    for name, value in json.loads(headers).items():
+        message[name] = value
+    message.set_content(text)
+    message.add_alternative(f"<p>{text}</p>", subtype="html")
+    with smtplib.SMTP("127.0.0.1", int(port)) as server:
+        server.send_message(message)
+
+
 def read(folder):
     box = mailbox.Maildir(folder, create=False)
     for name in sorted(box.keys(), key=lambda name: pathlib.Path(folder, box._lookup(name)).stat().st_mtime_ns):
@@ -51,4 +67,4 @@ def read(folder):
         }))
 
 
-{"serve": serve, "read": read}[sys.argv[1]](*sys.argv[2:])
+{"serve": serve, "send": send, "read": read}[sys.argv[1]](*sys.argv[2:])

@@ -45,6 +45,7 @@ mod layouts;
 mod lists;
 mod monitor;
 mod reach;
+mod reminders;
 mod screenshots;
 mod tag_manager;
 mod texts;

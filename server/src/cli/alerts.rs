@@ -3,13 +3,14 @@
 //! The file is read as a stream and sent on in batches, to the running server or straight into the log, so that its length costs no
 //! memory. What becomes of a row is `app/alerts/rows.rs`'s; this names it by its number in the spreadsheet. No address is written anywhere.
 
+use super::lines::Lines;
 use super::opened::{Opened, bar};
 use super::output;
 use crate::app::alerts::rows::take;
 use crate::config::Loaded;
 use anyhow::{Context as _, bail};
 use assent_core::wire::{RowOutcome, RowResult, TOLD_ROWS_MAX, ToldRow, ToldRowsRequest, ToldRowsResponse};
-use csv::StringRecord;
+use csv::{ByteRecord, StringRecord};
 use indicatif::ProgressBar;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ enum Command {
 }
 
 /// The first row names the columns, in any order: channel, address, topic, said, how, script, staff; and where there is something to say:
-/// choice, recording, evidence, reference, language, directly, opt_out_offered.
+/// choice, recording, evidence, reference, language, directly, opt_out_offered, age.
 #[derive(Debug, clap::Args)]
 struct Import {
     /// The CSV file: UTF-8, commas, a row of column names.
@@ -69,7 +70,7 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
     let Command::Import(import) = arguments.command;
     let file = File::open(&import.file).with_context(|| format!("cannot read {}", import.file.display()))?;
     let length = file.metadata()?.len();
-    let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(file);
+    let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(Lines::new(file));
     let headers = rows.headers().context("the first row cannot be read")?.clone();
     check(&headers)?;
     let list = import.list.clone().or_else(|| {
@@ -121,32 +122,31 @@ fn check(headers: &StringRecord) -> anyhow::Result<()> {
 
 /// Reads every row and gives it on.
 fn each(
-    rows: &mut csv::Reader<File>,
+    rows: &mut csv::Reader<Lines<File>>,
     headers: &StringRecord,
     batch: &mut Batch<'_>,
     progress: &ProgressBar,
 ) -> anyhow::Result<()> {
-    let mut record = StringRecord::new();
-    loop {
-        // Where it cannot be read, this is where the reader stands.
-        let mut number = rows.position().line();
-        let row = match rows.read_record(&mut record) {
-            Ok(false) => break,
-            Ok(true) if record.len() > headers.len() => None,
-            Ok(true) => record.deserialize::<ToldRow>(Some(headers)).ok(),
-            // The reader goes on with the next row.
-            Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => None,
-            Err(error) => {
-                return Err(error).context("the file cannot be read on; import it again from the start");
-            }
-        };
-        if row.is_some() {
-            number = record.position().map_or(number, csv::Position::line);
-        }
-        batch.add(number, row)?;
+    let mut bytes = ByteRecord::new();
+    let (mut last, mut within) = (1, ends_within(headers.as_byte_record()));
+    while rows
+        .read_byte_record(&mut bytes)
+        .context("the file cannot be read on; import it again from the start")?
+    {
+        // The reader stands on the line behind the row. A spreadsheet counts empty rows, and a cell of several lines as one row.
+        within += ends_within(&bytes);
+        last = rows.position().line().saturating_sub(1 + within).max(last + 1);
+        let text = StringRecord::from_byte_record(bytes.clone()).ok();
+        let text = text.filter(|text| text.len() <= headers.len());
+        batch.add(last, text.and_then(|text| text.deserialize::<ToldRow>(Some(headers)).ok()))?;
         progress.set_position(rows.position().byte());
     }
     batch.send()
+}
+
+/// How many line ends are in a row's cells.
+fn ends_within(row: &ByteRecord) -> u64 {
+    row.iter().flatten().map(|byte| u64::from(*byte == b'\n')).sum()
 }
 
 /// Rows that wait to be sent on together, and where to.

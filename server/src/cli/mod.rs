@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod export;
 mod keys;
+mod lines;
 mod listen;
 mod log;
 mod monitor;

@@ -422,6 +422,9 @@ async fn on_the_banner_only_a_no_goes_without_an_age() {
     let ages: Vec<_> = records(&site, subject).iter().map(|record| record.age).collect();
     assert_eq!(ages, [None, Some(AgeBand::Under(13)), Some(AgeBand::Between(13, 15))], "flagged");
 
+    // The loader is told, so that it says no yes by itself; where nobody asks it is told nothing.
+    assert!(page(&app, "/v1/clinic/embed.js").await.contains("\"age\":true"));
+    assert!(!TestApp::new().await.get("/v1/clinic/embed.js").await.text().contains("\"age\""));
     // Without script: the question, and only what may be answered.
     let path = "/v1/clinic/choices?lang=en";
     let first = page(&app, path).await;
@@ -462,4 +465,45 @@ async fn nobody_young_agrees_on_the_banner_to_what_takes_much_about_them() {
     assert!(shown.contains("you need to be 16 or over"), "{shown}");
     assert!(!shown.contains("value=\"accept-all\""), "not everything may be agreed to");
     assert!(shown.contains("name=\"choice.analytics\" value=\"yes\""), "{shown}");
+}
+
+#[tokio::test]
+async fn a_number_waits_as_an_address_does_and_who_is_erased_is_not_called() {
+    use assent_core::wire::{EraseReason, EraseRequest, Whose};
+    use server::app::alerts::code::{enter, of};
+    const NUMBER: &str = "+447700900123";
+    let (app, site) = app(FORM).await;
+    let token = crate::alerts::token();
+    let wish = json!({ "notice": app.notice(), "language": "en", "wanted": ["text-news"], "phone": NUMBER, "age": "13-15" });
+    let request = to(Method::POST, "/v1/clinic/alerts")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ORIGIN, ORIGIN)
+        .header("assent-subject", &token)
+        .header("idempotency-key", key());
+    assert_eq!(
+        app.ask(request.body(Body::from(wish.to_string())).unwrap()).await.status,
+        StatusCode::CREATED
+    );
+    let (subject, hash) =
+        (SubjectToken::parse(&token).unwrap().id(), site.ledger.contact_hash(Channel::Text, NUMBER));
+    let code = of(&site, subject, &hash);
+    let texts = vec![PurposeId::new("text-news").unwrap()];
+    for _ in 0..2 {
+        let entered = enter(&app.app.outbox, &site, hash, &code, now()).await.unwrap();
+        assert_eq!(entered, Some(Waiting::Talk(texts.clone())), "also when it is entered twice");
+    }
+    let question = json!({ "channel": "text", "address": NUMBER, "topic": "news" });
+    assert_eq!(staff(&app, "may", "k", &question).await.json()["reason"], "pending-contact");
+    let people = to_contact(&app).await;
+    assert_eq!((&people[0]["channel"], &people[0]["address"]), (&json!("text"), &json!(NUMBER)));
+    let body = with(talk(&people[0]["id"], "yes"), "choices", json!({ "text-news": "yes" }));
+    assert_eq!(staff(&app, "contacted", "k", &body).await.status, StatusCode::CREATED);
+    assert_eq!(staff(&app, "may", "k", &question).await.json()["reason"], "granted");
+
+    young(&app, &site).await;
+    assert_eq!(to_contact(&app).await.len(), 1);
+    let whose = Whose::Contact { channel: Channel::Email, address: ANN.into() };
+    let erase = EraseRequest { whose, reason: EraseReason::Asked, suppress: true };
+    server::app::people::erase(Arc::clone(&site), erase).await.unwrap();
+    assert_eq!(to_contact(&app).await, [] as [Value; 0]);
 }

@@ -18,6 +18,7 @@ mod decisions;
 mod embed;
 mod forms;
 mod hand_over;
+mod messages;
 mod no_wins;
 mod openapi;
 mod people;

@@ -186,3 +186,64 @@ async fn suppression_ends_for_what_is_agreed_to_anew_and_nothing_else() {
     assert_eq!(may(&app, "bob@example.org", "news").await, "suppressed");
     told(&app, "bob@example.org", json!({ "email-news": "yes" })).await.is_problem(409, "suppressed");
 }
+
+// Whoever was answered that they are stopped is on no list and in no answer from then on, whatever else goes on meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn under_load_and_over_a_restart_no_later_answer_says_yes() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    const PEOPLE: usize = 12;
+    let app = TestApp::new().await;
+    let site = app.app.sites.all()[0].clone();
+    let address = |person: usize| format!("p{person}@example.org");
+    let mut contacts = Vec::new();
+    for person in 0..PEOPLE {
+        let signed_up = signs_up(&app, &site, &address(person)).await;
+        confirms(&site, &signed_up).await;
+        contacts.push(signed_up.1);
+    }
+    let stopped: Vec<AtomicBool> = (0..PEOPLE).map(|_| AtomicBool::new(false)).collect();
+    let done = AtomicBool::new(false);
+    let one_by_one = async {
+        let (mut yes, mut person) = (0, 0);
+        while !done.load(Ordering::SeqCst) || person % PEOPLE != 0 {
+            let before = stopped[person % PEOPLE].load(Ordering::SeqCst);
+            let reason = may(&app, &address(person % PEOPLE), "news").await;
+            assert!(!before || reason == "withdrawn", "{reason} after the withdrawal was acknowledged");
+            yes += usize::from(reason == "granted");
+            person += 1;
+        }
+        yes
+    };
+    let in_bulk = async {
+        let addresses: Vec<_> = (0..PEOPLE).map(address).collect();
+        let question = json!({ "channel": "email", "topic": "news", "addresses": addresses });
+        while !done.load(Ordering::SeqCst) {
+            let before: Vec<bool> = stopped.iter().map(|it| it.load(Ordering::SeqCst)).collect();
+            let answer = staff(&app, "may/bulk", &question).await.json();
+            for (before, answer) in before.iter().zip(answer["answers"].as_array().unwrap()) {
+                assert!(!before || answer["may"] == "no", "{answer} after the withdrawal was acknowledged");
+            }
+        }
+    };
+    let others = async {
+        let mut other = 0;
+        while !done.load(Ordering::SeqCst) {
+            signs_up(&app, &site, &format!("other{other}@example.org")).await;
+            other += 1;
+        }
+    };
+    let stops = async {
+        for (person, contact) in contacts.iter().enumerate() {
+            stop(&site, *contact, Which::All, Act::OneClick, now()).await.unwrap();
+            stopped[person].store(true, Ordering::SeqCst);
+        }
+        done.store(true, Ordering::SeqCst);
+    };
+    let (yes, (), (), ()) = tokio::join!(one_by_one, in_bulk, others, stops);
+    assert!(yes > 0, "it was asked before, too");
+    drop(site);
+    let app = app.restarted();
+    for person in 0..PEOPLE {
+        assert_eq!(may(&app, &address(person), "news").await, "withdrawn");
+    }
+}

@@ -16,7 +16,9 @@ pub(super) fn is_here() -> bool {
 /// Starts it. It makes the mailbox, which is one of Maildir's form.
 pub(super) async fn start(folder: &Path, port: u16, mailbox: &Path) -> Process {
     let (home, user) = (folder.join("exim"), Deliverer::find());
-    for folder in [&home, &home.join("queue"), mailbox] {
+    let boxes = ["new", "cur", "tmp"].map(|folder| mailbox.join(folder));
+    let folders = [home.clone(), home.join("queue"), mailbox.to_path_buf()];
+    for folder in folders.iter().chain(&boxes) {
         std::fs::create_dir_all(folder).unwrap();
         user.owns(folder);
     }

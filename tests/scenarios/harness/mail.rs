@@ -12,6 +12,7 @@ use super::{exim, until};
 /// A mail server that takes everything.
 pub(crate) struct MailServer {
     mailbox: PathBuf,
+    port: u16,
     _process: Process,
 }
 
@@ -55,7 +56,7 @@ impl MailServer {
         }
         let mailbox = folder.join("mailbox");
         let process = exim::start(folder, port, &mailbox).await;
-        Self { mailbox, _process: process }
+        Self { mailbox, port, _process: process }
     }
 
     /// Starts Python's with further arguments of `mail.py`.
@@ -65,7 +66,14 @@ impl MailServer {
         command.arg("serve").arg(port.to_string()).arg(&mailbox).args(more);
         let mut process = Process::start("mail server", &mut command);
         process.says("that it listens", |line| line.contains("listening").then_some(())).await;
-        Self { mailbox, _process: process }
+        Self { mailbox, port, _process: process }
+    }
+
+    /// Somebody else's program sends a message by it.
+    pub(crate) fn sends(&self, to: &str, headers: &serde_json::Value, text: &str) {
+        let port = self.port.to_string();
+        let output = script().args(["send", &port, to, &headers.to_string(), text]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// What was delivered, in the order it came.

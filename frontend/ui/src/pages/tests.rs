@@ -18,6 +18,7 @@ use super::your_alerts::YourAlertsProps;
 use super::{
     alerts, choices, hand_over, link, log, message, notice, problem, reference, schedule, your_alerts,
 };
+use assent_core::age::AgeBand;
 use assent_core::decision::{Choice, Standing};
 use assent_core::hash::sha256;
 use assent_core::ids::PurposeId;
@@ -118,6 +119,13 @@ fn frame_of(site_file: Value, language: &str) -> SiteFrame {
 
 fn frame(language: &str) -> SiteFrame {
     frame_of(site_file(), language)
+}
+
+/// Of a site that asks how old people are.
+fn asking(language: &str) -> SiteFrame {
+    let mut file = site_file();
+    file["age"] = json!({ "asked": ["banner", "alert-form"] });
+    frame_of(file, language)
 }
 
 fn purpose(id: &str) -> PurposeId {
@@ -384,6 +392,20 @@ fn pages(language: &str) -> Vec<(&'static str, String)> {
         ("code", linked(frame(language), About::Code("+447700900123".into(), false))),
         ("code-wrong", linked(frame(language), About::Code("+44 7700 900123".into(), true))),
         ("link-sent", linked(frame(language), About::LinkSent)),
+        ("link-talk", linked(frame(language), About::ToTalk(vec![purpose("email-news")]))),
+        ("choices-age", choices::render(&first_visit(asking(language)))),
+        (
+            "choices-young",
+            choices::render(&ChoicesProps { age: Some(AgeBand::Under(13)), ..first_visit(asking(language)) }),
+        ),
+        (
+            "alerts-young",
+            alerts::render(&AlertsProps {
+                age: Some(AgeBand::Under(13)),
+                errors: vec![AlertError::TooYoung],
+                ..sign_up(asking(language))
+            }),
+        ),
         ("your-alerts", your_alerts_of(frame(language), None)),
         ("your-alerts-failed", your_alerts_of(frame(language), Some(your_alerts::Outcome::BadAddress))),
         (

@@ -10,7 +10,7 @@ use super::subscriber::{Subscriber, contact, names};
 use crate::app::blocking;
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
-use crate::app::state::fold;
+use crate::app::state::{acted, fold};
 use assent_core::decision::{Act, Decision, Standing};
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Purpose};
@@ -180,7 +180,9 @@ pub async fn keep(
     let holds = move |site: &Site, history: &[Opened]| {
         let last = grant(history, &purpose)?;
         let granted = fold(&site.notice, history, now).get(&purpose) == Some(&Standing::Granted);
-        let kept_today = now.saturating_sub(last.time) < DAY;
+        // Staff may have written down today what was said long ago: its time runs from then.
+        let since = acted(last).map_or(last.time, |acted| acted.min(last.time));
+        let kept_today = now.saturating_sub(since) < DAY;
         (granted && !kept_today).then_some(())?;
         about(history, to, site, BTreeMap::from([(purpose.clone(), Decision::Confirmed)]))
     };
