@@ -21,7 +21,7 @@ let choice;
 let told;
 
 // What is drawn. `root` holds the first layer or the widget, `note` the loader's own confirmation.
-let host, root, note, back, pad, opener;
+let host, root, note, back, pad, room, opener;
 // The widget's module once it has taken over; whether it cannot; what it is to do first.
 // Where a yes needs an age, which the choices page asks, the widget is not loaded.
 let widget, broken = DATA.age, loading = broken, wanted, kept;
@@ -243,7 +243,9 @@ const makeRoom = () => {
   if (document.readyState != 'loading' && /^(block|flow-root)$/.test(getComputedStyle(document.body).display)) {
     css += `#assent-choices{height:${height}px}`;
   }
-  pad.replaceSync(height ? css : '');
+  css = height ? css : '';
+  // Each time the page would be styled anew.
+  if (css != room) pad.replaceSync((room = css));
 };
 
 const paint = () => {
@@ -406,7 +408,7 @@ const load = () =>
       // Forbidden, blocked or broken: the buttons work without it, and single choices have their own page.
       broken = 1;
       widget = undefined;
-      console.warn('assent: the widget cannot run here', error);
+      console.warn('assent: no widget here', error);
       if (wanted) show(wanted);
     }
   })());
@@ -449,7 +451,8 @@ if (window.assent) {
   document.addEventListener('DOMContentLoaded', () => {
     paint();
     if (host && !host.dataset.layout && host != document.body.lastElementChild && document.activeElement != host) document.body.append(host);
-    if (host) makeRoom();
+    // What is drawn is measured anyway; only a page under a question needs its end before it is complete.
+    if (host && isDue()) makeRoom();
   });
   addEventListener('load', () => host && makeRoom());
   document.addEventListener('prerenderingchange', paint);

@@ -25,7 +25,7 @@ const mayRun = (tag) => {
   const unknown = needs.filter((id) => !known.has(id));
   if ((unknown.length || !needs.length) && !done.has(tag)) {
     done.add(tag);
-    console.warn(`assent: the notice has no purpose "${unknown}", so this never runs:`, tag);
+    console.warn(`assent: no purpose "${unknown}", so this never runs:`, tag);
   }
   return needs.length && needs.every((id) => allowed[id]);
 };
