@@ -44,7 +44,11 @@ impl std::fmt::Debug for Mail {
 
 /// A connection to the configured mail server, made when it is needed.
 #[derive(Debug)]
-pub struct Mailer(AsyncSmtpTransport<Tokio1Executor>);
+pub struct Mailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    /// For all of one message, from the connection on: the transport's own is for the connection alone.
+    timeout: Duration,
+}
 
 impl Mailer {
     /// For the configured server; nothing when none is.
@@ -72,17 +76,18 @@ impl Mailer {
             MailTls::Tls => Tls::Wrapper(parameters()?),
             MailTls::None => Tls::None,
         };
+        let timeout = Duration::from_secs(config.timeout_seconds);
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&config.host)
             .port(config.port)
             .tls(tls)
-            .timeout(Some(Duration::from_secs(config.timeout_seconds)));
+            .timeout(Some(timeout));
         if !config.username.is_empty() {
             builder = builder.credentials(Credentials::new(
                 config.username.clone(),
                 secret(&config.password, &config.password_file, "mail.password_file")?,
             ));
         }
-        Ok(Some(Self(builder.build())))
+        Ok(Some(Self { transport: builder.build(), timeout }))
     }
 
     /// Hands a message over. When it returns well, the server has taken it.
@@ -91,9 +96,10 @@ impl Mailer {
     /// [`SendError`].
     pub async fn send(&self, mail: &Mail) -> Result<(), SendError> {
         let message = message(mail).map_err(|reason| SendError::Refused(reason.to_string()))?;
-        match self.0.send(message).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
+        match tokio::time::timeout(self.timeout, self.transport.send(message)).await {
+            Ok(Ok(_)) => Ok(()),
+            Err(_) => Err(SendError::Away("no answer in time".into())),
+            Ok(Err(error)) => {
                 let status = error.status().map(u16::from);
                 // A server's own words may repeat the address.
                 match status {

@@ -83,6 +83,45 @@ async fn a_mail_server_that_is_away_for_a_day_costs_nobody_their_sign_up() {
 }
 
 #[tokio::test]
+async fn a_mail_server_that_says_nothing_costs_one_timeout_and_no_message() {
+    let place = Place::empty();
+    let lines = place.configuration() + "timeout_seconds = 1\n";
+    let app = TestApp::new().await.configured(&lines);
+    let silent = place.is_silent();
+    let began = now();
+    for address in [ANN, "bob@example.org", "cat@example.org"] {
+        signs_up(&app, &token(), &key(), address).await;
+    }
+    do_what_is_due(&app.app, &site_of(&app), began + 1000).await.unwrap();
+    let mut calls = 0;
+    while silent.accept().is_ok() {
+        calls += 1;
+    }
+    assert_eq!(calls, 1, "who just did not answer is not asked for the next one");
+    drop(silent);
+    let post = place.opens();
+    works(&app, began + 1000, began + HOUR).await;
+    let mut to: Vec<String> = post.messages().iter().map(|message| header(message, "To")).collect();
+    to.sort();
+    assert_eq!(to, [ANN, "bob@example.org", "cat@example.org"]);
+}
+
+#[tokio::test]
+async fn what_a_mail_server_refuses_for_good_is_not_sent_again_and_what_it_puts_off_is() {
+    let (app, place) = with_mail().await;
+    let post = place.opens();
+    let began = now();
+    for address in ["gone@example.org", "later@example.org", ANN] {
+        signs_up(&app, &token(), &key(), address).await;
+    }
+    works(&app, began, began + 10 * HOUR).await;
+    let asked = |name: &str| post.asked().iter().filter(|asked| *asked == name).count();
+    assert_eq!((asked("gone"), asked("later"), asked("ann")), (1, 2, 1));
+    assert_eq!(post.messages().len(), 2, "the others are not held up");
+    assert_eq!(may(&app, "gone@example.org", "news").await.1, "unconfirmed");
+}
+
+#[tokio::test]
 async fn what_nobody_could_confirm_any_more_is_not_sent() {
     let (app, place) = with_mail().await;
     let began = now();

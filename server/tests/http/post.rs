@@ -20,6 +20,13 @@ impl Place {
         format!("[mail]\nhost = \"127.0.0.1\"\ntls = \"none\"\nport = {}\n", self.0)
     }
 
+    /// Somebody takes calls there and says nothing, until this is dropped.
+    pub(crate) fn is_silent(self) -> TcpListener {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        listener
+    }
+
     /// From now on somebody answers there, until the test ends.
     pub(crate) fn opens(self) -> Post {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.0)).unwrap();
@@ -35,13 +42,34 @@ impl Place {
     }
 }
 
-/// What was taken: headers and body of each message, as they came.
+/// What was taken: headers and body of each message, as they came. There is no mailbox `gone`, and `later` has time only the second time.
 #[derive(Clone, Default)]
-pub(crate) struct Post(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Post {
+    taken: Arc<Mutex<Vec<String>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
 
 impl Post {
     pub(crate) fn messages(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.taken.lock().unwrap().clone()
+    }
+
+    /// Whom somebody wanted to write to, in the order they asked.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// The answer to a recipient.
+    fn answer(&self, line: &str) -> &'static str {
+        let name = line.split(['<', '@']).nth(1).unwrap_or_default().to_string();
+        let mut asked = self.asked.lock().unwrap();
+        let before = asked.contains(&name);
+        asked.push(name.clone());
+        match name.as_str() {
+            "gone" => "550 5.1.1 no such mailbox",
+            "later" if !before => "451 4.7.1 try again",
+            _ => "250 well",
+        }
     }
 
     fn takes(&self, connection: TcpStream) -> Option<()> {
@@ -64,9 +92,10 @@ impl Post {
                         message.push('\n');
                     }
                     // Kept before it is answered, so that whoever saw the answer finds it.
-                    self.0.lock().unwrap().push(message);
+                    self.taken.lock().unwrap().push(message);
                     says("250 taken")?;
                 }
+                "RCPT" => says(self.answer(&line))?,
                 "QUIT" => return says("221 bye"),
                 _ => says("250 well")?,
             }
