@@ -58,7 +58,7 @@ async fn the_bare_address_says_what_it_is() {
     let local: String =
         local.lines().filter(|line| !line.starts_with("cookie_domain")).collect::<Vec<_>>().join("\n");
     app.app.sites.apply(&local, None, LogIs::New).await.unwrap();
-    let choices = "<a href=\"http://clinic.localhost:8700/v1/clinic/choices\">";
+    let choices = "<a href=\"http://clinic.localhost:8700/v1/clinic/choices\"";
     for (host, shown) in
         [("clinic.localhost:8700", true), ("Clinic.localhost:8700", true), ("localhost:8700", false)]
     {
