@@ -190,14 +190,31 @@ pub fn rotate(
     if !in_file {
         return Ok(KeyRotated { sites, old: None });
     }
-    let mut name = key_file.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".until-{today}"));
-    let kept = key_file.with_file_name(name);
-    replace_file(&kept, old.to_text().as_bytes())?;
+    let kept = keep_old(&key_file, &old, today)?;
     fs::rename(&waiting, &key_file).map_err(at(&key_file))?;
     let parent = key_file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(at(parent))?;
     Ok(KeyRotated { sites, old: Some(kept) })
+}
+
+/// Keeps the old key beside the new one, in a file that no other key is in: a day may see several rotations.
+fn keep_old(key_file: &Path, old: &OperatorKey, today: &str) -> Result<PathBuf, DataDirError> {
+    let text = old.to_text();
+    let mut nth = 1_u32;
+    loop {
+        let mut name = key_file.file_name().unwrap_or_default().to_owned();
+        name.push(if nth == 1 { format!(".until-{today}") } else { format!(".until-{today}-{nth}") });
+        let kept = key_file.with_file_name(name);
+        match fs::read(&kept).map(Zeroizing::new) {
+            Ok(there) if there.as_slice() == text.as_bytes() => return Ok(kept),
+            Ok(_) => nth += 1,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                replace_file(&kept, text.as_bytes())?;
+                return Ok(kept);
+            }
+            Err(source) => return Err(DataDirError::Io { path: kept, source }),
+        }
+    }
 }
 
 impl std::fmt::Debug for OperatorKey {

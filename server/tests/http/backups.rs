@@ -176,6 +176,10 @@ async fn a_new_key_takes_the_old_ones_place() {
     assert!(runs(path, &["fsck"], 1).contains("run `assent keys rotate` again"));
     runs(path, &["keys", "rotate"], 0);
     assert!(key("assent.key") == *next && !waiting.exists());
+    // The second rotation of a day leaves the first's old key where it is.
+    let kept = files(path).into_iter().filter(|file| file.to_string_lossy().contains(".until-"));
+    let kept: Vec<_> = kept.map(|file| fs::read_to_string(file).unwrap()).collect();
+    assert!(kept.contains(&old) && kept.len() == 2, "{} keys", kept.len());
     let app = TestApp::on(folder);
     assert_eq!(receipt(&app, HOLDER, &hers).await.text(), before);
 }
