@@ -19,7 +19,7 @@ async fn backs_up(app: &TestApp) -> Value {
 
 /// Runs a command; its exit code must be this.
 #[track_caller]
-fn runs(folder: &Path, arguments: &[&str], code: i32) -> String {
+pub(crate) fn runs(folder: &Path, arguments: &[&str], code: i32) -> String {
     let output = assent(folder, arguments);
     let said = out(&output);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
