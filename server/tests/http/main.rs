@@ -9,6 +9,7 @@ mod addresses;
 mod age;
 mod asking_witnesses;
 mod backups;
+mod bundles;
 mod bad_input;
 mod bad_requests;
 mod command_line;
