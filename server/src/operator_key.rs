@@ -3,8 +3,9 @@
 //! It comes from one of three places (`ledger.key_file`, `ledger.key`, `ledger.key_command`); how it wraps secrets is the
 //! ledger's. A rotation keeps the new key on disk before it is used for anything, so that a crash never loses it.
 
+use crate::backup::Repository;
 use crate::config::{Config, Ledger};
-use crate::data_dir::{DataDirError, lock, private, replace_file};
+use crate::data_dir::{DataDirError, lock, private, remember_backups, replace_file};
 use assent_core::ids::SiteId;
 use assent_ledger::{Rotated, SystemRandom};
 use base64::Engine as _;
@@ -168,6 +169,7 @@ pub fn rotate(
             }
         },
     };
+    remember_backups(&root, &Repository::folder_of(&old))?;
     let (from, into) = (old.for_ledger(), new.for_ledger());
     let mut sites = Vec::new();
     let keys = root.join("keys");
