@@ -252,11 +252,11 @@ impl Parts for Repository {
             Ok(there) if there == sealed => return Ok(name),
             // Every run from now on would name it, and none could be restored.
             Ok(_) => {
-                tracing::warn!(path = %path.display(), "a part of earlier backups was damaged: written anew")
+                tracing::warn!(path = %path.display(), "a part of earlier backups was damaged: written anew");
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "a part of earlier backups cannot be read: written anew")
+                tracing::warn!(path = %path.display(), %error, "a part of earlier backups cannot be read: written anew");
             }
         }
         replace_file(&path, &sealed).map_err(io::Error::other)?;
