@@ -6,6 +6,8 @@ use crate::config::Config;
 use crate::operator_key::{self, OperatorKey};
 use assent_core::ids::SiteId;
 use assent_ledger::{KeyStoreError, LogConfig};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -115,7 +117,7 @@ impl DataDir {
         if root.join(UNFINISHED).exists() {
             return Err(DataDirError::RestoreUnfinished(root));
         }
-        if !is_empty(&root) {
+        if !holds_nothing(&root)? {
             return Err(DataDirError::NotEmpty(root));
         }
         let key = operator_key::read(&config.ledger)?;
@@ -187,6 +189,20 @@ impl DataDir {
         self.sites().join(site.as_str()).join("site.toml")
     }
 
+    /// Sites whose secrets or signed checkpoint are here, whether they are served or not.
+    pub fn known(&self) -> Result<BTreeSet<SiteId>, DataDirError> {
+        let mut known = BTreeSet::new();
+        for folder in [self.keys(), self.root.join("checkpoints")] {
+            known.extend(names(&folder)?.iter().filter_map(|name| SiteId::new(name.to_str()?).ok()));
+        }
+        Ok(known)
+    }
+
+    /// Names of the folders of backups that were made under keys this directory had before. None of keys from before a restore.
+    pub fn former_backups(&self) -> Result<Vec<String>, DataDirError> {
+        former_backups(&self.root)
+    }
+
     /// The folder of site files, one folder per site.
     #[must_use]
     pub fn sites(&self) -> PathBuf {
@@ -196,6 +212,41 @@ impl DataDir {
 
 /// Stands in a directory while it is being restored into.
 const UNFINISHED: &str = "restore-unfinished";
+
+/// Has, a line each, what [`DataDir::former_backups`] answers.
+const FORMER_BACKUPS: &str = "former-backups";
+
+/// Remembers that backups were made in this folder, so that they can be let go of.
+pub(crate) fn remember_backups(root: &Path, folder: &str) -> Result<(), DataDirError> {
+    let mut folders = former_backups(root)?;
+    if folders.iter().all(|known| known != folder) {
+        folders.push(folder.to_string());
+        replace_file(&root.join(FORMER_BACKUPS), (folders.join("\n") + "\n").as_bytes())?;
+    }
+    Ok(())
+}
+
+fn former_backups(root: &Path) -> Result<Vec<String>, DataDirError> {
+    let path = root.join(FORMER_BACKUPS);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        other => other.map_err(|source| DataDirError::Io { path, source })?,
+    };
+    // One name below the folder of backups, whatever the file says.
+    let is_name = |line: &&str| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Ok(text.lines().filter(is_name).map(String::from).collect())
+}
+
+/// Whether there is nothing but our lock, and what a new disk brings along.
+fn holds_nothing(root: &Path) -> Result<bool, DataDirError> {
+    Ok(names(root)?.iter().all(|name| name == "lock" || name == "lost+found"))
+}
+
+fn names(folder: &Path) -> Result<Vec<OsString>, DataDirError> {
+    let entries =
+        fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
+    entries.map_err(|source| DataDirError::Io { path: folder.to_path_buf(), source })
+}
 
 fn is_empty(root: &Path) -> bool {
     ["store", "sites", "keys"].iter().all(|folder| !root.join(folder).exists())

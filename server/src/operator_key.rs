@@ -3,8 +3,9 @@
 //! It comes from one of three places (`ledger.key_file`, `ledger.key`, `ledger.key_command`); how it wraps secrets is the
 //! ledger's. A rotation keeps the new key on disk before it is used for anything, so that a crash never loses it.
 
+use crate::backup::Repository;
 use crate::config::{Config, Ledger};
-use crate::data_dir::{DataDirError, lock, private, replace_file};
+use crate::data_dir::{DataDirError, lock, private, remember_backups, replace_file};
 use assent_core::ids::SiteId;
 use assent_ledger::{Rotated, SystemRandom};
 use base64::Engine as _;
@@ -168,6 +169,7 @@ pub fn rotate(
             }
         },
     };
+    remember_backups(&root, &Repository::folder_of(&old))?;
     let (from, into) = (old.for_ledger(), new.for_ledger());
     let mut sites = Vec::new();
     let keys = root.join("keys");
@@ -190,14 +192,31 @@ pub fn rotate(
     if !in_file {
         return Ok(KeyRotated { sites, old: None });
     }
-    let mut name = key_file.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".until-{today}"));
-    let kept = key_file.with_file_name(name);
-    replace_file(&kept, old.to_text().as_bytes())?;
+    let kept = keep_old(&key_file, &old, today)?;
     fs::rename(&waiting, &key_file).map_err(at(&key_file))?;
     let parent = key_file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(at(parent))?;
     Ok(KeyRotated { sites, old: Some(kept) })
+}
+
+/// Keeps the old key beside the new one, in a file that no other key is in: a day may see several rotations.
+fn keep_old(key_file: &Path, old: &OperatorKey, today: &str) -> Result<PathBuf, DataDirError> {
+    let text = old.to_text();
+    let mut nth = 1_u32;
+    loop {
+        let mut name = key_file.file_name().unwrap_or_default().to_owned();
+        name.push(if nth == 1 { format!(".until-{today}") } else { format!(".until-{today}-{nth}") });
+        let kept = key_file.with_file_name(name);
+        match fs::read(&kept).map(Zeroizing::new) {
+            Ok(there) if there.as_slice() == text.as_bytes() => return Ok(kept),
+            Ok(_) => nth += 1,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                replace_file(&kept, text.as_bytes())?;
+                return Ok(kept);
+            }
+            Err(source) => return Err(DataDirError::Io { path: kept, source }),
+        }
+    }
 }
 
 impl std::fmt::Debug for OperatorKey {

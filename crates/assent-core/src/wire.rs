@@ -871,6 +871,21 @@ pub struct PeopleResponse {
     pub subjects: Vec<SubjectId>,
     /// Records it was about.
     pub records: u64,
+    /// Subjects of the same address whose records are held, so that they were not erased.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldSubject>,
+}
+
+/// Somebody whose records must stay for now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeldSubject {
+    /// Who.
+    pub subject: SubjectId,
+    /// Why: a code or reference.
+    pub reason: String,
+    /// Day on which somebody looks at it again, as `2027-03-01`.
+    pub review: String,
 }
 
 /// `POST S/purge`.

@@ -385,6 +385,14 @@ impl Ledger {
         self.for_subject(subject, Wish::Release)
     }
 
+    /// How many records a subject has: restricted ones too, and none that was erased.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn records_of(&self, subject: &SubjectId) -> Result<u64, ReadError> {
+        Ok(self.shared.store.records(&self.shared.config.site, subject)?.len() as u64)
+    }
+
     /// Keeps a subject's records from erasure and purge, until [`Self::let_go`].
     ///
     /// # Errors

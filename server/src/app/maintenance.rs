@@ -82,13 +82,13 @@ impl LastBackup {
     }
 }
 
-/// Adds a backup to `backup.dir` and remembers how that ended. Blocks.
+/// Adds a backup to `backup.dir` and remembers how that ended. `fewer` as for [`backup::make`]. Blocks.
 ///
 /// # Errors
 /// [`BackupError`]: the older backups are as they were.
-pub fn back_up(app: &App) -> Result<BackedUp, BackupError> {
+pub fn back_up(app: &App, fewer: bool) -> Result<BackedUp, BackupError> {
     let folder = app.config.backup.folder().ok_or(BackupError::NoFolder)?;
-    let done = backup::make(app, &folder, &mut |_, _| ());
+    let done = backup::make(app, &folder, fewer, &mut |_, _| ());
     if let Err(error) = &done {
         tracing::error!(cause = format!("{:#}", anyhow::anyhow!(error.to_string())), "no backup was made");
     }
@@ -128,7 +128,7 @@ pub async fn every_night(app: Arc<App>) {
                 Some(damage) => tracing::error!(damage, "no backup was made"),
                 None => {
                     let worker = Arc::clone(&app);
-                    drop(super::blocking(move || back_up(&worker)).await);
+                    drop(super::blocking(move || back_up(&worker, false)).await);
                 }
             }
         }

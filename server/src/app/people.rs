@@ -6,7 +6,9 @@ use super::contact::{NotAnAddress, normalise};
 use super::sites::Site;
 use assent_core::notice::Channel;
 use assent_core::subject::SubjectId;
-use assent_core::wire::{EraseReason, EraseRequest, HoldRequest, PeopleResponse, RestrictRequest, Whose};
+use assent_core::wire::{
+    EraseReason, EraseRequest, HeldSubject, HoldRequest, PeopleResponse, RestrictRequest, Whose,
+};
 use assent_ledger::store::GoneReason;
 use assent_ledger::{ErasureError, Hold, ReadError};
 use std::future::Future;
@@ -28,6 +30,12 @@ pub enum PeopleError {
     /// The day of review is not a date.
     #[error("the day of review is a date, as 2027-03-01")]
     Review,
+    /// The day of review is over.
+    #[error("the day of review is in the past: name a day on which somebody will look again")]
+    ReviewPast,
+    /// Nothing was recorded for it.
+    #[error("nothing is recorded here for the subject `{0}`")]
+    Unknown(SubjectId),
     /// The ledger did not do it.
     #[error(transparent)]
     Erasure(#[from] ErasureError),
@@ -39,17 +47,32 @@ pub enum PeopleError {
     Stopped(#[source] anyhow::Error),
 }
 
-/// Erases.
+/// Erases. Of several who named an address, those whose records are held stay, and are named.
 ///
 /// # Errors
-/// [`PeopleError`]; people before the one it failed for are erased, and asking again is safe.
+/// [`PeopleError`], also when the records of all of them are held; people before the one it failed for are erased, and asking again is safe.
 pub async fn erase(site: Arc<Site>, request: EraseRequest) -> Result<PeopleResponse, PeopleError> {
     let reason = match request.reason {
         EraseReason::Asked => GoneReason::Asked,
         EraseReason::Controller => GoneReason::Controller,
     };
-    let each = |subject| site.ledger.erase(subject, reason, request.suppress);
-    let done = for_everybody(&site, &request.whose, each).await?;
+    let mut done = PeopleResponse { subjects: Vec::new(), records: 0, held: Vec::new() };
+    for subject in subjects(&site, &request.whose).await? {
+        match site.ledger.erase(subject, reason, request.suppress).await {
+            Ok(records) => {
+                done.records += records;
+                done.subjects.push(subject);
+            }
+            Err(ErasureError::Held(Hold { reason, review })) => {
+                done.held.push(HeldSubject { subject, reason, review });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if let (true, Some(HeldSubject { reason, review, .. })) = (done.subjects.is_empty(), done.held.first()) {
+        let hold = Hold { reason: reason.clone(), review: review.clone() };
+        return Err(ErasureError::Held(hold).into());
+    }
     if let Whose::Contact { channel, address } = &request.whose {
         let contact = normalise(*channel, address)?;
         let hash = site.ledger.contact_hash(contact.channel, &contact.address);
@@ -57,7 +80,7 @@ pub async fn erase(site: Arc<Site>, request: EraseRequest) -> Result<PeopleRespo
             // Also where nothing was known: it must not be written to when a list brings it later.
             site.ledger.suppress(hash, true).await?;
         }
-        if contact.channel == Channel::Text {
+        if contact.channel == Channel::Text && done.held.is_empty() {
             super::alerts::incoming::forget(&site, hash).await?;
         }
     }
@@ -88,17 +111,52 @@ pub async fn release(site: Arc<Site>, whose: Whose) -> Result<PeopleResponse, Pe
 /// [`PeopleError`].
 pub async fn hold(site: Arc<Site>, request: HoldRequest) -> Result<PeopleResponse, PeopleError> {
     check_reason(&request.reason)?;
-    let _: jiff::civil::Date = request.review.parse().map_err(|_| PeopleError::Review)?;
+    let review: jiff::civil::Date = request.review.parse().map_err(|_| PeopleError::Review)?;
+    if review < jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date() {
+        return Err(PeopleError::ReviewPast);
+    }
     let hold = Hold { reason: request.reason, review: request.review };
-    for_everybody(&site, &request.whose, |subject| site.ledger.hold(subject, hold.clone())).await
+    let mut done =
+        PeopleResponse { subjects: subjects(&site, &request.whose).await?, records: 0, held: vec![] };
+    for subject in &done.subjects {
+        match records(&site, *subject).await? {
+            0 => return Err(PeopleError::Unknown(*subject)),
+            records => done.records += records,
+        }
+    }
+    for subject in &done.subjects {
+        site.ledger.hold(*subject, hold.clone()).await?;
+    }
+    Ok(done)
 }
 
-/// Ends a hold.
+/// Ends a hold. Answers those who were held.
 ///
 /// # Errors
 /// [`PeopleError`].
 pub async fn let_go(site: Arc<Site>, whose: Whose) -> Result<PeopleResponse, PeopleError> {
-    for_everybody(&site, &whose, |subject| site.ledger.let_go(subject)).await
+    let mut done = PeopleResponse { subjects: Vec::new(), records: 0, held: Vec::new() };
+    for subject in subjects(&site, &whose).await? {
+        let (reader, count) = (Arc::clone(&site), records(&site, subject).await?);
+        let hold = super::blocking(move || reader.ledger.hold_of(&subject)).await;
+        match hold.map_err(PeopleError::Stopped)?? {
+            Some(_) => {
+                site.ledger.let_go(subject).await?;
+                done.records += count;
+                done.subjects.push(subject);
+            }
+            None if count == 0 => return Err(PeopleError::Unknown(subject)),
+            None => {}
+        }
+    }
+    Ok(done)
+}
+
+/// How many records there are of a subject.
+async fn records(site: &Arc<Site>, subject: SubjectId) -> Result<u64, PeopleError> {
+    let reader = Arc::clone(site);
+    let read = super::blocking(move || reader.ledger.records_of(&subject)).await;
+    Ok(read.map_err(PeopleError::Stopped)??)
 }
 
 fn check_reason(reason: &str) -> Result<(), PeopleError> {
@@ -116,7 +174,7 @@ async fn for_everybody<F: Future<Output = Result<u64, ErasureError>>>(
     for subject in &subjects {
         records += each(*subject).await?;
     }
-    Ok(PeopleResponse { subjects, records })
+    Ok(PeopleResponse { subjects, records, held: Vec::new() })
 }
 
 /// Whose ids they are: the one that was named, or everybody's who named the address.

@@ -224,6 +224,15 @@ pub fn findings(findings: &[Finding]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// What to say of a site whose log is here without its site file.
+#[must_use]
+pub fn lost(site: &SiteId) -> String {
+    format!(
+        "the log of the site `{site}` is here and its site file is not, so it is not served: publish the file again (`assent site \
+         apply`), or restore a backup"
+    )
+}
+
 /// Reads and judges a site file, without changing anything.
 pub fn check(text: &str) -> Result<(SiteFile, Notice), ApplyError> {
     let file: SiteFile = toml::from_str(text).map_err(|error| ApplyError::Shape(error.to_string()))?;
@@ -250,7 +259,26 @@ impl Sites {
                 sites.serve(site);
             }
         }
+        for site in sites.lost()? {
+            tracing::error!(%site, "{}", lost(&site));
+        }
         Ok(sites)
+    }
+
+    /// Sites that have a log here, or had one, and no site file.
+    pub fn lost(&self) -> anyhow::Result<Vec<SiteId>> {
+        let mut lost = Vec::new();
+        for id in self.data.known()? {
+            let has_file = ["site.toml", "next.toml"].iter().any(|name| self.path(&id, name).exists());
+            if self.get(&id).is_some() || has_file {
+                continue;
+            }
+            // Keys alone are what a beginning that failed leaves.
+            if self.data.checkpoint(&id).exists() || self.store.head(&id)?.is_some() {
+                lost.push(id);
+            }
+        }
+        Ok(lost)
     }
 
     /// Gets ready for people, who ask for what is theirs: whoever only reads logs needs no index of subjects.
@@ -293,7 +321,10 @@ impl Sites {
         let _one_at_a_time = self.publishing.lock().await;
         let before = self.get(&file.id);
         match (&before, log) {
-            (None, LogIs::There) => return Err(ApplyError::NoLog(file.id)),
+            // With a log, only the site file was lost.
+            (None, LogIs::There) if self.store.head(&file.id).map_err(ReadError::from)?.is_none() => {
+                return Err(ApplyError::NoLog(file.id));
+            }
             (Some(_), LogIs::New) => return Err(ApplyError::LogExists(file.id)),
             _ => {}
         }
@@ -314,20 +345,24 @@ impl Sites {
             super::blocking(look).await.map_err(ApplyError::Stopped)??;
         }
         replace_file(&self.path(&file.id, "next.toml"), text.as_bytes())?;
-        let begun = before.is_none();
+        let begun = before.is_none() && log == LogIs::New;
         let ledger = match &before {
             Some(site) => Arc::clone(&site.ledger),
             None => {
                 let (config, store, key) = (self.log(&file), self.store(), self.key());
-                let begin =
-                    move || match Ledger::create(config.clone(), Arc::clone(&store), &key, Outside::system())
-                    {
-                        // An earlier attempt was cut short after the log was begun.
-                        Err(CreateError::Exists { .. }) => {
-                            Ok(Ledger::open(config, store, &key, Outside::system())?)
+                let new = notice.clone();
+                let begin = move || {
+                    if log == LogIs::New {
+                        match Ledger::create(config.clone(), Arc::clone(&store), &key, Outside::system()) {
+                            // An earlier attempt was cut short after the log was begun.
+                            Err(CreateError::Exists { .. }) => {}
+                            other => return Ok::<_, ApplyError>(other?),
                         }
-                        other => Ok::<_, ApplyError>(other?),
-                    };
+                    }
+                    let ledger = Ledger::open(config, store, &key, Outside::system())?;
+                    same_routes(&ledger, &new)?;
+                    Ok(ledger)
+                };
                 match super::blocking(begin).await.map_err(ApplyError::Stopped)? {
                     Ok(ledger) => Arc::new(ledger),
                     Err(error) => {

@@ -5,6 +5,7 @@
 
 mod repository;
 
+use repository::Pruned;
 pub use repository::Repository;
 
 use crate::app::App;
@@ -60,6 +61,9 @@ pub struct BackedUp {
     pub written: u64,
     /// Bytes of older runs that were let go of.
     pub removed: u64,
+    /// Runs that are damaged: they cannot be restored, and go when they are too old.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
 
 /// Why there is no backup, or nothing was restored.
@@ -84,6 +88,28 @@ pub enum BackupError {
     /// Made by a later release.
     #[error("the backup was made by another release ({0}): restore it with that one")]
     Format(String),
+    /// There is less than there was: the next runs would push out the good ones.
+    #[error(
+        "the site `{site}` has {now} entries here and {was} in the backup {run}, so no backup was made, and those that there are stay: \
+         get back what was lost (`assent restore`, `assent site apply`); or, if it is meant, as when an older backup was restored, \
+         `assent backup --fewer`"
+    )]
+    Fewer {
+        /// The site.
+        site: SiteId,
+        /// Entries here; none where it is not served.
+        now: u64,
+        /// Entries in the backup.
+        was: u64,
+        /// The backup.
+        run: String,
+    },
+    /// A log without its site file, which would not be in the backup.
+    #[error("no backup was made: {}", crate::app::sites::lost(.0))]
+    Lost(SiteId),
+    /// What is here could not be looked through.
+    #[error("the data directory could not be looked through")]
+    Look(#[source] anyhow::Error),
     /// A log could not be copied.
     #[error("the log of the site `{site}` could not be copied")]
     Copy {
@@ -119,18 +145,28 @@ pub enum BackupError {
     },
 }
 
-/// Adds a run to the backups in a folder and lets go of old ones. Decisions go on. Blocks.
+/// Adds a run to the backups in a folder and lets go of old ones. Decisions go on. Blocks. `fewer` says that it may hold fewer
+/// sites or entries than the newest that opens.
 ///
 /// # Errors
 /// [`BackupError`]: there is no new run; the older ones are as they were.
 pub fn make(
     app: &App,
     folder: &Path,
+    fewer: bool,
     progress: &mut dyn FnMut(&SiteId, Progress),
 ) -> Result<BackedUp, BackupError> {
     let data = app.sites.data();
     let repository = Repository::create(folder, data.key())?;
     let time = crate::app::now();
+    if !fewer {
+        if let Some(site) = app.sites.lost().map_err(BackupError::Look)?.pop() {
+            return Err(BackupError::Lost(site));
+        }
+        if let Some((run, before)) = repository.newest()? {
+            is_no_less(app, run, &before)?;
+        }
+    }
     let mut sites = Vec::new();
     for site in app.sites.all() {
         sites.push(copy(&site, data, &repository, &mut |at| progress(&site.file.id, at))?);
@@ -138,10 +174,22 @@ pub fn make(
     let entries = sites.iter().map(|site| site.log.size).sum();
     let run = Run { format: FORMAT.into(), release: env!("CARGO_PKG_VERSION").into(), time, sites };
     let name = repository.keep_run(&run)?;
-    let removed = repository.prune(time, Duration::from_secs(24 * 60 * 60 * app.config.backup.keep_days))?;
-    let done = BackedUp { run: name, entries, written: repository.written(), removed };
+    let keep = Duration::from_secs(24 * 60 * 60 * app.config.backup.keep_days);
+    let Pruned { removed, damaged } = repository.prune(time, keep, &data.former_backups()?)?;
+    let done = BackedUp { run: name, entries, written: repository.written(), removed, damaged };
     tracing::info!(run = done.run, done.entries, done.written, done.removed, "backed up");
     Ok(done)
+}
+
+/// Logs only grow: where one is shorter than in a backup, or gone, something was lost.
+fn is_no_less(app: &App, run: String, before: &Run) -> Result<(), BackupError> {
+    for SiteCopy { log, .. } in &before.sites {
+        let now = app.sites.get(&log.site).map_or(0, |site| site.ledger.size());
+        if now < log.size {
+            return Err(BackupError::Fewer { site: log.site.clone(), now, was: log.size, run });
+        }
+    }
+    Ok(())
 }
 
 fn copy(

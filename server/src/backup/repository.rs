@@ -44,6 +44,14 @@ pub struct Repository {
     _lock: Option<File>,
 }
 
+/// What pruning came to.
+pub(super) struct Pruned {
+    /// Bytes that went.
+    pub(super) removed: u64,
+    /// Runs that do not open.
+    pub(super) damaged: Vec<String>,
+}
+
 struct Secret(Zeroizing<[u8; 32]>);
 
 impl Secret {
@@ -87,7 +95,7 @@ impl Repository {
     }
 
     fn at(root: &Path, key: &OperatorKey) -> Self {
-        let folder = root.join(hex_encode(&Secret::of(key, "folder").0[..8]));
+        let folder = root.join(Self::folder_of(key));
         let (names, contents) = (Secret::of(key, "names"), Secret::of(key, "contents"));
         Self { root: root.to_path_buf(), folder, names, contents, written: AtomicU64::new(0), _lock: None }
     }
@@ -123,6 +131,23 @@ impl Repository {
         serde_json::from_slice(&opened.map_err(|_| damaged())?).map_err(|_| damaged())
     }
 
+    /// The name of the folder, in the folder of backups, that runs made with this key are in. Tells nothing of the key.
+    pub(crate) fn folder_of(key: &OperatorKey) -> String {
+        hex_encode(&Secret::of(key, "folder").0[..8])
+    }
+
+    /// The newest run that opens.
+    pub(super) fn newest(&self) -> Result<Option<(String, Run)>, BackupError> {
+        for name in self.runs()?.into_iter().rev() {
+            match self.run(&name) {
+                Ok(run) => return Ok(Some((name, run))),
+                Err(BackupError::Damaged(_)) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(None)
+    }
+
     /// Keeps a run whose parts are kept. Answers its name.
     pub(super) fn keep_run(&self, run: &Run) -> Result<String, BackupError> {
         let name = name_of(run.time);
@@ -139,19 +164,54 @@ impl Repository {
         Ok(name)
     }
 
-    /// Lets go of runs that are older than `keep`, and of parts that no run names. Backups made with other keys go when all of
-    /// them are too old. Answers how many bytes went.
-    pub(super) fn prune(&self, now: u64, keep: Duration) -> Result<u64, BackupError> {
+    /// Lets go of runs that are older than `keep`, and of parts that no run names. The last run that holds a site stays, however
+    /// old. Backups made under `former` keys of this instance go when all of them are too old; what others keep beside them is theirs.
+    pub(super) fn prune(&self, now: u64, keep: Duration, former: &[String]) -> Result<Pruned, BackupError> {
         let oldest = name_of(now.saturating_sub(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX)));
+        let (mut removed, mut damaged) = (0, Vec::new());
+        let (mut named, mut held) = (BTreeSet::new(), BTreeSet::new());
+        for name in self.runs()?.into_iter().rev() {
+            let is_old = name < oldest;
+            let stays = match self.run(&name) {
+                Ok(run) => {
+                    let new = run.sites.iter().filter(|site| held.insert(site.log.site.clone())).count();
+                    let stays = !is_old || new > 0;
+                    if stays {
+                        named.extend(run.sites.iter().flat_map(|site| site.log.parts().collect::<Vec<_>>()));
+                    }
+                    stays
+                }
+                Err(BackupError::Damaged(_)) if is_old => false,
+                Err(BackupError::Damaged(path)) => {
+                    tracing::error!(path = %path.display(), "a backup is damaged: its parts are kept until it is too old");
+                    damaged.push(name.clone());
+                    true
+                }
+                Err(other) => return Err(other),
+            };
+            if !stays {
+                removed += remove(&self.run_path(&name))?;
+            }
+        }
+        if damaged.is_empty() {
+            removed += self.remove_unnamed(&named)?;
+        }
+        for other in former.iter().map(|name| self.root.join(name)) {
+            if other == self.folder || !other.join("runs").is_dir() {
+                continue;
+            }
+            // Whoever holds it is writing there.
+            let Ok(_lock) = lock(&other) else { continue };
+            if runs_in(&other)?.iter().all(|run| *run < oldest) {
+                fs::remove_dir_all(&other).map_err(io_error(&other))?;
+            }
+        }
+        Ok(Pruned { removed, damaged })
+    }
+
+    /// Lets go of the parts that are not among these.
+    fn remove_unnamed(&self, named: &BTreeSet<(PartKind, Hash)>) -> Result<u64, BackupError> {
         let mut removed = 0;
-        for run in self.runs()?.iter().filter(|run| **run < oldest) {
-            removed += remove(&self.run_path(run))?;
-        }
-        let mut named = BTreeSet::new();
-        for run in self.runs()? {
-            let parts = self.run(&run)?.sites;
-            named.extend(parts.iter().flat_map(|site| site.log.parts().collect::<Vec<_>>()));
-        }
         for kind in [PartKind::Log, PartKind::Keys] {
             for folder in list(&self.folder.join(folder(kind)))? {
                 for file in list(&folder)? {
@@ -162,12 +222,6 @@ impl Repository {
                         removed += remove(&file)?;
                     }
                 }
-            }
-        }
-        for other in list(&self.root)?.into_iter().filter(|other| *other != self.folder) {
-            let is_ours = other.join("runs").is_dir() && other.join("lock").is_file();
-            if is_ours && runs_in(&other)?.iter().all(|run| *run < oldest) {
-                fs::remove_dir_all(&other).map_err(io_error(&other))?;
             }
         }
         Ok(removed)
@@ -191,12 +245,20 @@ impl Parts for Repository {
     fn put(&self, kind: PartKind, bytes: &[u8]) -> io::Result<Hash> {
         let name = Hash(mac(&self.names.0, &[folder(kind).as_bytes(), b"\0", bytes]));
         let path = self.part_path(kind, name);
-        if path.exists() {
-            return Ok(name);
-        }
-        // The key is of this content only, so one nonce does.
+        // The key is of this content only, so one nonce does, and the same content is the same file.
         let sealed = self.cipher(&name.0).encrypt(&Nonce::default(), payload(folder(kind).as_bytes(), bytes));
         let sealed = sealed.map_err(io::Error::other)?;
+        match fs::read(&path) {
+            Ok(there) if there == sealed => return Ok(name),
+            // Every run from now on would name it, and none could be restored.
+            Ok(_) => {
+                tracing::warn!(path = %path.display(), "a part of earlier backups was damaged: written anew");
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a part of earlier backups cannot be read: written anew");
+            }
+        }
         replace_file(&path, &sealed).map_err(io::Error::other)?;
         self.written.fetch_add(sealed.len() as u64, Ordering::Relaxed);
         Ok(name)
@@ -260,4 +322,48 @@ fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new((&*block).into());
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
+mod tests {
+    use super::super::SiteCopy;
+    use super::*;
+    use assent_core::ids::SiteId;
+    use assent_ledger::LogCopy;
+
+    fn run(time: u64, sites: &[&str]) -> Run {
+        let part = Hash([1; 32]);
+        let log = |site: &&str| LogCopy {
+            site: SiteId::new(site).unwrap(),
+            origin: String::new(),
+            size: 1,
+            root: part,
+            time,
+            secrets: 0,
+            checkpoint: String::new(),
+            entries: vec![],
+            marks: part,
+            slots: vec![],
+            log_keys: part,
+            escrow: None,
+        };
+        let copy = |site| SiteCopy { log: log(site), file: String::new(), published: None };
+        Run { format: String::new(), release: String::new(), time, sites: sites.iter().map(copy).collect() }
+    }
+
+    #[test]
+    fn the_last_run_that_holds_a_site_stays_however_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::create(folder.path(), &OperatorKey::draw().unwrap()).unwrap();
+        let both = repository.keep_run(&run(1000, &["clinic", "shop"])).unwrap();
+        repository.keep_run(&run(2000, &["clinic"])).unwrap();
+        let clinic = repository.keep_run(&run(3000, &["clinic"])).unwrap();
+        let prunes = || repository.prune(1_000_000, Duration::from_secs(1), &[]).unwrap();
+        assert!(prunes().removed > 0);
+        assert_eq!(repository.runs().unwrap(), [both, clinic]);
+        let all = repository.keep_run(&run(4000, &["clinic", "shop"])).unwrap();
+        prunes();
+        assert_eq!(repository.runs().unwrap(), [all]);
+    }
 }

@@ -7,8 +7,8 @@
 
 use crate::copied_log::{self, LogFault};
 use assent_core::bundle::{
-    BUNDLE_FORMAT, BundleFile, CHECKPOINTS, COSIGNED, CheckpointLine, LOG, MANIFEST, Manifest, NOTICES,
-    RECORDS, TABLE,
+    BUNDLE_FORMAT, BundleFile, CHECKPOINTS, COSIGNED, CheckpointLine, LOG, MANIFEST, Manifest, NOTICES, PAGE,
+    RECORDS, SCHEMAS, TABLE,
 };
 use assent_core::checkpoint::{Checkpoint, SignedCheckpoint};
 use assent_core::commitment::{Leaf, LeafType};
@@ -20,6 +20,7 @@ use assent_core::ids::PurposeId;
 use assent_core::merkle::{CompactTree, EMPTY_ROOT};
 use assent_core::note::VerifierKey;
 use assent_core::record::Record;
+use assent_core::schemas;
 use assent_core::tile::tiles_at;
 use assent_ledger::CsvTable;
 use sha2::{Digest as _, Sha256};
@@ -51,7 +52,7 @@ pub enum BundleFault {
     /// A file that must be there is not.
     #[error("the file {0} is missing")]
     FileMissing(String),
-    /// A file that the manifest does not list.
+    /// A file that no bundle has, whether the manifest lists it or not; or a link, a folder, the same name twice.
     #[error("the file {0} does not belong to the bundle")]
     FileUnknown(String),
     /// A file cannot be unpacked.
@@ -273,7 +274,10 @@ fn layout<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<BTreeMap<String, u6
         let end = start.saturating_add(file.compressed_size());
         let name = file.name().map_err(unreadable)?.to_string();
         places.push((file.header_start(), start, end, name.clone()));
-        if sizes.insert(name.clone(), file.size()).is_some() || file.is_dir() || file.encrypted() {
+        // POSIX: the type of a file is in these bits of its mode, and an archive of another system has none.
+        let is_special = file.unix_mode().is_some_and(|mode| !matches!(mode & 0o170_000, 0 | 0o100_000));
+        let is_twice = sizes.insert(name.clone(), file.size()).is_some();
+        if is_twice || is_special || file.is_dir() || file.encrypted() {
             return Err(BundleFault::FileUnknown(name));
         }
     }
@@ -309,16 +313,30 @@ fn manifest<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<Manifest, BundleF
     Ok(manifest)
 }
 
-/// The archive has exactly the manifest's files, those of the log, and the manifest.
+/// The archive has exactly the files of the format: the manifest's, those of the log, and the manifest.
 fn listed(manifest: &Manifest, sizes: &BTreeMap<String, u64>) -> Result<(), BundleFault> {
     let names: BTreeSet<&str> = manifest.files.iter().map(|file| file.name.as_str()).collect();
     if names.len() != manifest.files.len() {
         return Err(BundleFault::ManifestMalformed("it lists a file twice".into()));
     }
-    for needed in [RECORDS, TABLE, CHECKPOINTS] {
-        if !names.contains(needed) {
-            return Err(BundleFault::FileMissing(needed.into()));
-        }
+    let of_schemas: BTreeSet<String> =
+        schemas::FILES.iter().map(|(name, _)| format!("{SCHEMAS}{name}")).collect();
+    let fixed = [RECORDS, TABLE, CHECKPOINTS, PAGE];
+    if let Some(needed) =
+        fixed.into_iter().chain(of_schemas.iter().map(String::as_str)).find(|name| !names.contains(name))
+    {
+        return Err(BundleFault::FileMissing(needed.into()));
+    }
+    // The manifest is signed by nobody: what it lists beyond the format could say anything to who unpacks the bundle.
+    let is_notice = |name: &str| {
+        let hash = name.strip_prefix(NOTICES).and_then(|name| name.strip_suffix(".json"));
+        hash.is_some_and(|hex| Hash::from_hex(hex).is_ok())
+    };
+    let of_format = |name: &&&str| {
+        fixed.contains(name) || **name == COSIGNED || of_schemas.contains(**name) || is_notice(name)
+    };
+    if let Some(name) = names.iter().find(|name| !of_format(name)) {
+        return Err(BundleFault::FileUnknown((*name).into()));
     }
     if let Some(file) = manifest.files.iter().find(|file| !sizes.contains_key(&file.name)) {
         return Err(BundleFault::FileMissing(file.name.clone()));

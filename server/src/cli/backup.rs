@@ -20,27 +20,35 @@ pub(super) struct Arguments {
     /// The folder of backups, instead of backup.dir. Not through a running server.
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
+    /// It is meant that sites or entries are fewer than in the newest backup, as after an older one was restored.
+    #[arg(long)]
+    fewer: bool,
 }
 
 /// Adds a backup, through the running server or without one.
 pub(super) fn make(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCode> {
     let folder = arguments.to.clone().or_else(|| loaded.config.backup.folder());
     let folder = folder.ok_or(BackupError::NoFolder)?;
-    let BackedUp { run, entries, written, removed } = match Opened::of(loaded)? {
+    let BackedUp { run, entries, written, removed, damaged } = match Opened::of(loaded)? {
         Opened::Here(here) => {
             let bar = bar("parts");
-            let done = backup::make(&here.app, &folder, &mut of_site(&bar))?;
+            let done = backup::make(&here.app, &folder, arguments.fewer, &mut of_site(&bar))?;
             bar.finish_and_clear();
             done
         }
         Opened::There(_) if arguments.to.is_some() => {
             bail!("a running server makes backups in its own backup.dir: leave --to out, or stop the server")
         }
-        Opened::There(server) => server.post("/v1/backup", &())?,
+        Opened::There(server) => {
+            server.post(if arguments.fewer { "/v1/backup?fewer=true" } else { "/v1/backup" }, &())?
+        }
     };
     super::data(&format!(
         "{run}\n{entries} entries; {written} bytes written, {removed} bytes of old backups removed\n"
     ))?;
+    for run in damaged {
+        super::note(format_args!("the backup {run} is damaged: it cannot be restored"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -70,12 +78,20 @@ pub(super) fn restore(arguments: RestoreArguments, loaded: Loaded) -> anyhow::Re
     let repository = Repository::open(&folder, &key)?;
     let runs = repository.runs()?;
     if arguments.list {
+        let mut all_well = true;
         for run in &runs {
-            let run_of = repository.run(run)?;
+            let run_of = match repository.run(run) {
+                Err(BackupError::Damaged(_)) => {
+                    all_well = false;
+                    super::data(&format!("{run}  DAMAGED: cannot be restored\n"))?;
+                    continue;
+                }
+                other => other?,
+            };
             let sites = run_of.sites.iter().map(|site| format!("{} {}", site.log.site, site.log.size));
             super::data(&format!("{run}  {}\n", sites.collect::<Vec<_>>().join(", ")))?;
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(ExitCode::from(u8::from(!all_well)));
     }
     let name = arguments.run.or_else(|| runs.last().cloned()).ok_or(BackupError::None(folder))?;
     let run = repository.run(&name)?;
@@ -84,9 +100,12 @@ pub(super) fn restore(arguments: RestoreArguments, loaded: Loaded) -> anyhow::Re
         config.server.data_dir = elsewhere.clone().into();
         let tried = restored(config, &repository, &run);
         // What it leaves is of no use to anyone, whichever way it ended.
-        std::fs::remove_dir_all(&elsewhere)
-            .with_context(|| format!("remove {} by hand: it holds data", elsewhere.display()))?;
-        tried?;
+        let removed = match std::fs::remove_dir_all(&elsewhere) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            other => other.with_context(|| format!("remove {} by hand: it holds data", elsewhere.display())),
+        };
+        // Why it could not be restored comes first.
+        tried.and(removed)?;
         super::data(&format!("{name} can be restored\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -96,7 +115,8 @@ pub(super) fn restore(arguments: RestoreArguments, loaded: Loaded) -> anyhow::Re
         "What was decided, withdrawn or erased after that is not in it. Erase again whom you erased since (assent people\n\
          erase). Receipts given since are valid, but of entries that this log has not: new ones would take their places, and\n\
          witnesses and monitors that saw the old ones will say that the log contradicts itself. When any were published, tell\n\
-         them, or go on under another site id.",
+         them, or go on under another site id. When there were newer backups than this one, make the next with assent backup\n\
+         --fewer.",
     );
     Ok(ExitCode::SUCCESS)
 }

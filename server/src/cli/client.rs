@@ -40,7 +40,8 @@ impl Server {
                 IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
             });
         }
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        // The staff token stays on this machine, whatever proxy the environment names.
+        let agent = ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build().into();
         let proto = config.server.trust_forwarded_proto.then_some("https");
         Ok(Self { base: format!("http://{address}"), token, proto, agent })
     }

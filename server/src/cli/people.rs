@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use assent_core::notice::Channel;
 use assent_core::subject::SubjectId;
 use assent_core::wire::{
-    EraseReason, EraseRequest, HoldRequest, PeopleResponse, RestrictRequest, Whose, WhoseRequest,
+    EraseReason, EraseRequest, HeldSubject, HoldRequest, PeopleResponse, RestrictRequest, Whose, WhoseRequest,
 };
 use std::process::ExitCode;
 
@@ -165,7 +165,12 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
             }
         }
     };
-    let PeopleResponse { subjects, records } = done;
+    let PeopleResponse { subjects, records, held } = done;
     super::data(&format!("{} subject(s), {records} record(s)\n", subjects.len()))?;
-    Ok(ExitCode::from(u8::from(subjects.is_empty())))
+    for HeldSubject { subject, reason, review } in &held {
+        super::data(&format!(
+            "not erased: {subject} is held ({reason}), to be looked at again on {review}\n"
+        ))?;
+    }
+    Ok(ExitCode::from(u8::from(subjects.is_empty() || !held.is_empty())))
 }

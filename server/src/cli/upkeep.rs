@@ -2,7 +2,7 @@
 
 use super::opened::{Opened, along, bar};
 use crate::app::alerts::renewal::{self, Looked};
-use crate::app::{self, maintenance, retention};
+use crate::app::{self, maintenance, retention, sites};
 use crate::config::Loaded;
 use crate::http::{AlertsEnded, Checked, Purged, SpaceReclaimed};
 use assent_core::wire::PurgeRequest;
@@ -89,7 +89,25 @@ pub(super) fn fsck(arguments: &FsckArguments, loaded: Loaded) -> anyhow::Result<
     };
     match Opened::of(loaded)? {
         Opened::Here(here) => {
-            for site in here.sites(arguments.site.as_deref())? {
+            let mut lost = here.app.sites.lost()?;
+            lost.retain(|site| arguments.site.as_deref().is_none_or(|named| named == site.as_str()));
+            for site in &lost {
+                let wrong = Some(sites::lost(site));
+                tell(
+                    site.as_str(),
+                    Checked { entries: 0, records: 0, documents: 0, gone: 0, restricted: 0, wrong },
+                )?;
+            }
+            let named = arguments.site.as_deref().filter(|_| lost.is_empty());
+            let checked =
+                if arguments.site.is_some() && named.is_none() { Vec::new() } else { here.sites(named)? };
+            if checked.is_empty() && lost.is_empty() {
+                anyhow::bail!(
+                    "there is nothing to check: {} holds no site",
+                    here.app.config.server.data_dir.relative().display()
+                );
+            }
+            for site in checked {
                 let bar = bar("entries");
                 let checked = maintenance::fsck(&here.app, &site, &mut along(&bar));
                 bar.finish_and_clear();

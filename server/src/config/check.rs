@@ -18,6 +18,11 @@ pub enum Refusal {
         "ledger.key_file is inside server.data_dir, so that one stolen backup opens every record: move it elsewhere"
     )]
     KeyAmongData,
+    /// The same, of the backups.
+    #[error(
+        "ledger.key_file is inside backup.dir, so that one stolen folder opens every backup: move it elsewhere"
+    )]
+    KeyAmongBackups,
     /// Two keys.
     #[error("ledger.key and ledger.key_command are both set: keep one, so that it is clear which key counts")]
     TwoKeys,
@@ -79,6 +84,10 @@ pub(super) fn check(config: &Config) -> Result<(), Refusal> {
     }
     if !config.ledger.key.is_empty() && !config.ledger.key_command.is_empty() {
         return Err(Refusal::TwoKeys);
+    }
+    let key_file = plain(&config.ledger.key_file.relative());
+    if config.backup.folder().is_some_and(|folder| key_file.starts_with(plain(&folder))) {
+        return Err(Refusal::KeyAmongBackups);
     }
     if config.backup.folder().is_some_and(|folder| plain(&folder).starts_with(&data_dir)) {
         return Err(Refusal::BackupAmongData);

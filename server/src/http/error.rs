@@ -143,6 +143,8 @@ codes! {
     NotTheMailServer UNAUTHORIZED "not-the-mail-server" "The token is missing or wrong";
     /// 409: The records are restricted (UK GDPR Art 18): nobody looks at them until that is ended.
     Restricted CONFLICT "restricted" "The records are restricted";
+    /// 404: Nothing was recorded here for a subject with this id. Nothing was changed.
+    UnknownSubject NOT_FOUND "unknown-subject" "The subject is not known";
     /// 409: The records are held: somebody decided that they must stay for now. End the hold first.
     Held CONFLICT "held" "The records are held";
     /// 422: The ticket was not made here, or not since the server started, or not for this site. Nothing was stored. Begin again on
@@ -163,7 +165,8 @@ codes! {
     NoLog CONFLICT "no-log" "The site has no log";
     /// 409: The site has a log already, and a site has one only.
     LogExists CONFLICT "log-exists" "The site has a log";
-    /// 409: No backup was made: backup.dir is not set, or another backup is being made.
+    /// 409: No backup was made: backup.dir is not set, another backup is being made, or sites or entries are fewer than in the newest
+    /// backup, so that something was lost. The detail says which.
     NoBackup CONFLICT "no-backup" "No backup was made";
     /// 503: The server has no built loader and widget, so there is no embed. The operator builds them and sets
     /// server.web_dir.

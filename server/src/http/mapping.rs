@@ -141,7 +141,10 @@ impl From<PeopleError> for Problem {
         match error {
             PeopleError::Address(address) if address.0 == Channel::Email => Code::BadEmail.into(),
             PeopleError::Address(_) => Code::BadPhone.into(),
-            PeopleError::Reason | PeopleError::Review => Self::with(Code::BadBody, error.to_string()),
+            PeopleError::Reason | PeopleError::Review | PeopleError::ReviewPast => {
+                Self::with(Code::BadBody, error.to_string())
+            }
+            PeopleError::Unknown(_) => Code::UnknownSubject.into(),
             PeopleError::Erasure(error) => error.into(),
             PeopleError::Read(error) => error.into(),
             PeopleError::Stopped(cause) => Self::internal(cause),

@@ -665,6 +665,23 @@ pub(super) struct PeopleResponse {
     subjects: Vec<String>,
     /// Records it was about.
     records: u64,
+    /// Subjects of the same address whose records are held, so that they were not erased. Absent when there are none.
+    #[serde(default)]
+    held: Vec<HeldSubject>,
+}
+
+/// Somebody whose records must stay for now.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeldSubject {
+    /// Who.
+    subject: String,
+    /// Why: a code or reference.
+    #[schema(example = "claim-2026-17")]
+    reason: String,
+    /// Day on which somebody looks at it again.
+    #[schema(example = "2027-03-01")]
+    review: String,
 }
 
 /// Purge, or say what would be purged.

@@ -11,7 +11,7 @@ use server::operator_key::OperatorKey;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-async fn backs_up(app: &TestApp) -> Value {
+pub(crate) async fn backs_up(app: &TestApp) -> Value {
     let answer = staff(app, Method::POST, "/v1/backup", "application/json", String::new()).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     answer.json()
@@ -19,14 +19,14 @@ async fn backs_up(app: &TestApp) -> Value {
 
 /// Runs a command; its exit code must be this.
 #[track_caller]
-fn runs(folder: &Path, arguments: &[&str], code: i32) -> String {
+pub(crate) fn runs(folder: &Path, arguments: &[&str], code: i32) -> String {
     let output = assent(folder, arguments);
     let said = out(&output);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
     said
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
@@ -72,7 +72,8 @@ async fn a_backup_becomes_the_data_directory_again() {
     receipt(&app, OTHER, &later).await.is_problem(404, "not-found");
     let folder = app.stopped();
     assert!(runs(folder.path(), &["restore", "--run", "yesterday"], 1).contains("no backup `yesterday`"));
-    assert!(runs(folder.path(), &["backup"], 0).contains("entries"));
+    assert!(runs(folder.path(), &["backup"], 1).contains("--fewer"), "what came later is still in a backup");
+    assert!(runs(folder.path(), &["backup", "--fewer"], 0).contains("entries"));
 }
 
 #[tokio::test]
@@ -176,6 +177,10 @@ async fn a_new_key_takes_the_old_ones_place() {
     assert!(runs(path, &["fsck"], 1).contains("run `assent keys rotate` again"));
     runs(path, &["keys", "rotate"], 0);
     assert!(key("assent.key") == *next && !waiting.exists());
+    // The second rotation of a day leaves the first's old key where it is.
+    let kept = files(path).into_iter().filter(|file| file.to_string_lossy().contains(".until-"));
+    let kept: Vec<_> = kept.map(|file| fs::read_to_string(file).unwrap()).collect();
+    assert!(kept.contains(&old) && kept.len() == 2, "{} keys", kept.len());
     let app = TestApp::on(folder);
     assert_eq!(receipt(&app, HOLDER, &hers).await.text(), before);
 }

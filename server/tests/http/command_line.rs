@@ -117,9 +117,10 @@ fn sites_are_checked_published_and_exported_without_a_server() {
     assert!(code == Some(1) && said.contains("nobody"), "{said}");
 }
 
-/// A server on an address of the network that trusts its proxy took the command line's own requests for plain http.
+/// A server on an address of the network that trusts its proxy took the command line's own requests for plain http; and a proxy
+/// that the environment names was given the staff token.
 #[test]
-fn work_through_a_server_that_trusts_its_proxy_says_https() {
+fn work_through_a_server_goes_straight_to_it_and_says_https_where_it_trusts_its_proxy() {
     let app = TestApp::empty();
     let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = server.local_addr().unwrap().to_string();
@@ -127,11 +128,16 @@ fn work_through_a_server_that_trusts_its_proxy_says_https() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_assent"));
         command.env_clear().current_dir(app.folder.path()).args(["export", "--site", "clinic"]);
         command.env("ASSENT_SERVER_LISTEN", &listen).env("ASSENT_SERVER_TRUST_FORWARDED_PROTO", trusts);
+        // Asked as a proxy, it would be asked to connect.
+        for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env(name, format!("http://{listen}"));
+        }
         let running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let (mut connection, _) = server.accept().unwrap();
         let mut head = [0; 4096];
         let length = connection.read(&mut head).unwrap();
         let head = String::from_utf8_lossy(&head[..length]).to_lowercase();
+        assert!(head.starts_with("get /v1/clinic/export"), "{head}");
         connection.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").unwrap();
         assert!(head.contains("authorization: bearer"), "{head}");
         assert_eq!(head.contains("x-forwarded-proto: https"), says, "{head}");

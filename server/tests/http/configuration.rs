@@ -94,6 +94,9 @@ fn a_gateway_that_cannot_work_or_is_not_safe_is_refused() {
 
 #[test]
 fn what_is_risky_is_refused_with_the_way_out() {
+    let among = [("ASSENT_BACKUP_DIR", "backups"), ("ASSENT_LEDGER_KEY_FILE", "backups/assent.key")];
+    let error = load(None, &with(&among)).expect_err("the key among the backups").to_string();
+    assert!(error.contains("ledger.key_file is inside backup.dir"), "{error}");
     for (name, value, says) in [
         ("ASSENT_SERVER_LISTEN", "0.0.0.0:80", "trust_forwarded_proto"),
         ("ASSENT_SERVER_LISTN", "127.0.0.1:1", "assent config"),

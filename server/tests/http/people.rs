@@ -29,6 +29,9 @@ pub(crate) async fn receipt(app: &TestApp, token: &str, path: &str) -> crate::ap
     app.ask(request.body(Body::empty()).unwrap()).await
 }
 
+/// A token of somebody else.
+const NOBODY: &str = "CQkJCQkJCQkJCQkJCQkJCQ";
+
 fn subject(token: &str) -> String {
     SubjectToken::parse(token).unwrap().id().to_string()
 }
@@ -76,13 +79,14 @@ async fn what_is_held_stays_until_it_is_let_go() {
     let app = TestApp::new().await;
     signs_up(&app, HOLDER, "ann@example.org").await;
     let whose = json!({ "subject": subject(HOLDER) });
-    let hold = json!({ "whose": whose, "reason": "claim-2026-17", "review": "2027-03-01" });
-    assert_eq!(asks(&app, "people/hold", hold).await.status, StatusCode::OK);
+    let hold = json!({ "whose": whose, "reason": "claim-2026-17", "review": "2097-03-01" });
+    assert_eq!(asks(&app, "people/let-go", json!({ "whose": whose })).await.json()["subjects"], json!([]));
+    assert_eq!(asks(&app, "people/hold", hold).await.json()["records"], 1);
     let erase = json!({ "whose": whose, "reason": "controller", "suppress": false });
     let held = asks(&app, "people/erase", erase.clone()).await;
     held.is_problem(409, "held");
     assert!(
-        held.text().contains("claim-2026-17") && held.text().contains("2027-03-01"),
+        held.text().contains("claim-2026-17") && held.text().contains("2097-03-01"),
         "it says until when"
     );
     assert_eq!(asks(&app, "people/let-go", json!({ "whose": whose })).await.status, StatusCode::OK);
@@ -90,10 +94,28 @@ async fn what_is_held_stays_until_it_is_let_go() {
 }
 
 #[tokio::test]
+async fn one_hold_keeps_only_whose_it_is() {
+    let app = TestApp::new().await;
+    for token in [HOLDER, OTHER, NOBODY] {
+        signs_up(&app, token, "ann@example.org").await;
+    }
+    let hold = json!({ "whose": { "subject": subject(OTHER) }, "reason": "claim-9", "review": "2097-03-01" });
+    assert_eq!(asks(&app, "people/hold", hold).await.status, StatusCode::OK);
+    let erase = json!({ "whose": by_email("ann@example.org"), "reason": "asked" });
+    let done = asks(&app, "people/erase", erase.clone()).await.json();
+    let held = json!([{ "subject": subject(OTHER), "reason": "claim-9", "review": "2097-03-01" }]);
+    assert_eq!((&done["records"], &done["held"]), (&json!(2), &held), "{done}");
+    asks(&app, "people/erase", erase).await.is_problem(409, "held");
+    let folder = app.stopped();
+    let erase = ["people", "erase", "--site", "clinic", "--subject", &subject(OTHER)];
+    assert!(crate::backups::runs(folder.path(), &erase, 1).contains("claim-9"));
+}
+
+#[tokio::test]
 async fn what_staff_write_wrongly_is_refused_and_changes_nothing() {
     let app = TestApp::new().await;
     let hers = signs_up(&app, HOLDER, "ann@example.org").await;
-    let whose = json!({ "subject": subject(HOLDER) });
+    let (whose, unknown) = (json!({ "subject": subject(HOLDER) }), json!({ "subject": subject(NOBODY) }));
     for (verb, body, status, code) in [
         ("people/erase", json!({ "whose": whose }), 422, "bad-body"),
         ("people/erase", json!({ "whose": whose, "reason": "bored" }), 422, "bad-body"),
@@ -103,6 +125,14 @@ async fn what_staff_write_wrongly_is_refused_and_changes_nothing() {
         ("people/restrict", json!({ "whose": whose, "reason": "" }), 422, "bad-body"),
         ("people/restrict", json!({ "whose": whose, "reason": "x".repeat(81) }), 422, "bad-body"),
         ("people/hold", json!({ "whose": whose, "reason": "x", "review": "soon" }), 422, "bad-body"),
+        ("people/hold", json!({ "whose": whose, "reason": "x", "review": "1999-01-01" }), 422, "bad-body"),
+        (
+            "people/hold",
+            json!({ "whose": unknown, "reason": "x", "review": "2097-03-01" }),
+            404,
+            "unknown-subject",
+        ),
+        ("people/let-go", json!({ "whose": unknown }), 404, "unknown-subject"),
         ("purge", json!({}), 422, "bad-body"),
     ] {
         asks(&app, verb, body.clone()).await.is_problem(status, code);

@@ -15,7 +15,8 @@ fn answer(done: PeopleResponse) -> Response {
 
 /// Erase a person: their records can never be opened again, and tombstones take their place.
 ///
-/// Entries in the log, proofs and everybody else's receipts stay as they were. Held records are refused.
+/// Entries in the log, proofs and everybody else's receipts stay as they were. Held records stay: `held` names whose, and where there
+/// is nobody else, the answer is `held`.
 #[utoipa::path(
     post, path = "/v1/{site}/people/erase", tag = "Staff", request_body = crate::http::schema::EraseRequest, security(("staff" = [])),
     params(("site" = String, Path, description = "The site.")),
@@ -77,7 +78,7 @@ pub(in crate::http) async fn release(
     responses((status = 200, description = "Done.", body = crate::http::schema::PeopleResponse),
         (status = 400, description = "`bad-json`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-site`, `unknown-subject`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn hold(
@@ -95,7 +96,7 @@ pub(in crate::http) async fn hold(
     responses((status = 200, description = "Done.", body = crate::http::schema::PeopleResponse),
         (status = 400, description = "`bad-json`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-site`, `unknown-subject`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn let_go(

@@ -5,7 +5,7 @@ use crate::app::alerts::renewal::{self, Looked};
 use crate::app::{self, App, maintenance, retention};
 use crate::backup::{BackedUp, BackupError};
 use crate::http::error::{Code, Problem};
-use crate::http::extract::{InSite, StrictJson};
+use crate::http::extract::{InSite, StrictJson, StrictQuery};
 use assent_core::wire::PurgeRequest;
 use axum::Json;
 use axum::extract::State;
@@ -151,17 +151,32 @@ pub(in crate::http) async fn reclaim(_: IsStaff, State(app): State<Arc<App>>) ->
     Ok(answer(SpaceReclaimed { before: done.before, after: done.after, rows: done.rows }))
 }
 
+/// How a backup is made.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct BackupQuery {
+    #[serde(default)]
+    fewer: bool,
+}
+
 /// Add a backup of everything to `backup.dir`. Takes a while; reads and decisions go on.
 #[utoipa::path(
     post, path = "/v1/backup", tag = "Staff", security(("staff" = [])),
+    params(("fewer" = Option<bool>, Query, description = "It is meant that sites or entries are fewer than in the newest backup; otherwise such a backup is refused.")),
     responses((status = 200, description = "Done.", body = BackedUp),
+        (status = 400, description = "`bad-query`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 409, description = "`no-backup`: why.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
-pub(in crate::http) async fn backup(_: IsStaff, State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    match app::blocking(move || maintenance::back_up(&app)).await? {
+pub(in crate::http) async fn backup(
+    _: IsStaff,
+    State(app): State<Arc<App>>,
+    StrictQuery(query): StrictQuery<BackupQuery>,
+) -> Result<Response, Problem> {
+    use BackupError::{Busy, Fewer, Lost, NoFolder};
+    match app::blocking(move || maintenance::back_up(&app, query.fewer)).await? {
         Ok(done) => Ok(answer(done)),
-        Err(error @ (BackupError::NoFolder | BackupError::Busy(_))) => {
+        Err(error @ (NoFolder | Busy(_) | Fewer { .. } | Lost(_))) => {
             Err(Problem::with(Code::NoBackup, error.to_string()))
         }
         Err(error) => Err(Problem::internal(error)),

@@ -1,0 +1,93 @@
+//! Audit bundles: exactly the files of the format, whatever the manifest lists, which nobody signed.
+
+use crate::app::TestApp;
+use crate::backups::runs;
+use assent_core::bundle::{BundleFile, LOG, MANIFEST, Manifest, PAGE, SCHEMAS};
+use assent_core::hash::sha256;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{Cursor, Read as _, Write as _};
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
+
+type Files = Vec<(String, Vec<u8>)>;
+
+fn unpacked(bundle: &[u8]) -> Files {
+    let mut archive = ZipArchive::new(Cursor::new(bundle)).unwrap();
+    let mut files = Files::new();
+    for at in 0..archive.len() {
+        let mut file = archive.by_index(at).unwrap();
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).unwrap();
+        files.push((file.name().unwrap().to_string(), content));
+    }
+    files
+}
+
+/// An archive of these files, with all of them in the manifest; one of them as a symbolic link.
+fn packed(files: &Files, link: Option<&str>) -> Vec<u8> {
+    let (_, manifest) = files.iter().find(|(name, _)| name == MANIFEST).unwrap();
+    let mut manifest: Manifest = serde_json::from_slice(manifest).unwrap();
+    // Those of the log are never listed.
+    let of_log =
+        |name: &str| name == "log/checkpoint" || name.starts_with("log/tile/0/") || name.contains("entries");
+    let listed = files.iter().filter(|(name, _)| name != MANIFEST && !of_log(name));
+    let entry = |(name, content): &(String, Vec<u8>)| BundleFile {
+        name: name.clone(),
+        bytes: content.len() as u64,
+        sha256: sha256(content),
+    };
+    manifest.files = listed.map(entry).collect();
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default();
+    for (name, content) in files.iter().filter(|(name, _)| name != MANIFEST) {
+        if link == Some(name) {
+            archive.add_symlink(name.clone(), String::from_utf8_lossy(content), options).unwrap();
+            continue;
+        }
+        archive.start_file(name.clone(), options).unwrap();
+        archive.write_all(content).unwrap();
+    }
+    archive.start_file(MANIFEST, options).unwrap();
+    archive.write_all(&serde_json::to_vec(&manifest).unwrap()).unwrap();
+    archive.finish().unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn a_bundle_has_exactly_the_files_of_the_format() {
+    let app = TestApp::new().await;
+    app.records(json!({ "analytics": "yes" })).await;
+    let folder = app.stopped();
+    let path = folder.path();
+    runs(path, &["export", "--site", "clinic", "--format", "bundle", "--output", "bundle.zip"], 0);
+    let good = unpacked(&fs::read(path.join("bundle.zip")).unwrap());
+    let judged = |bundle: Vec<u8>, code: i32| -> Value {
+        fs::write(path.join("file.zip"), bundle).unwrap();
+        serde_json::from_str(&runs(path, &["verify", "--json", "file.zip"], code)).unwrap()
+    };
+    judged(packed(&good, None), 0);
+    for name in [
+        "READ-FIRST.html",
+        "../../etc/cron.d/x",
+        "/abs/x",
+        "a\\..\\b",
+        "records.CSV",
+        "schemas/more.json",
+        "notices/x.json",
+        "log/tile/9/000",
+        "log/key",
+    ] {
+        let mut files = good.clone();
+        files.push((name.into(), b"<h1>All of them agreed</h1>".to_vec()));
+        assert_eq!(judged(packed(&files, None), 1)["code"], "file-unknown", "{name}");
+    }
+    for name in [PAGE.to_string(), format!("{SCHEMAS}record.schema.json"), format!("{LOG}checkpoint")] {
+        let mut files = good.clone();
+        files.retain(|(there, _)| *there != name);
+        let said = judged(packed(&files, None), 1);
+        assert!(said["code"].as_str().unwrap().ends_with("-missing"), "{name}: {said}");
+    }
+    let mut files = good.clone();
+    files.iter_mut().find(|(name, _)| name == PAGE).unwrap().1 = b"/etc/passwd".to_vec();
+    assert_eq!(judged(packed(&files, Some(PAGE)), 1)["code"], "file-unknown", "a link");
+}
