@@ -473,7 +473,10 @@ pub(crate) fn land(shared: &Shared, tail: &Tail, batch: Batch) -> Result<(Tail, 
 pub(crate) fn commit(shared: &Shared, batch: Batch) -> Result<(), Stopped> {
     let replaced: Vec<u64> = batch.replaced.iter().map(|(index, _)| index / PER_PART).collect();
     match shared.store.commit(batch) {
-        Ok(()) => replaced.into_iter().for_each(|part| shared.touched.note(part)),
+        Ok(()) => {
+            shared.stored();
+            replaced.into_iter().for_each(|part| shared.touched.note(part));
+        }
         Err(error @ CommitError::Failed(_)) => {
             shared.failed(&error);
             return Err(Stopped::NothingStored);

@@ -73,7 +73,8 @@ fn newest(file: &File) -> io::Result<Option<(u64, String)>> {
         return Ok(newest);
     }
     let text = String::from_utf8(read_at(file, 0)?).ok();
-    Ok(text.filter(|text| !text.is_empty() && !text.contains('\0')).map(|text| (0, text)))
+    // A signed note; anything else is damage.
+    Ok(text.filter(|text| text.contains("\n\n\u{2014} ")).map(|text| (0, text)))
 }
 
 fn read_slot(file: &File, slot: u64) -> io::Result<Option<(u64, String)>> {
@@ -116,14 +117,15 @@ mod tests {
     fn a_text_that_was_put_there_by_hand_counts_until_the_next() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("clinic");
-        std::fs::write(&path, "by hand").unwrap();
+        let note = "origin\n1\nAAAA\n\n\u{2014} origin AAAA\n";
+        std::fs::write(&path, note).unwrap();
         let (mut file, text) = CheckpointFile::open(&path).unwrap();
-        assert_eq!(text.as_deref(), Some("by hand"));
+        assert_eq!(text.as_deref(), Some(note));
         for text in ["first", "second"] {
             file.write(text).unwrap();
             assert_eq!(CheckpointFile::read(&path).unwrap().as_deref(), Some(text));
         }
-        for nothing in [&b""[..], b"\0\0", b"assent-head/v1\n\0cut"] {
+        for nothing in [&b""[..], b"no note", b"assent-head/v1\n\0cut"] {
             std::fs::write(&path, nothing).unwrap();
             assert_eq!(CheckpointFile::open(&path).unwrap().1, None);
         }

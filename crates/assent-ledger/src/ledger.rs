@@ -972,6 +972,10 @@ impl Shared {
     pub(crate) fn publish(&self, published: Published) {
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = published;
         self.writable.store(true, Ordering::Relaxed);
+    }
+
+    /// A batch was stored.
+    pub(crate) fn stored(&self) {
         self.failed_at.store(0, Ordering::Relaxed);
     }
 
@@ -980,7 +984,10 @@ impl Shared {
         let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
         let cause = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
         tracing::error!(site = %self.config.site, cause, "decisions were not stored");
-        self.failed_at.store(self.outside.clock.now(), Ordering::Relaxed);
+        // After an unknown outcome the log stands still until it was read again.
+        if matches!(error, CommitError::Failed(_)) {
+            self.failed_at.store(self.outside.clock.now(), Ordering::Relaxed);
+        }
     }
 
     /// The log takes no decisions until it was recovered.

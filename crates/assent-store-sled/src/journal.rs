@@ -43,6 +43,8 @@ pub(crate) struct Journal {
     /// Filled with zeros and ready to be the next one.
     ready: Option<JournalFile>,
     sequence: u64,
+    /// The next file's. Each is given out once, because files are filled and renamed while others append.
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -66,8 +68,13 @@ impl Journal {
     /// # Errors
     /// When a file cannot be read, or a record is missing or damaged between two that are there. Then nothing was changed.
     pub(crate) fn open(folder: &Path, absorbed: u64) -> io::Result<(Self, Vec<Record>)> {
-        let mut journal =
-            Journal { folder: folder.to_path_buf(), files: VecDeque::new(), ready: None, sequence: 0 };
+        let mut journal = Journal {
+            folder: folder.to_path_buf(),
+            files: VecDeque::new(),
+            ready: None,
+            sequence: 0,
+            number: 0,
+        };
         let mut records: Vec<Record> = Vec::new();
         let files =
             numbers(folder)?.into_iter().map(|number| JournalFile::read(&path(folder, number), number));
@@ -79,6 +86,7 @@ impl Journal {
         }
         for (file, found) in files {
             let number = file.number;
+            journal.number = journal.number.max(number + 1);
             if found.is_empty() {
                 // Prepared and not used yet, or scrubbed: perhaps not to its end.
                 if journal.ready.is_none() && file.len == FILE_LEN {
@@ -113,14 +121,15 @@ impl Journal {
             }
         }
         if journal.ready.is_none() {
-            journal.ready = Some(JournalFile::prepare(folder, journal.next_number(), FILE_LEN)?);
+            let number = journal.take_number();
+            journal.ready = Some(JournalFile::prepare(folder, number, FILE_LEN)?);
         }
         Ok((journal, records))
     }
 
-    fn next_number(&self) -> u64 {
-        let used = self.files.iter().chain(&self.ready).map(|file| file.number);
-        used.max().map_or(0, |last| last + 1)
+    fn take_number(&mut self) -> u64 {
+        self.number += 1;
+        self.number - 1
     }
 
     /// Appends a record. When it returns, the record is durable; the answer is its sequence, and its content as it was read
@@ -170,7 +179,8 @@ impl Journal {
                 if let Some(ready) = ready {
                     std::fs::remove_file(path(&self.folder, ready.number))?;
                 }
-                JournalFile::prepare(&self.folder, self.next_number(), FILE_LEN.max(needed))?
+                let number = self.take_number();
+                JournalFile::prepare(&self.folder, number, FILE_LEN.max(needed))?
             }
         };
         file.last = self.sequence;
@@ -189,19 +199,20 @@ impl Journal {
         let is_absorbed = (all || self.files.len() > 1) && self.files.front()?.last <= absorbed;
         let file = is_absorbed.then(|| self.files.pop_front()).flatten()?;
         // In the order of their numbers, files must stay in the order of their records.
-        let number = self.next_number();
+        let number = self.take_number();
         Some(Spent { folder: self.folder.clone(), file, number })
     }
 
     /// What a caller needs to prepare a file without holding the journal.
-    pub(crate) fn to_prepare(&self) -> Option<(PathBuf, u64)> {
-        self.wants_file().then(|| (self.folder.clone(), self.next_number()))
+    pub(crate) fn to_prepare(&mut self) -> Option<(PathBuf, u64)> {
+        self.wants_file().then(|| (self.folder.clone(), self.take_number()))
     }
 
     /// Gives back a scrubbed or prepared file.
     pub(crate) fn give(&mut self, prepared: Prepared) {
         let Prepared(file) = prepared;
-        if self.ready.is_none() && file.number >= self.next_number() {
+        // Files are read in the order of their numbers: one that others overtook would be out of order.
+        if self.ready.is_none() && self.files.back().is_none_or(|last| last.number < file.number) {
             self.ready = Some(file);
         } else {
             // It is empty: whoever opens the journal next takes it away too.

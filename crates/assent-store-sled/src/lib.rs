@@ -427,6 +427,8 @@ impl Inner {
         if self.sled.read().unwrap_or_else(PoisonError::into_inner).is_none() {
             self.open_sled_again();
         }
+        let unnamed = |error| StoreError::new("make sure which databases are in force", error);
+        std::fs::File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(unnamed)?;
         let (_, recent) = begin(&self.dir, &*self.sled()?)?;
         *self.recent_mut() = recent;
         while self.absorb_step(None)? {}

@@ -81,13 +81,18 @@ fn number(name: &str) -> Option<u64> {
     digits.parse().ok().filter(|number: &u64| number.to_string() == digits)
 }
 
-fn set_current(dir: &Path, name: &str) -> io::Result<()> {
+/// Names the databases in force. Answers whether that is durable: when it is not, the file names them, and a power cut may yet undo it.
+///
+/// # Errors
+/// The file names those it named before.
+fn set_current(dir: &Path, name: &str) -> io::Result<io::Result<()>> {
     let new = dir.join("current.new");
     let mut file = File::create(&new)?;
     file.write_all(name.as_bytes())?;
     file.sync_all()?;
+    let folder = File::open(dir)?;
     fs::rename(&new, dir.join(CURRENT))?;
-    File::open(dir)?.sync_all()
+    Ok(folder.sync_all())
 }
 
 impl Inner {
@@ -112,10 +117,15 @@ impl Inner {
         let new =
             Databases::open(&folder, self.cache).map_err(|error| StoreError::new("be copied", error))?;
         let done = self.copy(&old, Arc::new(new), &gone, &name);
-        // Whichever is not in force goes. Readers that are still in it read on.
-        let goes = if done.is_ok() { old.folder().to_path_buf() } else { folder };
+        // Whichever is not in force goes, once that is sure. Readers that are still in it read on.
+        let swapped = self.sled().is_ok_and(|sled| sled.folder() == folder);
+        let goes = match (&done, swapped) {
+            (Ok(_), _) => Some(old.folder().to_path_buf()),
+            (Err(_), false) => Some(folder),
+            (Err(_), true) => None,
+        };
         drop(old);
-        drop(fs::remove_dir_all(goes));
+        goes.into_iter().for_each(|folder| drop(fs::remove_dir_all(folder)));
         let after = done?.disk_len() + self.rows.disk_len();
         Ok(Reclaimed { rows: gone.replaced, before, after })
     }
@@ -189,8 +199,14 @@ impl Inner {
             copy.put(&key, Some(&value))?;
         }
         copy.flush()?;
-        set_current(&self.dir, name).map_err(|error| StoreError::new("be swapped", error))?;
+        let failed = |error| StoreError::new("be swapped", error);
+        let durable = set_current(&self.dir, name).map_err(failed)?;
         *self.sled.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&new));
+        if let Err(error) = durable {
+            // Nothing more is taken before it is durable (`revive`): what is absorbed from here on would be missing in the old one.
+            self.failed.store(true, std::sync::atomic::Ordering::Release);
+            return Err(failed(error));
+        }
         drop(absorbing);
         Ok(new)
     }
