@@ -204,7 +204,7 @@ impl Journal {
     }
 
     /// What a caller needs to prepare a file without holding the journal.
-    pub(crate) fn to_prepare(&mut self) -> Option<(PathBuf, u64)> {
+    pub(crate) fn prepares(&mut self) -> Option<(PathBuf, u64)> {
         self.wants_file().then(|| (self.folder.clone(), self.take_number()))
     }
 
@@ -259,7 +259,7 @@ impl Spent {
     }
 }
 
-/// Prepares a file; see [`Journal::to_prepare`].
+/// Prepares a file; see [`Journal::prepares`].
 pub(crate) fn prepare((folder, number): &(PathBuf, u64)) -> io::Result<Prepared> {
     JournalFile::prepare(folder, *number, FILE_LEN).map(Prepared)
 }

@@ -400,7 +400,7 @@ impl Inner {
                 lock(&self.journal).give(prepared);
             }
         }
-        let wanted = lock(&self.journal).to_prepare();
+        let wanted = lock(&self.journal).prepares();
         if let Some(wanted) = wanted {
             let prepared = journal::prepare(&wanted).map_err(failed)?;
             lock(&self.journal).give(prepared);
