@@ -44,6 +44,7 @@ mod languages;
 mod layouts;
 mod lists;
 mod monitor;
+mod pinned;
 mod reach;
 mod reminders;
 mod screenshots;
