@@ -1,6 +1,6 @@
 //! Taking an agreement back holds within a second, and asking what holds never changes it.
 
-use crate::harness::{Browser, CLINIC, Holder, Log, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Holder, Log, Pages, Stack, Visitor, project, until_so};
 use assent_core::choice_cookie::{COOKIE_NAME, ChoiceCookie};
 use assent_core::decision::{Act, Choice, Standing};
 use assent_core::ids::PurposeId;
@@ -92,11 +92,14 @@ async fn a_late_answer_to_a_yes_does_not_undo_a_no() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_is_loaded_anew_only_where_its_tag_asks_for_it() {
+async fn a_page_is_loaded_anew_only_where_the_site_asks_for_it() {
     let stack = Stack::starts().await;
     let api = stack.api(CLINIC);
-    for (attribute, reloads) in [("", false), ("data-reload", true)] {
-        let page = format!("<script {attribute} src='%TAG%'></script><h1>A page</h1><p>Text.");
+    let reload = std::fs::read_to_string(project().join("examples/plain/reload.js")).unwrap();
+    let reload = format!("<script>{reload}</script>");
+    // Nowhere, before the tag, behind it.
+    for (before, after, reloads) in [("", "", false), (&*reload, "", true), ("", &*reload, true)] {
+        let page = format!("{before}<script src='%TAG%'></script>{after}<h1>A page</h1><p>Text.");
         let pages = Pages::of(&stack, CLINIC, &page, |file| file).await;
         let visitor = Visitor::arrives(Browser::Chromium).await;
         // How often this window loaded a page of the site.
@@ -112,7 +115,7 @@ async fn a_page_is_loaded_anew_only_where_its_tag_asks_for_it() {
             visitor.sees_in_banner("[data-act='close']").await;
             visitor.has_sent_everything(CLINIC).await;
         }
-        assert_eq!(loads().await, 1, "{attribute}");
+        assert_eq!(loads().await, 1, "reloads: {reloads}");
         assert_eq!(visitor.runs("return assent.state().allowed.analytics").await, true);
 
         // The page stays until the no is on record, however long that takes.
@@ -130,7 +133,7 @@ async fn a_page_is_loaded_anew_only_where_its_tag_asks_for_it() {
         // The same no again, all the way to its receipt: nothing ends by it.
         visitor.runs("window.said = assent.withdraw('analytics')").await;
         visitor.runs_to_its_end("const done = arguments[0]; said.then(() => done(0))").await;
-        assert_eq!(loads().await, if reloads { 2 } else { 1 }, "{attribute}");
+        assert_eq!(loads().await, if reloads { 2 } else { 1 }, "reloads: {reloads}");
         let holder = visitor.holder().await;
         assert_eq!(api.history(&holder).await.len(), 4, "everything is on record");
     }

@@ -36,10 +36,6 @@ const attempt = (tell, ...what) => {
   }
 };
 
-// Where the tag has `data-reload`: what was allowed on this page, and whether some of it ended, so that the page is to be loaded anew.
-const reloads = 'reload' in (document.currentScript?.dataset || {});
-let before, ended;
-
 // The browser says no to whatever shares data, until the person says something about it here.
 const gpc = navigator.globalPrivacyControl === true;
 const dnt = !!DATA.dnt && navigator.doNotTrack == '1';
@@ -83,12 +79,8 @@ const again = () => {
     told ||= !isDue();
     apply();
     settle();
-    // Its record is the other window's to send.
-    reload();
   }
 };
-
-const reload = () => ended && location.reload();
 
 // The question goes when nothing is left of it.
 const settle = () => {
@@ -119,8 +111,6 @@ const newToken = () =>
 
 const apply = () => {
   const may = allowed();
-  ended ||= reloads && purposes.some(({ id }) => before?.[id] && !may[id]);
-  before = may;
   if (choice || told) for (const tell of listeners) attempt(tell, may, !!choice);
   if (told) clear(may);
   setAllowed(may);
@@ -171,11 +161,7 @@ const decide = (act, surface, choices) => {
   const body = { notice: DATA.notice, language, act, surface, choices, acted: new Date().toISOString() };
   if (gpc || dnt) body.signals = { gpc, dnt };
   const receipt = enqueue({ key: crypto.randomUUID(), subject: choice.token, body: JSON.stringify(body), at });
-  receipt.then((text) => {
-    tell('recorded', text);
-    // Not before the last word is safe.
-    if (choice.decided == at) reload();
-  });
+  receipt.then((text) => tell('recorded', text));
   send();
   return receipt;
 };
