@@ -99,42 +99,74 @@ async fn the_single_page() {
     assert_eq!(counted().await, before, "and nothing is counted");
 }
 
-/// The hook and the component, built with npm's esbuild and React as a project of somebody's would be.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_react_component() {
     let stack = Stack::starts().await;
-    let modules = npm("react-dom/package.json").ancestors().nth(2).unwrap().to_path_buf();
-    let folder = project().join("examples/react");
     let entry = format!(
         "import {{ createRoot }} from 'react-dom/client'; import {{ createElement }} from 'react';
          import {{ Map }} from {:?}; createRoot(document.querySelector('main')).render(createElement(Map));",
-        folder.join("Map.jsx")
+        project().join("examples/react/Map.jsx")
     );
+    shows_the_map(&stack, &entry).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_vue_component() {
+    let stack = Stack::starts().await;
+    let folder = project().join("examples/vue");
+    // What the bundlers' plugins for Vue do.
+    let compiled = Command::new("node")
+        .args(["-e", "const { parse, compileScript } = require(process.argv[1]), file = process.argv[2];
+            const { descriptor, errors } = parse(require('fs').readFileSync(file, 'utf8'), { filename: file });
+            if (errors.length) throw errors[0];
+            process.stdout.write(compileScript(descriptor, { id: 'map', inlineTemplate: true }).content)"])
+        .args([npm("vue/compiler-sfc/index.js"), folder.join("Map.vue")])
+        .output()
+        .unwrap();
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let component = String::from_utf8(compiled.stdout).unwrap();
+    let component = component.replace("'./assent.js'", &format!("{:?}", folder.join("assent.js")));
+    let path = stack.path("map.js");
+    std::fs::write(&path, component).unwrap();
+    let entry = format!(
+        "import {{ createApp }} from 'vue'; import Map from {path:?}; createApp(Map).mount(document.querySelector('main'));"
+    );
+    shows_the_map(&stack, &entry).await;
+}
+
+/// Bundles a script with npm's esbuild, as a project of somebody's would be.
+fn bundled(stack: &Stack, entry: &str) -> String {
+    let modules = npm("react-dom/package.json").ancestors().nth(2).unwrap().to_path_buf();
     let path = stack.path("entry.js");
     std::fs::write(&path, entry).unwrap();
     let built = Command::new("node")
         .arg(npm("esbuild/bin/esbuild"))
         .arg(&path)
-        .args([
-            "--bundle",
-            "--jsx=automatic",
-            "--define:process.env.NODE_ENV=\"production\"",
-            "--log-level=error",
-        ])
+        .args(["--bundle", "--jsx=automatic", "--log-level=error"])
+        .args(["NODE_ENV=\"production\""].map(|value| format!("--define:process.env.{value}")))
+        .args(
+            ["__VUE_OPTIONS_API__", "__VUE_PROD_DEVTOOLS__", "__VUE_PROD_HYDRATION_MISMATCH_DETAILS__"]
+                .map(|flag| format!("--define:{flag}=false")),
+        )
         .env("NODE_PATH", &modules)
         .current_dir(tests_folder())
         .output()
         .unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let bundle = here(&String::from_utf8(built.stdout).unwrap(), &stack).replace("</script", "<\\/script");
-    // The tag before the component, and behind it: the hook must not care.
+    String::from_utf8(built.stdout).unwrap()
+}
+
+/// A component that draws a map into `main` when it may, and asks in its place when not.
+async fn shows_the_map(stack: &Stack, entry: &str) {
+    let bundle = here(&bundled(stack, entry), stack).replace("</script", "<\\/script");
+    // The tag before the component, and behind it: it must not care.
     for (before, after) in
         [("<script src='%TAG%'></script>", ""), ("", "<script async src='%TAG%'></script>")]
     {
         let page = format!(
             "<head>{before}</head><body><h1>A page</h1><main></main><script>{bundle}</script>{after}"
         );
-        let pages = Pages::of(&stack, CLINIC, &page, named("maps")).await;
+        let pages = Pages::of(stack, CLINIC, &page, named("maps")).await;
         let visitor = Visitor::arrives(Browser::Chromium).await;
         visitor.visits(&pages.origin).await;
         visitor.is_asked().await;

@@ -1,7 +1,8 @@
 //! A choice goes on to another site of the same controller only when the person presses there, and then only what both ask in the
 //! same words.
 
-use crate::harness::{Browser, CHARITY, CLINIC, Stack, Visitor, form_field, key, until_so};
+use crate::axe;
+use crate::harness::{Browser, CHARITY, CLINIC, Looks, Stack, Visitor, form_field, key, until_so};
 use assent_core::choice_cookie::ChoiceCookie;
 use assent_core::decision::{Act, Choice, Decision};
 use assent_core::record::Surface;
@@ -128,6 +129,29 @@ async fn a_person_takes_their_choices_on_in_firefox() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_takes_their_choices_on_in_webkit() {
     takes_their_choices_on(Browser::WebKit).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_to_complain_about_where_choices_go_on() {
+    let stack = Stack::starts().await;
+    makes_one_controller_of(&stack);
+    let clinic = stack.site(CLINIC);
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.visits(&clinic.page("/")).await;
+    visitor.presses("accept-all").await;
+    visitor.has_sent_everything(CLINIC).await;
+    for (colours, dark, forced) in [("light", false, false), ("dark", true, false), ("forced", false, true)] {
+        visitor.looks(Looks { dark, forced, ..Looks::default() }).await;
+        visitor.opens(&format!("{}/choices?lang=en", clinic.api)).await;
+        assert_eq!(visitor.counts("section[aria-labelledby='hand-over'] button").await, 1);
+        axe::finds_nothing(&visitor, &format!("the choices page with its offer, {colours}")).await;
+        visitor.presses_on_page("section[aria-labelledby='hand-over'] button").await;
+        until_so("the other site's page", async || {
+            visitor.reads("h1").await.starts_with("Your choices from")
+        })
+        .await;
+        axe::finds_nothing(&visitor, &format!("the page that takes over, {colours}")).await;
+    }
 }
 
 async fn takes_their_choices_on(browser: Browser) {

@@ -9,7 +9,7 @@ const PAGE: &str = "<head><script src='%TAG%'></script></head><body><main><h1>A 
     <iframe data-purpose=embeds data-src=/frame.html title='A film' width=400 height=260></iframe></main>";
 
 /// The clinic's texts again under other languages; only the interface's own words differ.
-fn also_in(file: &str, languages: &[&str]) -> String {
+pub(crate) fn also_in(file: &str, languages: &[&str]) -> String {
     let mut file: toml::Table = file.parse().unwrap();
     let texts = file["text"].as_table_mut().unwrap();
     let mut text = texts["en"].clone();

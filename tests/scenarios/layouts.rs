@@ -2,7 +2,8 @@
 //! a press.
 
 use crate::axe;
-use crate::harness::{Browser, CLINIC, Looks, Pages, Stack, Visitor, screenshots, until_so};
+use crate::harness::{Browser, CLINIC, Looks, Pages, Stack, Visitor, until_so};
+use crate::languages::also_in;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -161,43 +162,41 @@ async fn nothing_to_complain_about_in_any_look() {
     }
 }
 
-/// Pictures of every layout, theme, size and kind of colours, and a page that shows them side by side. Not a check:
-/// `cargo test -p tests -- --ignored looks`, then `target/screenshots/looks.html`.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes pictures"]
-async fn looks() {
-    let stack = Stack::starts().await;
+/// Takes pictures of every layout, theme, size and kind of colours, and of each layout and theme from right to left. Gives what
+/// shows them side by side.
+pub(crate) async fn pictures_of_every_look(stack: &Stack) -> String {
     let visitor = Visitor::arrives(Browser::Chromium).await;
-    let mut sheet = String::from(
-        "<!doctype html><meta charset=utf-8><title>Every look</title><style>body{font:16px system-ui;margin:2rem;background:#eee}
-        div{display:flex;flex-wrap:wrap;gap:1rem;align-items:start}figure{margin:0;width:22rem}img{width:100%;border:1px solid #999}</style>",
-    );
+    let mut sheet = String::new();
     for layout in LAYOUTS {
         for theme in THEMES {
-            let pages = Pages::of(&stack, CLINIC, PAGE, look(layout, theme)).await;
-            visitor.forgets_files().await;
             let _ = write!(sheet, "<h2>{layout}, {theme}</h2><div>");
-            for (size, width) in [((1280, 800), "desktop"), ((390, 844), "phone")] {
-                for (colours, dark, forced) in COLOURS {
-                    visitor.looks(Looks { dark, forced, size, ..Looks::default() }).await;
-                    visitor.visits(&pages.origin).await;
-                    visitor.is_asked().await;
-                    visitor.has_the_widget().await;
-                    let name = format!("look-{layout}-{theme}-{width}-{colours}");
-                    visitor.takes_picture(&name).await;
-                    visitor.presses("choose").await;
-                    visitor.sees_in_banner("[data-act='save']").await;
-                    visitor.takes_picture(&format!("{name}-choices")).await;
-                    for file in [name.clone(), format!("{name}-choices")] {
-                        let _ = write!(
-                            sheet,
-                            "<figure><a href={file}.png><img src={file}.png alt=''></a><figcaption>{width}, {colours}</figcaption></figure>"
-                        );
+            for (language, colours) in [("en", &COLOURS[..]), ("ar", &COLOURS[..1])] {
+                let page = PAGE.replace("%TAG%", &format!("%TAG%?lang={language}"));
+                let changed = |file| also_in(&look(layout, theme)(file), &["ar"]);
+                let pages = Pages::of(stack, CLINIC, &page, changed).await;
+                visitor.forgets_files().await;
+                for (size, width) in [((1280, 800), "desktop"), ((390, 844), "phone")] {
+                    for (colours, dark, forced) in colours.iter().copied() {
+                        visitor.looks(Looks { dark, forced, size, ..Looks::default() }).await;
+                        visitor.visits(&pages.origin).await;
+                        visitor.is_asked().await;
+                        visitor.has_the_widget().await;
+                        let name = format!("look-{layout}-{theme}-{language}-{width}-{colours}");
+                        visitor.takes_picture(&name).await;
+                        visitor.presses("choose").await;
+                        visitor.sees_in_banner("[data-act='save']").await;
+                        visitor.takes_picture(&format!("{name}-choices")).await;
+                        for file in [name.clone(), format!("{name}-choices")] {
+                            let _ = write!(
+                                sheet,
+                                "<figure><a href={file}.png><img src={file}.png alt=''></a><figcaption>{language}, {width}, {colours}</figcaption></figure>"
+                            );
+                        }
                     }
                 }
             }
             sheet.push_str("</div>");
         }
     }
-    std::fs::write(screenshots().join("looks.html"), sheet).unwrap();
+    sheet
 }

@@ -44,6 +44,8 @@ mod languages;
 mod layouts;
 mod lists;
 mod monitor;
+mod names;
+mod pinned;
 mod reach;
 mod reminders;
 mod screenshots;

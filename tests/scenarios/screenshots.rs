@@ -1,9 +1,10 @@
-//! Pictures of everything a person sees, on both example sites, and a page that shows them side by side.
+//! Pictures of everything a person sees, on both example sites and in every look, from right to left too, and a page that shows them side by side.
 //!
 //! Not a check, so it runs only when asked for: `cargo test -p tests -- --ignored screenshots`. The pictures are left in
 //! `target/screenshots`, with `index.html` beside them.
 
 use crate::harness::{Browser, CHARITY, CLINIC, Looks, Stack, Visitor, screenshots, until_so};
+use crate::layouts::pictures_of_every_look;
 use std::fmt::Write as _;
 
 const SITES: [(&str, &str); 2] = [(CLINIC, "health provider"), (CHARITY, "community charity")];
@@ -47,6 +48,8 @@ async fn screenshots_of_everything() {
             }
         }
     }
+    sheet.push_str(&pictures_of_every_look(&stack).await);
+    std::fs::write(screenshots().join("index.html"), &sheet).unwrap();
     eprintln!("pictures: {}", screenshots().join("index.html").display());
 }
 

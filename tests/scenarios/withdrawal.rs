@@ -1,6 +1,6 @@
 //! Taking an agreement back holds within a second, and asking what holds never changes it.
 
-use crate::harness::{Browser, CLINIC, Holder, Log, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Holder, Log, Pages, Stack, Visitor, project, until_so};
 use assent_core::choice_cookie::{COOKIE_NAME, ChoiceCookie};
 use assent_core::decision::{Act, Choice, Standing};
 use assent_core::ids::PurposeId;
@@ -89,6 +89,54 @@ async fn a_late_answer_to_a_yes_does_not_undo_a_no() {
         visitor.choice().await.is_some_and(|choice| choice.choices["analytics"] == Choice::No)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_loaded_anew_only_where_the_site_asks_for_it() {
+    let stack = Stack::starts().await;
+    let api = stack.api(CLINIC);
+    let reload = std::fs::read_to_string(project().join("examples/plain/reload.js")).unwrap();
+    let reload = format!("<script>{reload}</script>");
+    // Nowhere, before the tag, behind it.
+    for (before, after, reloads) in [("", "", false), (&*reload, "", true), ("", &*reload, true)] {
+        let page = format!("{before}<script src='%TAG%'></script>{after}<h1>A page</h1><p>Text.");
+        let pages = Pages::of(&stack, CLINIC, &page, |file| file).await;
+        let visitor = Visitor::arrives(Browser::Chromium).await;
+        // How often this window loaded a page of the site.
+        visitor.begins_pages_with("sessionStorage.loads = Number(sessionStorage.loads ?? 0) + 1").await;
+        let loads = async || visitor.runs("return Number(sessionStorage.loads)").await;
+        visitor.visits(&pages.origin).await;
+        // A no to what was never on, and a yes, are no reason.
+        for (act, asks) in [("reject-all", false), ("accept-all", true)] {
+            if asks {
+                visitor.runs("assent.open()").await;
+            }
+            visitor.presses(act).await;
+            visitor.sees_in_banner("[data-act='close']").await;
+            visitor.has_sent_everything(CLINIC).await;
+        }
+        assert_eq!(loads().await, 1, "reloads: {reloads}");
+        assert_eq!(visitor.runs("return assent.state().allowed.analytics").await, true);
+
+        // The page stays until the no is on record, however long that takes.
+        stack.assent().is_halted();
+        visitor.runs("document.querySelector('h1').id = 'old'; assent.withdraw('analytics')").await;
+        assert_eq!((visitor.waiting(CLINIC).await, loads().await), (1, 1.into()));
+        stack.assent().goes_on();
+        visitor.has_sent_everything(CLINIC).await;
+        if reloads {
+            until_so("a new page", async || visitor.counts("#old").await == 0).await;
+            until_so("the embed to have run", async || visitor.runs("return !!window.assent").await == true)
+                .await;
+        }
+        assert_eq!(visitor.runs("return assent.state().allowed.analytics").await, false);
+        // The same no again, all the way to its receipt: nothing ends by it.
+        visitor.runs("window.said = assent.withdraw('analytics')").await;
+        visitor.runs_to_its_end("const done = arguments[0]; said.then(() => done(0))").await;
+        assert_eq!(loads().await, if reloads { 2 } else { 1 }, "reloads: {reloads}");
+        let holder = visitor.holder().await;
+        assert_eq!(api.history(&holder).await.len(), 4, "everything is on record");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,10 +17,10 @@ use std::sync::Arc;
 /// The embed in every language of the notice.
 #[derive(Debug)]
 pub struct Embeds {
-    by_language: BTreeMap<String, Packed>,
-    // By the name that an embed has for them: those of the embeds above, and those of the embeds before, which browsers may
-    // still keep for some minutes.
-    layers: BTreeMap<String, Arc<Packed>>,
+    by_language: BTreeMap<String, Arc<Packed>>,
+    // By names that are made of their content, the embeds above and their layers' data; and those before, which browsers and
+    // pages may still name for some minutes.
+    named: BTreeMap<String, Arc<Packed>>,
     current: Vec<String>,
 }
 
@@ -56,22 +56,23 @@ impl Embeds {
         before: Option<&Self>,
     ) -> Option<Self> {
         assets.loader.as_ref()?;
-        let mut made = Self { by_language: BTreeMap::new(), layers: BTreeMap::new(), current: Vec::new() };
+        let mut made = Self { by_language: BTreeMap::new(), named: BTreeMap::new(), current: Vec::new() };
         for language in notice.languages.keys() {
             let Some(Texts { script, layers }) = texts(file, notice, hash, language, log_key, assets) else {
                 continue;
             };
-            let name = name(&layers);
-            let (script, layers) = (script.into_bytes(), layers.into_bytes());
-            made.by_language.insert(language.clone(), Packed::new(script, "text/javascript; charset=utf-8"));
-            made.layers.insert(name.clone(), Arc::new(Packed::new(layers, "application/json")));
-            made.current.push(name);
+            let names = [script_name(script.as_bytes()), layers_name(&layers)];
+            let script = Arc::new(Packed::new(script.into_bytes(), "text/javascript; charset=utf-8"));
+            let layers = Arc::new(Packed::new(layers.into_bytes(), "application/json"));
+            made.by_language.insert(language.clone(), Arc::clone(&script));
+            made.named.extend(names.iter().cloned().zip([script, layers]));
+            made.current.extend(names);
         }
-        for (name, layers) in before
+        for (name, file) in before
             .iter()
-            .flat_map(|before| before.current.iter().filter_map(|name| before.layers.get_key_value(name)))
+            .flat_map(|before| before.current.iter().filter_map(|name| before.named.get_key_value(name)))
         {
-            made.layers.entry(name.clone()).or_insert_with(|| Arc::clone(layers));
+            made.named.entry(name.clone()).or_insert_with(|| Arc::clone(file));
         }
         Some(made)
     }
@@ -79,13 +80,13 @@ impl Embeds {
     /// The embed in this language of the notice.
     #[must_use]
     pub fn get(&self, language: &str) -> Option<&Packed> {
-        self.by_language.get(language)
+        self.by_language.get(language).map(AsRef::as_ref)
     }
 
-    /// The layers' data of this name, of these embeds or of the ones before.
+    /// The embed (`{16 hex digits}.js`) or the layers' data (`….json`) of this name, of these embeds or of the ones before.
     #[must_use]
-    pub fn layers(&self, name: &str) -> Option<&Packed> {
-        self.layers.get(name).map(AsRef::as_ref)
+    pub fn named(&self, name: &str) -> Option<&Packed> {
+        self.named.get(name).map(AsRef::as_ref)
     }
 }
 
@@ -116,17 +117,29 @@ pub fn texts(
         glue: format!("{folder}/assent.js"),
         wasm: format!("{folder}/assent_bg.wasm"),
         integrity: assets.wasm_integrity.clone(),
-        layers: format!("{}/layers/{}.json", data.api, name(&layers)),
-        layers_integrity: format!("sha384-{}", base64_encode(&Sha384::digest(&layers))),
+        layers: format!("{}/layers/{}", data.api, layers_name(&layers)),
+        layers_integrity: integrity(layers.as_bytes()),
     };
     let (data, html) = (in_script(&data), in_script(&html));
     let (css, addresses) = (in_script(&ui::banner_css(notice.look)), in_script(&addresses));
     Some(Texts { script: format!("({loader})({data},{html},{css},{addresses},[{tools}]);"), layers })
 }
 
-/// What an embed calls its layers' data by: it names their content, so that they can be cached for ever.
-fn name(layers: &str) -> String {
-    sha256(layers.as_bytes()).to_hex()[..16].to_string()
+/// What pages call this embed by that want no other: the name is its content's, so that it can be cached for ever.
+#[must_use]
+pub fn script_name(script: &[u8]) -> String {
+    format!("{}.js", &sha256(script).to_hex()[..16])
+}
+
+/// What an embed calls its layers' data by, likewise.
+fn layers_name(layers: &str) -> String {
+    format!("{}.json", &sha256(layers.as_bytes()).to_hex()[..16])
+}
+
+/// The value of an `integrity` attribute that lets these bytes pass (W3C SRI).
+#[must_use]
+pub fn integrity(bytes: &[u8]) -> String {
+    format!("sha384-{}", base64_encode(&Sha384::digest(bytes)))
 }
 
 fn json(value: &impl Serialize) -> String {

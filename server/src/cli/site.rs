@@ -1,7 +1,7 @@
 //! `assent site`: check a site file, publish it, or print the tags for its pages and the embed it makes.
 
 use super::client::Server;
-use crate::app::embed::texts;
+use crate::app::embed::{integrity, script_name, texts};
 use crate::app::sites::{ApplyError, LogIs, Sites, check};
 use crate::assets::Assets;
 use crate::config::Loaded;
@@ -10,6 +10,8 @@ use crate::http::SiteFileApplied;
 use anyhow::Context as _;
 use assent_core::hash::sha256;
 use assent_core::notice::Asked;
+use assent_core::site::SiteFile;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -43,6 +45,10 @@ enum Command {
         /// cookies. Whether that needs consent is for the controller to judge.
         #[arg(long)]
         advanced: bool,
+        /// Name the embed by its content and state its hash, so that browsers run this script and no other. Of the site as it is in
+        /// force; asks the running server, if there is one. The tag must be changed with each new notice, `look` or release.
+        #[arg(long)]
+        pinned: bool,
     },
     /// Print the embed that a site file makes, as it would be served. Changes nothing.
     Embed {
@@ -64,7 +70,9 @@ pub(super) fn run(
     match arguments.command {
         Command::Check { file } => says(&file),
         Command::Apply { file } => publish(&file, load()?, LogIs::There),
-        Command::Tags { file, lang, advanced } => tags(&file, lang.as_deref(), advanced),
+        Command::Tags { file, lang, advanced, pinned } => {
+            tags(&file, lang.as_deref(), advanced, pinned.then(load).transpose()?)
+        }
         Command::Embed { file, lang, layers } => embed(&file, lang.as_deref(), layers, load()?),
     }
 }
@@ -153,7 +161,7 @@ const ADVANCED: &str = "window.dataLayer=window.dataLayer||[];function gtag(){da
     functionality_storage:'denied',personalization_storage:'denied',security_storage:'denied',wait_for_update:500});\
     gtag('set','ads_data_redaction',true)";
 
-fn tags(path: &Path, lang: Option<&str>, advanced: bool) -> anyhow::Result<ExitCode> {
+fn tags(path: &Path, lang: Option<&str>, advanced: bool, pinned: Option<Loaded>) -> anyhow::Result<ExitCode> {
     let (file, notice) = check(&read(path)?)?;
     if let Some(lang) = lang.filter(|lang| !notice.languages.contains_key(*lang)) {
         anyhow::bail!("the site file has no [text.{lang}]");
@@ -171,12 +179,50 @@ fn tags(path: &Path, lang: Option<&str>, advanced: bool) -> anyhow::Result<ExitC
             "With a strict CSP, script-src 'sha256-{hash}' lets the inline script run."
         ));
     }
+    let api = format!("{}/v1/{}", file.public_url, file.id);
+    if let Some(loaded) = pinned {
+        let (language, _) = notice.text(lang);
+        let script = in_force(&file, language, &loaded)?;
+        if !script.windows(64).any(|part| part == notice.hash().to_hex().as_bytes()) {
+            anyhow::bail!("another notice is in force: publish the file first (assent site apply)");
+        }
+        super::data(&format!(
+            "<script async crossorigin=\"anonymous\" integrity=\"{}\" src=\"{api}/embed/{}\"></script>\n",
+            integrity(&script),
+            script_name(&script)
+        ))?;
+        super::note(format_args!(
+            "In `{language}`, whatever the visitor's browser prefers. Change the tag with each new notice, look or release: the address \
+             then ends, nobody is asked, and nothing runs."
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
     let query = lang.map(|lang| format!("?lang={lang}")).unwrap_or_default();
-    super::data(&format!(
-        "<script async src=\"{}/v1/{}/embed.js{query}\"></script>\n",
-        file.public_url, file.id
-    ))?;
+    super::data(&format!("<script async src=\"{api}/embed.js{query}\"></script>\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The embed as it is served: by the running server, or as a server would make it of what is published.
+fn in_force(file: &SiteFile, language: &str, loaded: &Loaded) -> anyhow::Result<Vec<u8>> {
+    let config = &loaded.config;
+    match DataDir::open(config) {
+        Ok(data) => {
+            let assets = Arc::new(Assets::load(&config.server.web_dir.relative())?);
+            let sites = Sites::open(data, config, assets)?;
+            let site =
+                sites.get(&file.id).with_context(|| format!("the site `{}` is not published", file.id))?;
+            let script = site.embeds.as_ref().and_then(|embeds| embeds.get(language));
+            Ok(script.context("no built loader and widget (server.web_dir)")?.plain.clone())
+        }
+        Err(DataDirError::InUse(_)) => {
+            let mut script = Vec::new();
+            Server::of(config)?
+                .get(&format!("/v1/{}/embed.js?lang={language}", file.id))?
+                .read_to_end(&mut script)?;
+            Ok(script)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn embed(path: &Path, lang: Option<&str>, layers: bool, loaded: Loaded) -> anyhow::Result<ExitCode> {

@@ -3,6 +3,7 @@
 use crate::app::{SITE, TestApp, to};
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
+use server::app::embed::script_name;
 use server::app::sites::LogIs;
 
 #[tokio::test]
@@ -67,6 +68,34 @@ async fn later_layers_are_texts_of_their_own_and_outlive_one_notice() {
     }
     let strange = app.get("/v1/clinic/layers/0123456789abcdef.json").await;
     assert_eq!(strange.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_embed_has_an_address_of_its_own_until_it_is_replaced_twice() {
+    let app = TestApp::new().await;
+    let embed = app.get("/v1/clinic/embed.js").await.body;
+    let pinned = format!("/v1/clinic/embed/{}", script_name(&embed));
+    let answer = app.get(&pinned).await;
+    assert_eq!((answer.status, &answer.body), (StatusCode::OK, &embed));
+    assert_eq!(answer.header(header::CONTENT_TYPE), "text/javascript; charset=utf-8");
+    assert_eq!(answer.header(header::CACHE_CONTROL), "public, max-age=31536000, immutable");
+    assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*");
+    // Whoever answers to one name answers to no other.
+    let layers = layers_address(&app).await;
+    let crossed = [pinned.replace("/embed/", "/layers/"), layers.replace("/layers/", "/embed/")];
+    for address in crossed.iter().map(String::as_str).chain(["/v1/clinic/embed/0123456789abcdef.js"]) {
+        let answer = app.get(address).await;
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (StatusCode::NOT_FOUND, &"not-found".into()),
+            "{address}"
+        );
+    }
+    for (round, status) in [(1, StatusCode::OK), (2, StatusCode::NOT_FOUND)] {
+        let changed = SITE.replacen("title = \"", &format!("title = \"{round} "), 1);
+        app.app.sites.apply(&changed, None, LogIs::There).await.unwrap();
+        assert_eq!(app.get(&pinned).await.status, status, "after {round} more");
+    }
 }
 
 async fn layers_address(app: &TestApp) -> String {

@@ -10,6 +10,8 @@ use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
 /// The script for the site's pages: `<script async src="…/embed.js"></script>`.
 #[utoipa::path(
     get, path = "/v1/{site}/embed.js", tag = "Embed",
@@ -32,6 +34,24 @@ pub(in crate::http) async fn embed(
     Ok(send(packed, &headers, "public, max-age=300"))
 }
 
+/// The same script at an address that never answers anything else, for pages that state its `integrity`. `assent site tags --pinned`
+/// prints the tag. With another notice or release the script is another one: this address then ends, and the tag must be changed.
+#[utoipa::path(
+    get, path = "/v1/{site}/embed/{file}", tag = "Embed",
+    params(("site" = String, Path, description = "The site."),
+        ("file" = String, Path, description = "Names the content; of what is in force or was before it.")),
+    responses((status = 200, description = "The script; immutable.", content_type = "text/javascript"),
+        (status = 404, description = "`unknown-site`, `not-found`: replaced. Nothing runs, and nobody is asked.",
+            body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn pinned(
+    site: InSite,
+    path: Result<Path<(String, String)>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    named(&site, path, ".js", &headers)
+}
+
 /// What the widget draws the later layers from: every text of the banner in one language. The embed carries the address.
 #[utoipa::path(
     get, path = "/v1/{site}/layers/{file}", tag = "Embed",
@@ -41,14 +61,24 @@ pub(in crate::http) async fn embed(
         (status = 404, description = "`unknown-site`, `not-found`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn layers(
-    InSite(site): InSite,
+    site: InSite,
     path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    named(&site, path, ".json", &headers)
+}
+
+/// A file that is named after its content.
+fn named(
+    InSite(site): &InSite,
+    path: Result<Path<(String, String)>, PathRejection>,
+    ending: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let Path((_, file)) = path.map_err(|_| Code::NotFound)?;
-    let name = file.strip_suffix(".json").ok_or(Code::NotFound)?;
-    let packed = site.embeds.as_ref().and_then(|embeds| embeds.layers(name)).ok_or(Code::NotFound)?;
-    let mut response = send(packed, &headers, "public, max-age=31536000, immutable");
+    let packed =
+        site.embeds.as_ref().filter(|_| file.ends_with(ending)).and_then(|embeds| embeds.named(&file));
+    let mut response = send(packed.ok_or(Code::NotFound)?, headers, FOR_EVER);
     // Nothing in it is anyone's, and a fetch with integrity needs it.
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     Ok(response)

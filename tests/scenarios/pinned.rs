@@ -1,0 +1,59 @@
+//! A tag with `integrity`: browsers run the script that it was printed for, and no other.
+
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until_so};
+use serde_json::Value;
+
+const AFTER: &str =
+    "<h1>A page</h1><p>Text.</p><script type='text/plain' data-purpose=analytics src='/tracker.js'></script>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_runs_one_script_and_no_other() {
+    let mut stack = Stack::starts().await;
+    let file = stack.path("clinic.toml");
+    let arguments = ["site", "tags", "--pinned", "--lang", "en", file.to_str().unwrap()];
+    let tag = stack.runs_well(&arguments);
+    assert!(tag.contains(&format!("{}/embed/", stack.site(CLINIC).api)), "{tag}");
+    stack.assent_is_killed();
+    assert_eq!(stack.runs_well(&arguments), tag, "without a server the same is read from the store");
+    stack.assent_starts().await;
+
+    let pages = Pages::of(&stack, CLINIC, &format!("{tag}{AFTER}"), |file| file).await;
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    visitor.presses("choose").await;
+    visitor.sees_in_banner("[data-act='save']").await;
+    visitor.presses("accept-all").await;
+    until_so("the script to run", async || visitor.runs("return window.ran?.length ?? 0").await == 1).await;
+    visitor.has_sent_everything(CLINIC).await;
+
+    // The hash of anything else: the browser does not run it, and the page stays without a yes.
+    let (before, rest) = tag.split_once("sha384-").unwrap();
+    let (_, after) = rest.split_once('"').unwrap();
+    let other = format!("{before}sha384-{}\"{after}", "A".repeat(64));
+    let pages = Pages::of(&stack, CLINIC, &format!("{other}{AFTER}"), |file| file).await;
+    nobody_is_asked(&pages, "Failed to find a valid digest").await;
+
+    // Published anew twice, and the tag is as it was.
+    let again = |round: &'static str| {
+        move |file: String| file.replacen("title = \"", &format!("title = \"{round} "), 1)
+    };
+    Pages::of(&stack, CLINIC, "", again("One")).await;
+    let pages = Pages::of(&stack, CLINIC, &format!("{tag}{AFTER}"), again("Two")).await;
+    nobody_is_asked(&pages, "404").await;
+    let said = stack.runs(&arguments);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("publish the file first"), "{said:?}");
+    let file = stack.path("pages.toml");
+    let now = stack.runs_well(&["site", "tags", "--pinned", file.to_str().unwrap()]);
+    assert_ne!(now, tag);
+}
+
+async fn nobody_is_asked(pages: &Pages, complaint: &str) {
+    let visitor = Visitor::arrives(Browser::Chromium).await;
+    visitor.opens(&pages.origin).await;
+    let complaints = async || visitor.complaints().await.iter().any(|said| said.contains(complaint));
+    until_so("the browser to complain", complaints).await;
+    let state = visitor.runs("return [window.assent ?? null, window.ran ?? null]").await;
+    assert_eq!(state, Value::Array(vec![Value::Null, Value::Null]));
+    assert_eq!(visitor.other_cookies().await, Vec::<String>::new());
+}
