@@ -32,7 +32,7 @@ const TABLE: u64 = PART * PLACE as u64;
 const RECORD: u32 = 1 << 31;
 /// Bytes read at once when many rows are.
 const AT_ONCE: u64 = 1 << 20;
-/// Files kept open for reading: two million entries. More than a process may usually open would leave nothing for connections.
+/// Most files kept open for reading: two million entries in all, and half of what a process may usually open.
 const KEPT_OPEN: usize = 512;
 
 /// The files with the leaves and rows of every site.
