@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::Write;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -861,7 +862,21 @@ impl Ledger {
         out: &mut dyn Write,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<ExportSummary, ExportError> {
-        export::write(&self.shared, filter, out, progress)
+        export::write(&self.shared, filter, NonZero::<usize>::MIN, out, progress)
+    }
+
+    /// The same as [`export`](Self::export), byte for byte, by so many threads: for whoever has the machine to themselves.
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    pub fn export_by(
+        &self,
+        threads: NonZero<usize>,
+        filter: &ExportFilter,
+        out: &mut dyn Write,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<ExportSummary, ExportError> {
+        export::write(&self.shared, filter, threads, out, progress)
     }
 
     /// Writes an export as CSV ([`CSV_COLUMNS`](crate::CSV_COLUMNS)) to `out`, in memory that does not grow with it.
