@@ -63,8 +63,8 @@ pub(crate) fn write(
     out.write_all(&text)?;
     let mut footer = FooterLine::default();
     let begin = || {
-        let mut tree = StoredTree::new(&*shared.store, &shared.config.site);
-        move |part| tile(shared, (filter, published.size), &mut tree, part)
+        let tree = StoredTree::new(&*shared.store, &shared.config.site);
+        move |part| tile(shared, (filter, published.size), &tree, part)
     };
     each_in_order(parts(&range), threads, begin, |tile| {
         let Tile { part, text, counts } = tile?;
@@ -93,17 +93,19 @@ struct Tile {
 fn tile(
     shared: &Shared,
     under: (&ExportFilter, u64),
-    tree: &mut StoredTree<'_>,
+    tree: &StoredTree<'_>,
     part: Range<u64>,
 ) -> Result<Tile, ExportError> {
     let (n, size) = (part.start / WIDTH, under.1);
     let path = tree.tile_path(n, size)?;
-    let width = WIDTH.min(size - n * WIDTH) as usize;
-    let hashes = tree.tile(0, n)?.get(..width);
-    let reason = "it or an entry after it is missing";
-    let hashes = hashes.ok_or(ReadError::Damaged { index: n * WIDTH, reason })?;
+    let width = WIDTH.min(size - n * WIDTH) as u16;
+    let hashes = tree.tile(0, n, width)?;
+    if hashes.len() < usize::from(width) {
+        let reason = "it or an entry after it is missing";
+        return Err(ReadError::Damaged { index: n * WIDTH, reason }.into());
+    }
     let (mut text, mut counts) = (Vec::new(), FooterLine::default());
-    put(&mut text, &Line::Tile(TileLine::new(n, hashes, &path)));
+    put(&mut text, &Line::Tile(TileLine::new(n, &hashes, &path)));
     each_row(shared, &part, |index, row| {
         let line = entry(shared, under, index, &row)?;
         counts.count(&line);
