@@ -49,6 +49,7 @@ mod pinned;
 mod reach;
 mod reminders;
 mod screenshots;
+mod sign_up_in_page;
 mod tag_manager;
 mod texts;
 mod texts_in;

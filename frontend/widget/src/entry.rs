@@ -31,8 +31,6 @@ extern "C" {
     fn choices(this: &Host) -> String;
     #[wasm_bindgen(method)]
     fn close(this: &Host);
-    #[wasm_bindgen(method)]
-    fn hydrated(this: &Host);
     // Markup goes through the loader's Trusted Types policy.
     #[wasm_bindgen(method)]
     fn html(this: &Host, element: &Element, markup: &str);
@@ -68,7 +66,6 @@ pub fn start(root: HtmlElement, data: &str, host: Host) -> Result<(), JsError> {
     let listener = Closure::<dyn Fn(Event)>::new(|event: Event| clicked(&event));
     let _ = root.add_event_listener_with_callback("click", listener.as_ref().unchecked_ref());
     listener.forget();
-    host.hydrated();
     let flow = Flow::new(data.clone());
     WIDGET.set(Some(Widget { data, flow, root, first, layer, host }));
     Ok(())
