@@ -99,6 +99,11 @@ async fn somebody_signs_up_without_leaving_the_page(browser: Browser) {
     presses(&visitor, SEND).await;
     shows(&visitor, "[role=status]").await;
     has_focus(&visitor, "[role=status]").await;
+    let in_view = format!(
+        "const {{ top, bottom }} = document.querySelector('{PLACE}').shadowRoot.querySelector('[role=status]').getBoundingClientRect();
+         return top >= 0 && bottom <= innerHeight"
+    );
+    until_so("it to be in view", async || visitor.runs(&in_view).await == true).await;
     assert_eq!(visitor.address().await, page);
     axe::finds_nothing(&visitor, "what happens next").await;
     visitor.photographs("alerts-in-page-signed-up").await;

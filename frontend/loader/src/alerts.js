@@ -65,7 +65,10 @@ const begin = async (place) => {
     try {
       const body = new URLSearchParams(new FormData(form));
       show(await middle(`${address}&in=page`, { method: 'POST', body }));
-      root.querySelector('[autofocus]')?.focus();
+      // What came of it; WebKit does not scroll to what it focuses in a page that just became shorter.
+      const region = root.querySelector('[autofocus]');
+      region?.focus();
+      region?.scrollIntoView({ block: 'nearest' });
     } catch (error) {
       console.error(error);
       // The same key is sent again: what was taken although no answer came is taken once.
