@@ -56,6 +56,7 @@ mod texts_in;
 mod told;
 mod tools;
 mod types;
+mod upkeep;
 mod vectors;
 mod verify_offline;
 mod views;

@@ -1,11 +1,11 @@
 //! `assent witness`: what it cosigns, what it refuses, and that no kill makes it contradict itself.
 
-use crate::harness::{Asker, CLINIC, Holder, Log, OtherLog, Stack, Witness, entries, until_so};
+use crate::harness::{Asker, CLINIC, Holder, Log, OtherLog, Stack, Witness, entries, offline, until_so};
 use assent_core::checkpoint::Checkpoint;
 use assent_core::decision::Act;
 use assent_core::hash::Hash;
 use assent_core::merkle::{RangeError, consistency_proof, leaf_hash, root_of};
-use assent_core::note::{KeyKind, Note};
+use assent_core::note::{KeyKind, Note, VerifierKey};
 use assent_core::receipt::Receipt;
 use assent_core::witness::{AddCheckpoint, MAX_REQUEST_LEN, read_cosignatures};
 use std::sync::{Arc, Mutex};
@@ -75,12 +75,13 @@ async fn every_status() {
     assert_eq!(witness.get("/healthz").await.text().await.unwrap(), "ok\n");
     assert_eq!(witness.adds(good).await.0, 200, "none of them changed what it holds");
 
-    let said = witness.said();
+    // What it writes arrives a moment later.
     for fact in
         ["\"message\":\"cosigned\"", "\"origin\":\"log.example.org/clinic\"", "\"status\":409", "FORK"]
     {
-        assert!(said.contains(fact), "{fact}: {said}");
+        until_so(fact, async || witness.said().contains(fact)).await;
     }
+    let said = witness.said();
     assert!(!said.contains("stranger"), "what strangers name is not logged: {said}");
     assert_eq!(std::fs::read_dir(witness.path("witness/evidence")).unwrap().count(), 1);
 }
@@ -292,6 +293,22 @@ async fn each_organisation_publishes_with_the_others_cosignature() {
         let carried = later.verify(Some(&keys[number])).unwrap();
         assert_eq!(carried.record(), receipt.record());
         assert_eq!(carried.signed_checkpoint().cosignatures(&known).unwrap().len(), 1);
+        // Whoever holds it judges it with nothing but a policy of their own.
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+        std::fs::write(path("receipt.json"), later.to_json()).unwrap();
+        let judged = |name: &str, witness: &VerifierKey| {
+            let policy = format!("log {}\nwitness {name} {witness}\nquorum {name}\n", keys[number]);
+            std::fs::write(path("policy"), policy).unwrap();
+            let done = offline(&["verify", &path("receipt.json"), "--policy", &path("policy"), "--json"]);
+            let found: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+            (done.status.code(), found)
+        };
+        let (code, found) = judged("other", &known[0]);
+        assert_eq!((code, &found["cosigned_by"][0]["witness"]), (Some(0), &"other".into()), "{found}");
+        assert_eq!(found["key_pinned"], true);
+        let (code, found) = judged("own", &witnesses[number].key);
+        assert_eq!((code, &found["code"]), (Some(1), &"quorum-missing".into()), "{found}");
     }
     // One witness goes away: that log is published all the same, and decisions never noticed.
     witnesses[1].is_killed();

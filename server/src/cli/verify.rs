@@ -2,7 +2,7 @@
 //! words what it found.
 //!
 //! Exit codes: 0 everything holds; 1 something does not, and it says where; 2 what was named (or the key's file) cannot be
-//! read, or it is none of these.
+//! read, or it is none of these. In JSON `holds` is then true, false or null.
 
 mod bundle;
 mod data;
@@ -12,10 +12,12 @@ use super::opened::bar;
 use anyhow::{Context as _, bail};
 use assent_core::export_format::{ExportSummary, ExportVerifier, Line, MAX_LINE_BYTES};
 use assent_core::note::VerifierKey;
+use assent_core::policy::{Assessment, Policy, Quorum};
 use assent_core::receipt::{KeyTrust, RECEIPT_FORMAT, Receipt};
 use assent_core::record::Record;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -23,6 +25,8 @@ use std::process::ExitCode;
 
 /// Longest receipt that is read, in bytes.
 const RECEIPT_MAX: u64 = 8 << 20;
+/// Bytes that are read at once: what a pipe holds, or more.
+const READ_AT_ONCE: usize = 256 << 10;
 /// What some editors write in front of a text they save as UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -39,6 +43,10 @@ pub(super) struct Arguments {
     /// checked.
     #[arg(long, value_name = "FILE")]
     operator_key: Option<PathBuf>,
+    /// File in tlog-policy format: which witnesses must have cosigned the checkpoint of a receipt, an export, a bundle or a copied
+    /// log. It names the log's key, too.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// Print the verdict as JSON.
     #[arg(long)]
     json: bool,
@@ -51,6 +59,44 @@ struct Verdict {
     lines: Vec<String>,
     /// For programs.
     json: Value,
+    /// The signed checkpoint that it holds against, where there is one.
+    checkpoint: Option<String>,
+}
+
+impl Verdict {
+    /// Judges the cosignatures, too.
+    fn under(mut self, policy: &Policy) -> anyhow::Result<Self> {
+        if !self.holds {
+            return Ok(self);
+        }
+        let Some(note) = &self.checkpoint else {
+            bail!("--policy: a data directory has no one checkpoint to judge; judge a copy of each log")
+        };
+        let kind = self.json["kind"].as_str().unwrap_or_default().to_string();
+        let assessed = policy.open(note).map_err(anyhow::Error::from);
+        let assessed = assessed.and_then(|signed| Ok(policy.assess(&signed)?));
+        let Assessment { quorum, cosigned_by } = match assessed {
+            Ok(assessed) => assessed,
+            Err(error) => {
+                let sentence = format!("its checkpoint is not as the policy wants it: {error:#}");
+                return Ok(bad(&kind, "checkpoint-not-trusted", &sentence, None, None));
+            }
+        };
+        if quorum == Quorum::Missing {
+            let sentence = "too few of the policy's witnesses cosigned its checkpoint";
+            return Ok(bad(&kind, "quorum-missing", sentence, None, None));
+        }
+        let names: Vec<&str> = cosigned_by.iter().map(|by| by.witness.as_str()).collect();
+        let names =
+            if names.is_empty() { "nobody, and the policy needs nobody".into() } else { names.join(", ") };
+        // Opened by a key of the policy, which is the reader's.
+        self.lines.retain(|line| line != trust(KeyTrust::SelfAsserted));
+        self.lines.push(format!("Signed with a key that the policy names. Cosigned by {names}."));
+        self.json["key_pinned"] = true.into();
+        let by = cosigned_by.iter().map(|by| json!({ "witness": by.witness, "time": by.time }));
+        self.json["cosigned_by"] = by.collect();
+        Ok(self)
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -58,6 +104,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(verdict) => verdict,
         Err(error) => {
             super::note(format_args!("assent verify: {error:#}"));
+            if arguments.json {
+                let json = json!({ "holds": null, "code": "not-judged", "message": format!("{error:#}") });
+                super::data(&format!("{json}\n"))?;
+            }
             return Ok(ExitCode::from(2));
         }
     };
@@ -70,13 +120,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn judge(arguments: &Arguments) -> anyhow::Result<Verdict> {
+    let Some(path) = &arguments.policy else { return judge_file(arguments) };
+    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let policy = Policy::parse_bytes(&text).with_context(|| format!("{} is not a policy", path.display()))?;
+    judge_file(arguments)?.under(&policy)
+}
+
+fn judge_file(arguments: &Arguments) -> anyhow::Result<Verdict> {
     let path = &arguments.file;
     let key = arguments.key.as_deref().map(key).transpose()?;
     if path.is_dir() {
         return folder(path, key, arguments.operator_key.as_deref());
     }
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let mut reader = BufReader::new(file);
+    let mut reader = BufReader::with_capacity(READ_AT_ONCE, file);
     let begin = reader.fill_buf().with_context(|| format!("cannot read {}", path.display()))?;
     if begin.starts_with(bundle::BEGINS) {
         if bundle::is_another_archive(path) {
@@ -167,6 +224,7 @@ fn receipt(reader: impl BufRead, key: Option<&VerifierKey>) -> anyhow::Result<Ve
         }
     };
     let checkpoint = receipt.checkpoint();
+    let note = receipt.signed_checkpoint().note().to_string();
     let Ok(record) = Record::from_bytes(receipt.record().as_bytes()) else {
         return Ok(bad("receipt", "record-unreadable", "its record is not a consent record", None, None));
     };
@@ -200,7 +258,7 @@ fn receipt(reader: impl BufRead, key: Option<&VerifierKey>) -> anyhow::Result<Ve
         "size": checkpoint.size, "key_pinned": receipt.trust() == KeyTrust::Pinned,
         "record": record.id,
     });
-    Ok(Verdict { holds: true, lines, json })
+    Ok(Verdict { holds: true, lines, json, checkpoint: Some(note) })
 }
 
 fn export(mut reader: impl BufRead, key: Option<VerifierKey>, bar: &ProgressBar) -> anyhow::Result<Verdict> {
@@ -219,7 +277,7 @@ fn export(mut reader: impl BufRead, key: Option<VerifierKey>, bar: &ProgressBar)
         }
         bar.inc(length as u64);
         // What is not UTF-8 is no line of an export; the verifier says so, with the place.
-        let text = String::from_utf8_lossy(&line);
+        let text = str::from_utf8(&line).map_or_else(|_| String::from_utf8_lossy(&line), Cow::Borrowed);
         let found: Option<Line> = match verifier.line(text.strip_suffix('\n').unwrap_or(&text)) {
             Ok(found) => found,
             Err(error) => return Ok(fault(error)),
@@ -258,7 +316,7 @@ fn export(mut reader: impl BufRead, key: Option<VerifierKey>, bar: &ProgressBar)
         "withheld": summary.withheld, "gone": summary.gone, "changes": summary.changes,
         "summaries": summary.summaries, "untold": summary.untold, "key_pinned": summary.trust == KeyTrust::Pinned,
     });
-    Ok(Verdict { holds: true, lines, json })
+    Ok(Verdict { holds: true, lines, json, checkpoint: Some(summary.checkpoint.note().to_string()) })
 }
 
 /// Why what is not shown is not shown, one line a reason.
@@ -273,7 +331,7 @@ fn by_reason(summary: &ExportSummary) -> impl Iterator<Item = String> {
 fn bad(kind: &str, code: &str, sentence: &str, line: Option<u64>, entry: Option<u64>) -> Verdict {
     let lines = vec![format!("This {kind} does not hold: {sentence} ({code})")];
     let json = json!({ "holds": false, "kind": kind, "code": code, "message": sentence, "line": line, "entry": entry });
-    Verdict { holds: false, lines, json }
+    Verdict { holds: false, lines, json, checkpoint: None }
 }
 
 fn trust(trust: KeyTrust) -> &'static str {

@@ -80,5 +80,6 @@ fn good(summary: &BundleSummary) -> Verdict {
         "summaries": export.summaries, "untold": export.untold, "checkpoints": checkpoints,
         "key_pinned": export.trust == KeyTrust::Pinned,
     });
-    Verdict { holds: true, lines, json }
+    let checkpoint = Some(export.checkpoint.note().to_string());
+    Verdict { holds: true, lines, json, checkpoint }
 }

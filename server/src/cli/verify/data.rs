@@ -74,7 +74,7 @@ pub(super) fn judge(
     if sites.is_empty() {
         bail!("no site was ever published in {}", folder.display());
     }
-    let mut verdict = Verdict { holds: true, lines: Vec::new(), json: Value::Null };
+    let mut verdict = Verdict { holds: true, lines: Vec::new(), json: Value::Null, checkpoint: None };
     let mut told = Vec::new();
     for site in sites {
         let (holds, line, json) = match one(&store, copy.path(), &site, key, operator.as_ref(), bar) {

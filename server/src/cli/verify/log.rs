@@ -67,5 +67,5 @@ pub(super) fn judge(folder: &Path, key: Option<VerifierKey>, bar: &ProgressBar) 
         "holds": true, "kind": "log", "origin": origin, "size": size, "root": head.checkpoint.root.to_base64(),
         "signature_checked": trusted.is_some(), "key_pinned": trusted == Some(KeyTrust::Pinned),
     });
-    Ok(Verdict { holds: true, lines, json })
+    Ok(Verdict { holds: true, lines, json, checkpoint: Some(head.note) })
 }
