@@ -1,4 +1,4 @@
-//! `assent site`: check a site file, publish it, or print the tags for its pages and the embed it makes.
+//! `assent site`: check a site file, say by which rules, publish it, or print the tags for its pages and the embed it makes.
 
 use super::client::Server;
 use crate::app::embed::{integrity, script_name, texts};
@@ -29,6 +29,8 @@ enum Command {
         /// The site file.
         file: PathBuf,
     },
+    /// Print the rules that a site file is checked by, as a table in Markdown: what each asks, and whose rule it is.
+    Rules,
     /// Publish a site file of a site that has a log. Works beside a running server and without one.
     Apply {
         /// The site file.
@@ -69,6 +71,10 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Check { file } => says(&file),
+        Command::Rules => {
+            super::data(&assent_core::lint::table())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Apply { file } => publish(&file, load()?, LogIs::There),
         Command::Tags { file, lang, advanced, pinned } => {
             tags(&file, lang.as_deref(), advanced, pinned.then(load).transpose()?)
