@@ -71,7 +71,7 @@ const readChoice = () => {
   }
 };
 
-// Another tab may have decided, or this page comes back from the cache.
+// Another tab may have decided, or this page comes back from the cache, or is seen for the first time.
 const again = () => {
   const before = choice;
   readChoice();
@@ -80,6 +80,7 @@ const again = () => {
     apply();
     settle();
   }
+  paint();
 };
 
 // The question goes when nothing is left of it.
@@ -249,8 +250,8 @@ const makeRoom = () => {
 };
 
 const paint = () => {
-  // Nobody is told anything by a page that a browser prepares unseen.
-  if (host || !document.body || document.prerendering) return;
+  // Nobody is told anything by a page that a browser prepares unseen, or opened behind another.
+  if (host || !document.body || document.hidden) return;
   let place = document.body;
   if (layout == 'inline' && isDue()) {
     const slot = document.querySelector('[data-assent=here]');
@@ -328,6 +329,8 @@ const pressed = (event) => {
   const button = event.target.closest('[data-act]');
   if (widget || !button) return;
   const { act } = button.dataset;
+  // Programs may press for a no, and only people for a yes.
+  if (act == 'accept-all' && !event.isTrusted) return;
   if (act == 'choose' || (DATA.age && act == 'accept-all')) {
     show('choose');
   } else if (act == 'close') {
@@ -455,7 +458,6 @@ if (window.assent) {
     if (host && isDue()) makeRoom();
   });
   addEventListener('load', () => host && makeRoom());
-  document.addEventListener('prerenderingchange', paint);
   document.addEventListener('click', (event) => {
     const link = event.composedPath()[0].closest?.('[data-assent=open]');
     if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) {

@@ -79,7 +79,11 @@ fn clicked(event: &Event) {
     let Some(target) = event.target() else { return };
     let target: Element = target.unchecked_into();
     if let Ok(Some(button)) = target.closest("[data-act]") {
-        press(&button.get_attribute("data-act").unwrap_or_default());
+        let act = button.get_attribute("data-act").unwrap_or_default();
+        // Programs may press for a no, and only people for a yes.
+        if event.is_trusted() || !matches!(&*act, "accept-all" | "save") {
+            press(&act);
+        }
     } else if let Some(Ok(purpose)) = target.id().strip_prefix("p-").map(PurposeId::new) {
         let is_on = target.matches(":checked").unwrap_or_default();
         pressed(Press::Switch(purpose, if is_on { Choice::Yes } else { Choice::No }));
