@@ -43,6 +43,7 @@ mod gateways;
 mod going_back;
 mod hand_over;
 mod hostile;
+mod included;
 mod languages;
 mod layouts;
 mod leftovers;

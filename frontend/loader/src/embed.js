@@ -37,7 +37,7 @@ const attempt = (tell, ...what) => {
 };
 
 // The browser says no to whatever shares data, until the person says something about it here.
-const gpc = navigator.globalPrivacyControl === true;
+const gpc = !!navigator.globalPrivacyControl;
 const dnt = !!DATA.dnt && navigator.doNotTrack == '1';
 const denied = (purpose) => purpose.sharing && (gpc || dnt);
 
@@ -75,7 +75,7 @@ const readChoice = () => {
 const again = () => {
   const before = choice;
   readChoice();
-  if (choice != before && choice?.decided != before?.decided) {
+  if (choice?.decided != before?.decided) {
     told ||= !isDue();
     apply();
     settle();
@@ -168,11 +168,7 @@ const decide = (act, surface, choices) => {
 };
 
 // The same of each of some purposes.
-const each = (ids, said) => {
-  const choices = {};
-  for (const id of ids) choices[id] = said;
-  return choices;
-};
+const each = (ids, said) => Object.fromEntries(ids.map((id) => [id, said]));
 const all = (said) => each(asked.map(({ id }) => id), said);
 
 // What the site's own controls say. A yes needs a person's press behind it: where none is known, nothing is said.
@@ -275,7 +271,7 @@ const paint = () => {
   back = element('a', { id: 'back', href: choicesPage, lang: language }, element('span', {}, words.your_choices));
   back.dataset.assent = 'open';
   shadow.append(root, note, back);
-  shadow.addEventListener('click', pressed);
+  shadow.addEventListener('click', pressed, true);
   pad = new CSSStyleSheet();
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, pad];
   const watch = new ResizeObserver(makeRoom);
@@ -324,13 +320,12 @@ const show = (what) => {
   }
 };
 
-// The first layer's buttons, as long as the widget is not there.
+// The first layer's buttons, as long as the widget is not there. Acts that can say yes begin with `a` and `s`: `accept-all`, `save`.
 const pressed = (event) => {
-  const button = event.target.closest('[data-act]');
-  if (widget || !button) return;
-  const { act } = button.dataset;
-  // Programs may press for a no, and only people for a yes.
-  if (act == 'accept-all' && !event.isTrusted) return;
+  const act = event.target.closest('[data-act]')?.dataset.act;
+  // Programs may press for a no, and only people for a yes, here and in the widget, which hears it later.
+  if (!event.isTrusted && /^[as]/.test(act)) return event.stopPropagation();
+  if (widget || !act) return;
   if (act == 'choose' || (DATA.age && act == 'accept-all')) {
     show('choose');
   } else if (act == 'close') {
@@ -374,7 +369,6 @@ const bridge = {
     opener = 0;
     makeRoom();
   },
-  hydrated: () => {},
   html(into, markup) {
     into.innerHTML = policy.createHTML(markup);
   },
@@ -410,7 +404,7 @@ const load = () =>
     } catch (error) {
       // Forbidden, blocked or broken: the buttons work without it, and single choices have their own page.
       broken = 1;
-      widget = undefined;
+      widget = 0;
       console.warn('assent: no widget here', error);
       if (wanted) show(wanted);
     }
@@ -437,7 +431,7 @@ if (window.assent) {
     rejectAll: () => say('reject-all', all('no')),
     set: (choices) => say('save', choices),
     withdraw: (...ids) => say('save', ids.length ? each(ids, 'no') : all('no')),
-    receipt: async () => (choice ? bridge.last_receipt() : undefined),
+    receipt: async () => choice && bridge.last_receipt(),
     on(what, listener) {
       const hear = (event) => listener(event.detail);
       document.addEventListener(`assent:${what}`, hear);

