@@ -315,7 +315,9 @@ const show = (what) => {
   } else if (broken) {
     location.assign(choicesPage);
   } else {
+    // The latest press counts: what was kept for the widget to confirm is said already.
     wanted = what;
+    kept = 0;
     load();
   }
 };
