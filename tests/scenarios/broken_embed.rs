@@ -45,32 +45,36 @@ async fn a_widget_that_is_not_the_one_is_never_compiled_in_webkit() {
 async fn a_widget_that_is_not_the_one_is_never_compiled(browser: Browser) {
     let stack = Stack::starts().await;
     let good = embed(&stack).await;
-    let (before, rest) = good.split_once("\"integrity\":\"sha384-").expect("it names the widget's hash");
-    let other = if rest.starts_with('A') { 'B' } else { 'A' };
-    let bad = format!("{before}\"integrity\":\"sha384-{other}{}", &rest[1..]);
-
     let pages = Pages::of(&stack, CLINIC, &page(&stack, &good), |file| file).await;
     let visitor = Visitor::arrives(browser).await;
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
     until_so("the widget to be made", async || visitor.runs("return compiled > 0").await == true).await;
 
-    let pages = Pages::of(&stack, CLINIC, &page(&stack, &bad), |file| file).await;
-    let visitor = Visitor::arrives(browser).await;
-    visitor.visits(&pages.origin).await;
-    visitor.is_asked().await;
-    let gave_up = "return warned.some(said => said.includes('no widget here'))";
-    until_so("the widget to be given up", async || visitor.runs(gave_up).await == true).await;
-    assert_eq!(visitor.runs("return [compiled, window.ran ?? []]").await, json!([0, []]));
-    visitor.presses("reject-all").await;
-    visitor.has_sent_everything(CLINIC).await;
-    let history = stack.api(CLINIC).history(&visitor.holder().await).await;
-    assert_eq!(history.iter().map(|record| record.act).collect::<Vec<_>>(), [Act::RejectAll]);
-    assert_eq!(visitor.runs("return compiled").await, 0);
-    // Single choices have their own page.
-    visitor.runs("assent.open()").await;
-    let choices = format!("{}/choices", stack.site(CLINIC).api);
-    until_so("the choices page to open", async || visitor.address().await.starts_with(&choices)).await;
+    // The widget, and the texts that it draws, are others than the embed names.
+    for named in ["\"integrity\":\"sha384-", "\"layers_integrity\":\"sha384-"] {
+        let (before, rest) = good.split_once(named).expect("it names a hash");
+        let other = if rest.starts_with('A') { 'B' } else { 'A' };
+        let bad = format!("{before}{named}{other}{}", &rest[1..]);
+        let pages = Pages::of(&stack, CLINIC, &page(&stack, &bad), |file| file).await;
+        let visitor = Visitor::arrives(browser).await;
+        visitor.visits(&pages.origin).await;
+        visitor.is_asked().await;
+        let gave_up = "return warned.some(said => said.includes('no widget here'))";
+        until_so("the widget to be given up", async || visitor.runs(gave_up).await == true).await;
+        assert_eq!(visitor.runs("return window.ran ?? []").await, json!([]));
+        visitor.presses("reject-all").await;
+        visitor.has_sent_everything(CLINIC).await;
+        let history = stack.api(CLINIC).history(&visitor.holder().await).await;
+        assert_eq!(history.iter().map(|record| record.act).collect::<Vec<_>>(), [Act::RejectAll]);
+        if named.starts_with("\"integrity") {
+            assert_eq!(visitor.runs("return compiled").await, 0, "never compiled");
+        }
+        // Single choices have their own page.
+        visitor.runs("assent.open()").await;
+        let choices = format!("{}/choices", stack.site(CLINIC).api);
+        until_so("the choices page to open", async || visitor.address().await.starts_with(&choices)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

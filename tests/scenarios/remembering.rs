@@ -71,7 +71,8 @@ async fn what_scripts_wrote_is_lost_and_the_choice_stays(browser: Browser) {
     // No cookie that a script writes is kept, as if its days were over.
     let page = format!(
         "<head><script>const real = Object.getOwnPropertyDescriptor(Document.prototype, 'cookie');
-            Object.defineProperty(document, 'cookie', {{ get: () => real.get.call(document), set() {{}} }})</script>
+            Object.defineProperty(document, 'cookie', {{ get: () => real.get.call(document),
+                set(text) {{ if (text.startsWith('assent=')) window.written = (window.written ?? 0) + 1 }} }})</script>
         <script src='%TAG%'></script>{GATE}"
     );
     let pages = Pages::of(&stack, CLINIC, &page, |file| file).await;
@@ -84,6 +85,12 @@ async fn what_scripts_wrote_is_lost_and_the_choice_stays(browser: Browser) {
         let days = visitor.choice_is_kept_for().await;
         assert!((363..=365).contains(&days), "as long as the longer memory: {days} days");
         visitor.has_sent_everything(CLINIC).await;
+        // A script that wrote it again would shorten its life to a week.
+        assert_eq!(
+            visitor.runs("return window.written").await,
+            1,
+            "written once, at the press, and not over the server's"
+        );
         visitor.runs("localStorage.clear(); sessionStorage.clear()").await;
 
         visitor.visits(&pages.origin).await;
