@@ -23,7 +23,7 @@ pub(super) fn purpose(notice: &Notice, purpose: &Purpose, say: &mut Say<'_>) {
     };
     match purpose.route {
         Route::Necessary => {
-            necessary(purpose, has_role(&[RecipientRole::Joint, RecipientRole::Independent]), say)
+            necessary(purpose, has_role(&[RecipientRole::Joint, RecipientRole::Independent]), say);
         }
         Route::Statistics => statistics(notice, purpose, say),
         Route::Consent

@@ -279,7 +279,7 @@ fn what_a_purpose_is_must_fit_what_is_said_of_it() {
     }
     for name in ["Essential cookies", "Strictly necessary", "Hanfodol", "Notwendige Cookies"] {
         breaks("necessary-not", |file| {
-            first_text(file).purposes.get_mut(&analytics()).unwrap().name = name.into()
+            first_text(file).purposes.get_mut(&analytics()).unwrap().name = name.into();
         });
     }
     breaks("bundled", |file| {
