@@ -18,6 +18,8 @@ const QUALITY: i32 = 11;
 pub struct Assets {
     /// The loader's function expression.
     pub loader: Option<String>,
+    /// The function expression that carries the sign-up form into sites' pages.
+    pub alerts: Option<String>,
     /// By name: function expressions that tell one tool of others what holds.
     pub tools: BTreeMap<String, String>,
     /// Names the content of all files together, so that addresses can be cached for ever.
@@ -81,9 +83,10 @@ impl Assets {
         let hash = short(sha256_parts(&contents));
         let integrity = |file: &Packed| format!("sha384-{}", base64_encode(&Sha384::digest(&file.plain)));
         let wasm_integrity = files.get("assent_bg.wasm").map(integrity).unwrap_or_default();
-        let loader = loader.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let (loader, alerts) = (loader.map(text), read(&web_dir.join("alerts.js"))?.map(text));
         let tools = tools(&web_dir.join("tools"))?;
-        Ok(Self { loader, tools, hash, wasm_integrity, files })
+        Ok(Self { loader, alerts, tools, hash, wasm_integrity, files })
     }
 
     /// A file below the current hash.

@@ -57,6 +57,7 @@ mod reach;
 mod remembering;
 mod reminders;
 mod screenshots;
+mod sign_up_in_page;
 mod statistics;
 mod strict;
 mod tag_manager;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::num::NonZero;
 use std::ops::Range;
 
 use assent_core::commitment::{Leaf, LeafType, Salt};
@@ -22,6 +23,7 @@ use serde_json::{Map, Value};
 use crate::draft::{ExportFilter, ExportSummary, Progress, Published, Shown};
 use crate::error::{ExportError, ReadError};
 use crate::follow::first_since;
+use crate::in_order::each_in_order;
 use crate::ledger::{Inside, Shared, read_record};
 use crate::outside::{date, month_name, rfc3339};
 use crate::seal::Content;
@@ -40,6 +42,7 @@ const PURGED_SINCE: &str = "purged-since";
 pub(crate) fn write(
     shared: &Shared,
     filter: &ExportFilter,
+    threads: NonZero<usize>,
     out: &mut dyn Write,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ExportSummary, ExportError> {
@@ -55,28 +58,61 @@ pub(crate) fn write(
         end: range.end,
         filter: describe(filter),
     });
-    put(out, &header)?;
-    let mut tree = StoredTree::new(&*shared.store, &shared.config.site);
+    let mut text = Vec::new();
+    put(&mut text, &header);
+    out.write_all(&text)?;
     let mut footer = FooterLine::default();
-    for part in parts(&range) {
-        let n = part.start / WIDTH;
-        let path = tree.tile_path(n, published.size)?;
-        let width = WIDTH.min(published.size - n * WIDTH) as usize;
-        let hashes = tree.tile(0, n)?.get(..width);
-        let reason = "it or an entry after it is missing";
-        let hashes = hashes.ok_or(ReadError::Damaged { index: n * WIDTH, reason })?;
-        put(out, &Line::Tile(TileLine::new(n, hashes, &path)))?;
-        each_row(shared, &part, |index, row| {
-            let line = entry(shared, (filter, published.size), index, &row)?;
-            footer.count(&line);
-            put(out, &line)
-        })?;
+    let begin = || {
+        let tree = StoredTree::new(&*shared.store, &shared.config.site);
+        move |part| tile(shared, (filter, published.size), &tree, part)
+    };
+    each_in_order(parts(&range), threads, begin, |tile| {
+        let Tile { part, text, counts } = tile?;
+        out.write_all(&text)?;
+        footer.add(&counts);
         progress(Progress { done: part.end - range.start, total: range.end - range.start });
-    }
-    put(out, &Line::Footer(footer))?;
+        Ok::<_, ExportError>(())
+    })?;
+    text.clear();
+    put(&mut text, &Line::Footer(footer));
+    out.write_all(&text)?;
     out.flush()?;
     let entries = range.end - range.start;
     Ok(ExportSummary { entries, records: footer.records, withheld: footer.withheld + footer.gone })
+}
+
+/// The lines of one tile.
+struct Tile {
+    /// The entries in them.
+    part: Range<u64>,
+    text: Vec<u8>,
+    /// How many there are of each kind.
+    counts: FooterLine,
+}
+
+fn tile(
+    shared: &Shared,
+    under: (&ExportFilter, u64),
+    tree: &StoredTree<'_>,
+    part: Range<u64>,
+) -> Result<Tile, ExportError> {
+    let (n, size) = (part.start / WIDTH, under.1);
+    let path = tree.tile_path(n, size)?;
+    let width = WIDTH.min(size - n * WIDTH) as u16;
+    let hashes = tree.tile(0, n, width)?;
+    if hashes.len() < usize::from(width) {
+        let reason = "it or an entry after it is missing";
+        return Err(ReadError::Damaged { index: n * WIDTH, reason }.into());
+    }
+    let (mut text, mut counts) = (Vec::new(), FooterLine::default());
+    put(&mut text, &Line::Tile(TileLine::new(n, &hashes, &path)));
+    each_row(shared, &part, |index, row| {
+        let line = entry(shared, under, index, &row)?;
+        counts.count(&line);
+        put(&mut text, &line);
+        Ok(())
+    })?;
+    Ok(Tile { part, text, counts })
 }
 
 /// One entry of an export of this size.
@@ -200,7 +236,7 @@ fn range(shared: &Shared, published: &Published, filter: &ExportFilter) -> Resul
 }
 
 /// The range, cut where tiles begin.
-fn parts(range: &Range<u64>) -> impl Iterator<Item = Range<u64>> + use<> {
+fn parts(range: &Range<u64>) -> impl Iterator<Item = Range<u64>> + Clone + Send + use<> {
     let Range { mut start, end } = range.clone();
     std::iter::from_fn(move || {
         let part = start..end.min((start / WIDTH + 1) * WIDTH);
@@ -247,8 +283,7 @@ fn describe(filter: &ExportFilter) -> Map<String, Value> {
     words
 }
 
-fn put(out: &mut dyn Write, line: &Line) -> Result<(), ExportError> {
-    let mut text = line.to_json();
-    text.push('\n');
-    Ok(out.write_all(text.as_bytes())?)
+fn put(out: &mut Vec<u8>, line: &Line) {
+    out.extend_from_slice(line.to_json().as_bytes());
+    out.push(b'\n');
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::Write;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -52,7 +53,7 @@ use crate::store::{
     RowBody, Store,
 };
 use crate::touched::Touched;
-use crate::tree::StoredTree;
+use crate::tree::{StoredTree, Tiles};
 use crate::{check, export, export_csv};
 
 /// One site's log. Share it with `Arc`; dropping the last one finishes what is queued and ends its thread.
@@ -85,6 +86,8 @@ pub(crate) struct Shared {
     pub(crate) errands: Errands,
     /// Parts of entries whose rows were replaced, while a copy is made.
     pub(crate) touched: Touched,
+    /// Of the tree, for proofs.
+    tiles: Tiles,
     /// Months that were purged: no row under them may be opened.
     purged: RwLock<BTreeMap<u32, PurgedMonth>>,
     /// Held while a purge is under way: one at a time.
@@ -201,6 +204,7 @@ impl Ledger {
             writable: AtomicBool::new(true),
             failed_at: AtomicU64::new(0),
             stats: Stats::default(),
+            tiles: Tiles::default(),
             errands: Errands::default(),
             touched: Touched::default(),
             purged: RwLock::default(),
@@ -764,7 +768,7 @@ impl Ledger {
         if old > new || new > self.size() {
             return Err(ReadError::Damaged { index: new, reason });
         }
-        StoredTree::new(&*self.shared.store, self.site()).consistency(old, new)
+        self.shared.tree().consistency(old, new)
     }
 
     /// The root over the first `size` entries.
@@ -775,7 +779,7 @@ impl Ledger {
         if size > self.size() {
             return Err(ReadError::Damaged { index: size, reason: "there are not that many entries" });
         }
-        StoredTree::new(&*self.shared.store, self.site()).root(size)
+        self.shared.tree().root(size)
     }
 
     /// The checkpoint that receipts were given under when the log had `size` entries, byte for byte. Nothing when none were.
@@ -811,7 +815,7 @@ impl Ledger {
         if appended.index >= head.size || self.root(head.size)? != head.root {
             return Ok(None);
         }
-        let path = StoredTree::new(&*self.shared.store, self.site()).path(appended.index, head.size)?;
+        let path = self.shared.tree().path(appended.index, head.size)?;
         let (extra, index) = (appended.receipt.proof().extra.clone(), appended.index);
         let proof = TlogProof { extra, index, path, checkpoint: checkpoint.to_string() };
         let record = appended.receipt.unverified_record().to_string();
@@ -827,10 +831,13 @@ impl Ledger {
         if !(Tile { level, index: n, width }).existed_by(self.size()) {
             return Ok(None);
         }
-        let mut tree = StoredTree::new(&*self.shared.store, self.site());
-        let hashes = tree.tile(level, n)?.get(..usize::from(width)).map(encode_hashes);
-        let reason = "its part of the tree is missing";
-        hashes.map(Some).ok_or(ReadError::Damaged { index: n << (8 * u32::from(level) + 8).min(63), reason })
+        // Read each time: nothing is checked here, whoever asked for it does.
+        let hashes = StoredTree::new(&*self.shared.store, self.site()).tile(level, n, width)?;
+        if hashes.len() < usize::from(width) {
+            let reason = "its part of the tree is missing";
+            return Err(ReadError::Damaged { index: n << (8 * u32::from(level) + 8).min(63), reason });
+        }
+        Ok(Some(encode_hashes(&hashes)))
     }
 
     /// An entry bundle's bytes: `width` leaves (1 to 256) of bundle `n`, each with its two-byte length.
@@ -861,7 +868,21 @@ impl Ledger {
         out: &mut dyn Write,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<ExportSummary, ExportError> {
-        export::write(&self.shared, filter, out, progress)
+        export::write(&self.shared, filter, NonZero::<usize>::MIN, out, progress)
+    }
+
+    /// The same as [`export`](Self::export), byte for byte, by so many threads: for whoever has the machine to themselves.
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    pub fn export_by(
+        &self,
+        threads: NonZero<usize>,
+        filter: &ExportFilter,
+        out: &mut dyn Write,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<ExportSummary, ExportError> {
+        export::write(&self.shared, filter, threads, out, progress)
     }
 
     /// Writes an export as CSV ([`CSV_COLUMNS`](crate::CSV_COLUMNS)) to `out`, in memory that does not grow with it.
@@ -1129,6 +1150,15 @@ impl Shared {
         Appended { id, index, receipt, replayed: false }
     }
 
+    fn tree(&self) -> StoredTree<'_> {
+        StoredTree::with(&*self.store, &self.config.site, &self.tiles)
+    }
+
+    fn altered(&self, index: u64, reason: &'static str) -> ReadError {
+        self.tiles.forget();
+        ReadError::Damaged { index, reason }
+    }
+
     /// The checkpoint of a size that was signed before, the same bytes as then, and its root. Never signs what was not: the head
     /// must have grown into the published one, or the store was altered.
     fn signed_before(
@@ -1137,11 +1167,11 @@ impl Shared {
         size: u64,
         published: &Published,
     ) -> Result<(Hash, Arc<str>), ReadError> {
-        let mut tree = StoredTree::new(&*self.store, &self.config.site);
+        let tree = self.tree();
         let root = tree.root(size)?;
         let grown = tree.consistency(size, published.size)?;
         merkle::verify_consistency(size, &root, published.size, &published.root, &grown)
-            .map_err(|_| ReadError::Damaged { index, reason: "the tree below it was altered" })?;
+            .map_err(|_| self.altered(index, "the tree below it was altered"))?;
         Ok((root, self.sign(size, root)?))
     }
 
@@ -1159,12 +1189,12 @@ impl Shared {
             Inside::Gone(_) | Inside::NoRecord => return Ok(None),
         };
         let (id, _) = read_record(index, &content.record)?;
-        let path = StoredTree::new(&*self.store, &self.config.site).path(index, size)?;
+        let path = self.tree().path(index, size)?;
         let (root, checkpoint) = self.signed_before(index, size, &published)?;
         // The record must be under it, or the store was altered.
         let leaf = Leaf::event(&self.config.origin, content.record.as_bytes(), &content.salt).hash();
         merkle::verify_inclusion(index, size, &leaf, &path, &root)
-            .map_err(|_| ReadError::Damaged { index, reason: "its row and its leaf differ" })?;
+            .map_err(|_| self.altered(index, "its row and its leaf differ"))?;
         let recorded = Recorded { id, index, record: content.record, salt: content.salt, path, checkpoint };
         Ok(Some(Appended { replayed: true, ..self.appended(recorded) }))
     }

@@ -21,6 +21,7 @@ mod follow;
 mod growing;
 mod id;
 mod import;
+mod in_order;
 mod keys;
 mod ledger;
 mod outside;

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::num::NonZero;
+
 use assent_core::decision::Decision;
 use assent_core::export_format::{ExportSummary, ExportVerifier};
 use assent_core::notice::Channel;
@@ -18,6 +20,9 @@ fn exported(ledger: &Ledger, filter: &ExportFilter) -> String {
     if let Some(last) = last {
         assert_eq!((last.done, last.total), (summary.entries, summary.entries));
     }
+    let (mut by_three, three) = (Vec::new(), NonZero::new(3).unwrap());
+    assert_eq!(ledger.export_by(three, filter, &mut by_three, &mut |_| ()).unwrap(), summary);
+    assert!(by_three == bytes, "as many threads as one likes write the same");
     String::from_utf8(bytes).unwrap()
 }
 

@@ -1,5 +1,6 @@
-//! Makes what browsers load, in `target/web`: the bundled loader (`loader.js`) and what tells the tools of others (`tools/`),
-//! which the server puts into each site's embed, the widget (`assent_bg.wasm`) and its glue (`assent.js`), the last two also as `.br`.
+//! Makes what browsers load, in `target/web`: the bundled loader (`loader.js`), what carries the sign-up form (`alerts.js`) and what
+//! tells the tools of others (`tools/`), which the server puts into each site's scripts, the widget (`assent_bg.wasm`) and its glue
+//! (`assent.js`), the last two also as `.br`.
 //!
 //! Cargo decides whether the widget must be compiled; a hash of everything that goes in decides whether the steps after
 //! it must run. Does not serve anything and does not measure it (`size.rs` does).
@@ -52,6 +53,10 @@ const LOADER: [&str; 4] = [
     "--footer:js=}",
 ];
 
+/// What carries the sign-up form into sites' pages is a function of two arguments.
+const ALERTS: [&str; 4] =
+    ["--bundle", "--format=esm", "--banner:js=(DATA,CSS)=>{\"use strict\";", "--footer:js=}"];
+
 /// What tells one tool of others is a function of two arguments, sent only where a notice names the tool.
 const TOOL: [&str; 4] =
     ["--bundle", "--format=esm", "--banner:js=(PURPOSES,HEAR)=>{\"use strict\";", "--footer:js=}"];
@@ -99,19 +104,21 @@ fn loader(place: &Place, commands: &Path, web: &Web) -> Result<()> {
         bail!("{} is missing: it is the script behind the one tag", place.short(&source));
     }
     let tools = sorted_files(&folder.join("tools"))?;
-    let options = [&ESBUILD[..], &LOADER[..], &TOOL[..]].concat().join(" ");
+    let options = [&ESBUILD[..], &LOADER[..], &ALERTS[..], &TOOL[..]].concat().join(" ");
     let mut parts = vec![PIPELINE.as_bytes().to_vec(), options.into(), lock(place)?];
     for file in sorted_files(&folder)?.iter().chain(&tools) {
         parts.push(file.to_string_lossy().into_owned().into());
         parts.push(read(file)?);
     }
     let stamp = hash(&parts);
-    if current(&stamp, &web.loader, &[&web.loader]) {
+    let alerts = place.web().join("alerts.js");
+    if current(&stamp, &web.loader, &[&web.loader, &alerts]) {
         say::line("ok", "the loader is up to date");
         return Ok(());
     }
     let step = say::step("bundling the loader");
     minify(commands, &source, &web.loader, &LOADER)?;
+    minify(commands, &folder.join("alerts.js"), &alerts, &ALERTS)?;
     for tool in tools.iter().filter(|tool| !tool.ends_with("shared.js")) {
         let name = tool.file_name().context("a tool has a name")?;
         minify(commands, tool, &place.web().join("tools").join(name), &TOOL)?;

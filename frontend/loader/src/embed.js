@@ -255,7 +255,7 @@ const paint = () => {
     // What people already look at does not move: then it is the bar.
     if (slot && !performance.getEntriesByName('first-contentful-paint').length) place = slot;
   }
-  host = element('assent-choices', { id: 'assent-choices', dir });
+  host = element('assent-choices', { id: 'assent-choices', dir, role: 'region', ariaLabel: words.your_choices });
   const shadow = host.attachShadow({ mode: 'open' });
   shadow.adoptedStyleSheets = sheets;
   root = element(layout == 'dialog' ? 'dialog' : 'div', { id: 'root' });
@@ -337,8 +337,7 @@ const pressed = (event) => {
     kept = { act, receipt: decide(act, 'first-layer', all(act == 'accept-all' ? 'yes' : 'no')) };
     root.hidden = true;
     const title = element('h2', { tabIndex: -1 }, act == 'accept-all' ? words.accepted : words.declined);
-    const alert = element('div', {}, title);
-    alert.setAttribute('role', 'alert');
+    const alert = element('div', { role: 'alert' }, title);
     const hide = element('button', { type: 'button', className: 'act' }, words.hide);
     hide.dataset.act = 'close';
     const said = element('div', { className: 'say' }, alert, element('p', {}, words.change_any_time));

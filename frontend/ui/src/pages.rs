@@ -4,6 +4,8 @@
 //! script, one stylesheet ([`PAGES_CSS`]) at an address the caller gives. Not here: routing, cookies, status codes
 //! and what a form post does (all in `server`), and the banner inside a visitor's page (the rest of this package).
 //!
+//! The sign-up form also stands in sites' own pages: its middle is carried there by `frontend/loader/src/alerts.js`.
+//!
 //! What a visitor reads comes from the notice's own words. Only the pages for programmers ([`mod@reference`],
 //! [`problem`]) are in English alone.
 
@@ -30,3 +32,9 @@ mod tests;
 
 /// The stylesheet of every page; serve it as `text/css` at the address handed to the pages.
 pub const PAGES_CSS: &str = include_str!("pages/pages.css");
+
+/// The same for the middle of a page in a shadow root of a site's own page: an element with the class `middle`.
+#[must_use]
+pub fn part_css() -> String {
+    PAGES_CSS.replace(":root", ":host") + include_str!("pages/part.css")
+}

@@ -1,12 +1,15 @@
 //! `embed.js` of a site, made once per notice and language: loader, notice data, first layer, stylesheet; and the layers'
 //! data, which the loader fetches when somebody needs more than the first layer.
 //!
+//! Likewise `alerts.js`, which carries the sign-up form into the site's pages.
+//!
 //! The convention between loader and server is in `frontend/loader/README.md`.
 
 use crate::assets::Assets;
 use crate::assets::Packed;
 use assent_core::hash::{Hash, base64_encode, sha256};
-use assent_core::notice::Notice;
+use assent_core::languages::is_right_to_left;
+use assent_core::notice::{Asked, Notice, Text};
 use assent_core::site::SiteFile;
 use assent_core::wire::{EmbedData, LayerData};
 use serde::Serialize;
@@ -14,10 +17,13 @@ use sha2::{Digest as _, Sha384};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
 /// The embed in every language of the notice.
 #[derive(Debug)]
 pub struct Embeds {
     by_language: BTreeMap<String, Arc<Packed>>,
+    alerts: BTreeMap<String, Packed>,
     // By names that are made of their content, the embeds above and their layers' data; and those before, which browsers and
     // pages may still name for some minutes.
     named: BTreeMap<String, Arc<Packed>>,
@@ -56,13 +62,18 @@ impl Embeds {
         before: Option<&Self>,
     ) -> Option<Self> {
         assets.loader.as_ref()?;
-        let mut made = Self { by_language: BTreeMap::new(), named: BTreeMap::new(), current: Vec::new() };
+        let mut made = Self {
+            by_language: BTreeMap::new(),
+            alerts: alerts(file, notice, assets),
+            named: BTreeMap::new(),
+            current: Vec::new(),
+        };
         for language in notice.languages.keys() {
             let Some(Texts { script, layers }) = texts(file, notice, hash, language, log_key, assets) else {
                 continue;
             };
             let names = [script_name(script.as_bytes()), layers_name(&layers)];
-            let script = Arc::new(Packed::new(script.into_bytes(), "text/javascript; charset=utf-8"));
+            let script = Arc::new(Packed::new(script.into_bytes(), SCRIPT));
             let layers = Arc::new(Packed::new(layers.into_bytes(), "application/json"));
             made.by_language.insert(language.clone(), Arc::clone(&script));
             made.named.extend(names.iter().cloned().zip([script, layers]));
@@ -83,11 +94,47 @@ impl Embeds {
         self.by_language.get(language).map(AsRef::as_ref)
     }
 
+    /// The script that puts the sign-up form for alerts into a page, in this language; none where nothing is signed up for.
+    #[must_use]
+    pub fn alerts(&self, language: &str) -> Option<&Packed> {
+        self.alerts.get(language)
+    }
+
     /// The embed (`{16 hex digits}.js`) or the layers' data (`….json`) of this name, of these embeds or of the ones before.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Packed> {
         self.named.get(name).map(AsRef::as_ref)
     }
+}
+
+/// What the form's script is told.
+#[derive(Serialize)]
+struct FormData<'a> {
+    api: &'a str,
+    language: &'a str,
+    rtl: bool,
+    /// What it says when the service is away.
+    again: &'a str,
+}
+
+fn alerts(file: &SiteFile, notice: &Notice, assets: &Assets) -> BTreeMap<String, Packed> {
+    let Some(function) = assets.alerts.as_deref().map(function) else { return BTreeMap::new() };
+    if notice.asked_at(Asked::AlertForm).next().is_none() {
+        return BTreeMap::new();
+    }
+    let (api, css) = (format!("{}/v1/{}", file.public_url, file.id), in_script(&ui::pages::part_css()));
+    let in_language = |(language, text): (&String, &Text)| {
+        let again = &text.words.clone().filled(language).try_again;
+        let data = FormData { api: &api, language, rtl: is_right_to_left(language), again };
+        let script = format!("({function})({},{css});", in_script(&data));
+        (language.clone(), Packed::new(script.into_bytes(), SCRIPT))
+    };
+    notice.languages.iter().map(in_language).collect()
+}
+
+/// A bundle is a function expression, perhaps with a semicolon.
+fn function(text: &str) -> String {
+    text.trim().trim_end_matches(';').to_string()
 }
 
 /// The script and the layers' data in one language, as they are sent.
@@ -100,7 +147,6 @@ pub fn texts(
     log_key: &str,
     assets: &Assets,
 ) -> Option<Texts> {
-    let function = |text: &str| text.trim().trim_end_matches(';').to_string();
     let loader = function(assets.loader.as_ref()?);
     let mut layers = LayerData::new(notice, language, log_key, ui::layers_css());
     // A notice published by an older version may not be written the same today: its name is the published bytes'.

@@ -10,6 +10,7 @@ use assent_core::ids::PurposeId;
 use assent_core::notice::Notice;
 use assent_ledger::{ExportError, ExportFilter, ExportSummary, Progress, ReadError, Shown, rfc3339};
 use std::io::{self, BufWriter, Write};
+use std::num::NonZero;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -128,16 +129,17 @@ fn parse_time(key: &'static str, text: &str) -> Result<u64, BadFilter> {
     u64::try_from(time.as_millisecond()).map_err(|_| bad())
 }
 
-/// Writes the export to `out`. Blocks.
+/// Writes the export to `out`; NDJSON by so many threads. Blocks.
 pub fn write(
     site: &Site,
     format: Format,
     filter: &ExportFilter,
+    threads: NonZero<usize>,
     out: &mut dyn Write,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ExportSummary, ExportError> {
     match format {
-        Format::Ndjson => site.ledger.export(filter, out, progress),
+        Format::Ndjson => site.ledger.export_by(threads, filter, out, progress),
         Format::Csv => site.ledger.export_csv(filter, out, progress),
         Format::Dpv => told(site, View::Dpv, filter, out, progress),
         Format::DpvReceipt => told(site, View::DpvReceipt, filter, out, progress),
@@ -182,7 +184,9 @@ fn told(
 #[must_use]
 pub fn stream(site: Arc<Site>, format: Format, filter: ExportFilter) -> mpsc::Receiver<io::Result<Vec<u8>>> {
     stream_with(site, move |site, out| {
-        write(site, format, &filter, out, &mut |_| ()).map(|summary| summary.records)
+        // One thread: the processors are for whoever decides meanwhile.
+        let one = NonZero::<usize>::MIN;
+        write(site, format, &filter, one, out, &mut |_| ()).map(|summary| summary.records)
     })
 }
 

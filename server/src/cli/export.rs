@@ -16,6 +16,7 @@ use assent_core::ids::{PurposeId, SiteId};
 use assent_core::wire::WhoseRequest;
 use assent_ledger::ExportFilter;
 use std::io::{BufReader, Read, Write};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -82,8 +83,9 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
             };
             let filter = ExportFilter { from, to, purpose, subjects, under: None };
             let bar = bar("entries");
+            let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
             let summary = output::to(arguments.output.as_deref(), |out| {
-                Ok(write(&site, arguments.format, &filter, out, &mut along(&bar))?)
+                Ok(write(&site, arguments.format, &filter, threads, out, &mut along(&bar))?)
             })?;
             bar.finish_and_clear();
             super::note(format_args!(

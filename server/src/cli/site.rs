@@ -211,6 +211,12 @@ fn tags(path: &Path, lang: Option<&str>, advanced: bool, pinned: Option<Loaded>)
     }
     let query = lang.map(|lang| format!("?lang={lang}")).unwrap_or_default();
     super::data(&format!("<script async src=\"{api}/embed.js{query}\"></script>\n"))?;
+    if notice.asked_at(Asked::AlertForm).next().is_some() {
+        super::note(format_args!(
+            "The sign-up form for alerts can stand in a page: <div data-assent=\"alerts\"><a href=\"{api}/alerts{query}\">…</a></div> and <script \
+             async src=\"{api}/alerts.js{query}\"></script>."
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

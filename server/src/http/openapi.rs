@@ -36,6 +36,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         public::notices::current,
         public::notices::by_hash,
         public::embed::embed,
+        public::embed::alerts,
         public::embed::pinned,
         public::embed::layers,
         public::assets::asset,

@@ -27,6 +27,7 @@ fn with(app: Arc<App>, decisions: MethodRouter<Arc<App>>, may: MethodRouter<Arc<
         .route("/", get(pages::root::page))
         .route("/v1/{site}/embed.js", get(public::embed::embed))
         .route("/v1/{site}/embed/{file}", get(public::embed::pinned))
+        .route("/v1/{site}/alerts.js", get(public::embed::alerts))
         .route("/v1/{site}/layers/{file}", get(public::embed::layers))
         .route("/v1/assent.d.ts", get(public::assets::types))
         .route("/v1/assets/{hash}/{file}", get(public::assets::asset))

@@ -62,6 +62,42 @@ async fn a_press_is_recorded_once_and_leads_back() {
 }
 
 #[tokio::test]
+async fn a_sign_up_in_the_sites_own_page_is_told_there() {
+    let app = TestApp::new().await;
+    let fields = [("wanted", "email-news"), ("email", "ann@example.org"), ("phone", ""), ("key", "in-page")];
+    let sends = |fields: &[(&str, &str)]| {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        let notice = app.notice().to_hex();
+        body.append_pair("notice", &notice).append_pair("language", "en").extend_pairs(fields);
+        let request = to(Method::POST, "/v1/clinic/alerts?lang=en&in=page")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ORIGIN, ORIGIN);
+        app.ask(request.body(Body::from(body.finish())).unwrap())
+    };
+    let (before, answer) = (app.entries(), sends(&fields).await);
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), ORIGIN);
+    assert!(answer.header(header::SET_COOKIE).starts_with("assent-sign-up="));
+    let text = answer.text();
+    let receipt = text.split_once("data:application/json;base64,").unwrap().1.split('"').next().unwrap();
+    let receipt = String::from_utf8(assent_core::hash::base64_decode(receipt).unwrap()).unwrap();
+    let receipt = assent_core::receipt::Receipt::parse(&receipt).unwrap().verify(None).unwrap();
+    assert!(receipt.record().contains("email-news"), "{}", receipt.record());
+    assert!(sends(&fields).await.text().contains("role=\"status\""));
+    // Who fills in what nobody sees is told the same, without a receipt: there is none.
+    let answer = sends(&[&fields[..], &[("website", "https://example.com")]].concat()).await;
+    assert!(answer.text().contains("role=\"status\"") && !answer.text().contains("base64"));
+    assert_eq!(app.entries(), before + 1, "sent twice, recorded once");
+
+    let script = app.ask(to(Method::GET, "/v1/clinic/alerts.js").body(Body::empty()).unwrap()).await;
+    assert_eq!(script.status, StatusCode::OK, "{}", script.text());
+    assert!(script.text().starts_with(
+        "((DATA,CSS)=>{})({\"api\":\"https://privacy.example.org/v1/clinic\",\"language\":\"en\""
+    ));
+    assert!(script.text().contains(":host") && !script.text().contains(":root"), "styles for a shadow root");
+}
+
+#[tokio::test]
 async fn too_many_decisions_are_said_on_the_page_and_a_no_is_taken() {
     let app = TestApp::new().await.configured("[limits]\ndecisions_per_person = 1\n");
     let before = app.entries();

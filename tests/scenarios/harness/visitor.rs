@@ -372,8 +372,13 @@ impl Visitor {
     }
 
     async fn in_banner(&self, css: &str) -> Option<Element> {
+        self.in_shadow(HOST, css).await
+    }
+
+    /// Something in the shadow root of an element.
+    pub(crate) async fn in_shadow(&self, host: &str, css: &str) -> Option<Element> {
         let found: Result<Element, CmdError> = async {
-            let host = self.session.client.find(Locator::Css(HOST)).await?;
+            let host = self.session.client.find(Locator::Css(host)).await?;
             host.shadow_root().await?.find(Locator::Css(css)).await
         }
         .await;

@@ -69,8 +69,8 @@ pub struct DoneProps {
     pub frame: SiteFrame,
     /// The alerts that were recorded.
     pub wanted: Vec<PurposeId>,
-    /// The receipt's id.
-    pub receipt: String,
+    /// The receipt's id, and where it is; nothing when there is none.
+    pub receipt: Option<(String, String)>,
     /// When it was recorded: RFC 3339 in UTC.
     pub time: String,
     /// Whether nothing is sent before staff talked with the person, who is young.
@@ -143,8 +143,10 @@ pub fn render_done(props: &DoneProps) -> String {
     });
     let wanted = wanted.collect_view();
     let time = when::plain(&props.time, &words.months);
-    let receipt = format!("{}/receipts/{}", frame.api, props.receipt);
-    let file = format!("receipt-{}.json", props.receipt);
+    let receipt = props.receipt.clone().map(|(id, address)| {
+        let file = format!("receipt-{id}.json");
+        view! { <p><a href=address download=file>{fill(&words.receipt_of, &time)}</a></p> }
+    });
     let main = view! {
         <div class="region good" role="status" tabindex="-1" autofocus=true>
             {icon(Icon::On)}
@@ -157,7 +159,7 @@ pub fn render_done(props: &DoneProps) -> String {
         </div>
         <h1>{title.clone()}</h1>
         {by_text.then(|| view! { <p><a class="press" href=frame.page("code")>{words.code_title.clone()}</a></p> })}
-        <p><a href=receipt download=file>{fill(&words.receipt_of, &time)}</a></p>
+        {receipt}
         <p>{words.next_stop.clone()}</p>
         <p><a class="press" href=frame.page("your-alerts")>{words.manage.clone()}</a></p>
     };

@@ -12,14 +12,15 @@ use crate::http::extract::{InSite, StrictJson, has_content_type, subject_header}
 use crate::http::public::decisions::{declared_origin, recorded};
 use crate::http::{cookies, idempotency};
 use assent_core::age::{AgeBand, AgeError};
+use assent_core::hash::base64_encode;
 use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use assent_core::record::{Signals, Surface};
 use assent_core::subject::SubjectToken;
 use assent_core::wire::SignUpRequest;
-use assent_ledger::ReceiptId;
+use assent_ledger::{ReceiptId, rfc3339};
 use axum::extract::{FromRequest as _, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use std::sync::Arc;
 use ui::pages::alerts::{AlertError, AlertsProps, DoneProps, render, render_done};
@@ -48,7 +49,8 @@ pub(in crate::http) async fn page(
         if let Some(opened) = signed_up.filter(|opened| opened.id.to_string() == *done) {
             let wanted = opened.record.decisions.iter().filter(|(_, decision)| decision.is_yes());
             let wanted = wanted.map(|(id, _)| id.clone()).collect();
-            let (receipt, time) = (done.clone(), opened.record.time.clone());
+            let receipt = Some((done.clone(), format!("{}/receipts/{done}", site.api())));
+            let time = opened.record.time.clone();
             let talk = opened.record.waits_for_talk();
             return Ok(frame::page(&site, render_done(&DoneProps { frame, wanted, receipt, time, talk })));
         }
@@ -67,11 +69,13 @@ pub(in crate::http) async fn page(
 #[utoipa::path(
     post, path = "/v1/{site}/alerts", tag = "Alerts",
     params(("site" = String, Path, description = "The site."),
+        ("in" = Option<String>, Query, description = "`page` for a form in the site's own page: what happens next is the answer itself."),
         ("Idempotency-Key" = Option<String>, Header, description = "For JSON: 1–128 visible ASCII characters, new for each sign-up."),
         ("Assent-Subject" = Option<String>, Header, description = "For JSON: the holder's token.")),
     request_body(content((crate::http::schema::SignUpRequest = "application/json"),
         (crate::http::schema::AlertsForm = "application/x-www-form-urlencoded"))),
     responses((status = 201, description = "JSON: recorded.", body = crate::http::schema::Receipt),
+        (status = 200, description = "Form in the site's own page: recorded; says what happens next.", body = String, content_type = "text/html"),
         (status = 303, description = "Form: recorded; to the page that says what happens next."),
         (status = 400, description = "`bad-json`, `idempotency-key-missing`, `idempotency-key-malformed`, `subject-missing`, `subject-malformed`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 403, description = "`origin-missing`, `origin-not-declared`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
@@ -96,8 +100,10 @@ pub(in crate::http) async fn post(
         return answer;
     }
     let origin = form::origin(&site, &headers)?;
+    let query = request.uri().query().unwrap_or_default();
+    let in_page = form_urlencoded::parse(query.as_bytes()).any(|pair| pair == ("in".into(), "page".into()));
     let fields = Fields::read(&app, request).await?;
-    by_form(&app, site, &headers, origin, fields).await
+    by_form(&app, site, &headers, (origin, in_page), fields).await
 }
 
 async fn by_program(
@@ -117,7 +123,7 @@ async fn by_form(
     app: &App,
     site: Arc<Site>,
     headers: &HeaderMap,
-    origin: String,
+    (origin, in_page): (String, bool),
     mut fields: Fields,
 ) -> Result<Response, Problem> {
     let mut typed = Typed::default();
@@ -131,18 +137,23 @@ async fn by_form(
     };
     let request = about_given_addresses(&site, request);
     let token = SubjectToken::from_random(subject_of(&site, &format!("form/{key}")));
-    let done = |id: ReceiptId, language: &str| {
+    let done = |id: ReceiptId, receipt: Option<String>, request: &SignUpRequest| {
+        let cookie = cookies::set_sign_up(&site, &token);
+        let language = &request.language;
+        if in_page {
+            return Ok(told(app, &site, headers, cookie, receipt.map(|text| (id, text)), request));
+        }
         let page = format!("{}/alerts?lang={language}&done={id}", site.api());
-        form::see_other(&page, cookies::set_sign_up(&site, &token))
+        form::see_other(&page, cookie)
     };
     if trapped {
         // Answered as if it had been taken.
         let random: [u8; 16] = app::random_bytes()?;
         let id = ReceiptId::from_parts(app::now(), &std::array::from_fn(|place| random[place]));
-        return done(id, &typed.language);
+        return done(id, None, &request);
     }
     let signals = form::signals(headers);
-    let asked = SignUp { subject: token.id(), origin: Some(origin), request, signals, key };
+    let asked = SignUp { subject: token.id(), origin: Some(origin), request: request.clone(), signals, key };
     let Recorded { appended, .. } = match sign_up(Arc::clone(&site), asked, app::now()).await {
         Ok(recorded) => recorded,
         Err(error) => {
@@ -153,7 +164,29 @@ async fn by_form(
         }
     };
     app.outbox.wake();
-    done(appended.id, &typed.language)
+    done(appended.id, Some(appended.receipt.to_json()), &request)
+}
+
+/// What happens next, for a form in the site's own page, which the browser need not leave. The receipt is in the answer: whether
+/// a browser keeps the cookie that would show it later depends on whose domain Assent answers on.
+fn told(
+    app: &App,
+    site: &Site,
+    headers: &HeaderMap,
+    cookie: Option<HeaderValue>,
+    receipt: Option<(ReceiptId, String)>,
+    request: &SignUpRequest,
+) -> Response {
+    let frame = frame::of(app, site, Some(&request.language), headers);
+    let receipt = receipt.map(|(id, text)| {
+        (id.to_string(), format!("data:application/json;base64,{}", base64_encode(text.as_bytes())))
+    });
+    let (wanted, time) = (request.wanted.clone(), rfc3339(app::now()));
+    let talk = matches!(request.age, Some(AgeBand::Between(..)));
+    let html = render_done(&DoneProps { frame, wanted, receipt, time, talk });
+    let mut response = frame::page(site, html);
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    response
 }
 
 /// The form tells about soft opt-in on every channel; it is about those for which an address was written.

@@ -1,10 +1,11 @@
-//! The script behind the one tag, and the texts of the layers behind the first.
+//! The script behind the one tag, the texts of the layers behind the first, and the script that carries the sign-up form for alerts.
 
 use super::assets::send;
 use crate::http::error::{Code, Problem};
 use crate::http::extract::InSite;
 use crate::http::language;
 use crate::http::pages::frame::PageQuery;
+use assent_core::notice::Asked;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -34,7 +35,34 @@ pub(in crate::http) async fn embed(
     Ok(send(packed, &headers, "public, max-age=300"))
 }
 
-/// The same script at an address that never answers anything else, for pages that state its `integrity`. `assent site tags --pinned`
+/// The script that puts the sign-up form for alerts into the site's pages, at each element with `data-assent="alerts"`:
+/// `<script async src="…/alerts.js"></script>`.
+#[utoipa::path(
+    get, path = "/v1/{site}/alerts.js", tag = "Embed",
+    params(("site" = String, Path, description = "The site."),
+        ("lang" = Option<String>, Query,
+            description = "Language wanted; otherwise `Accept-Language` decides, then the site's default.")),
+    responses((status = 200, description = "The script; cached for five minutes.", content_type = "text/javascript"),
+        (status = 304, description = "The browser has it."),
+        (status = 404, description = "`unknown-site`; `not-found`: the site has no alerts to sign up for.",
+            body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`web-files-missing`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn alerts(
+    InSite(site): InSite,
+    query: PageQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (language, _) = site.notice.text(language::wanted(query.lang.as_deref(), &headers));
+    if site.notice.asked_at(Asked::AlertForm).next().is_none() {
+        return Err(Code::NotFound.into());
+    }
+    let packed = site.embeds.as_ref().and_then(|embeds| embeds.alerts(language));
+    let packed = packed.ok_or(Code::WebFilesMissing)?;
+    Ok(send(packed, &headers, "public, max-age=300"))
+}
+
+/// The script of the one tag at an address that never answers anything else, for pages that state its `integrity`. `assent site tags --pinned`
 /// prints the tag. With another notice or release the script is another one: this address then ends, and the tag must be changed.
 #[utoipa::path(
     get, path = "/v1/{site}/embed/{file}", tag = "Embed",
