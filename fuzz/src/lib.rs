@@ -147,6 +147,8 @@ pub fn notice(data: &[u8]) {
 
 pub fn site_file(data: &[u8]) {
     let Ok(text) = from_utf8(data) else { return };
+    let Ok(written) = toml::from_str::<serde_json::Value>(text) else { return };
+    let _ = lint::check_keys(&written);
     let Ok(file) = toml::from_str::<SiteFile>(text) else { return };
     again(&file, toml::from_str(&toml::to_string(&file).expect("TOML can say what it said")));
     let _ = (file.log_origin(), file.allows_origin("https://www.example.org"));

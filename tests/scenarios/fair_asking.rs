@@ -117,7 +117,7 @@ fn is_about_policy(complaint: &str) -> bool {
 
 impl Visitor {
     /// How something in the banner looks: its element, size, colours and type.
-    async fn look_of(&self, act: &str) -> Value {
+    pub(crate) async fn look_of(&self, act: &str) -> Value {
         let script = format!(
             "(() => {{
                 const it = root.querySelector(\"[data-act='{act}']\"), box = it.getBoundingClientRect();

@@ -123,7 +123,7 @@ async fn rubbish_from_the_service_is_asked_again() {
     asks_and_records_once(&stack, &pages, script).await;
 }
 
-/// A crawler reads, and a browser prepares pages that nobody may ever see: neither is told, neither decides.
+/// A browser prepares pages that nobody may ever see, and opens others behind the one that is read: nobody is told, nobody decides.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_prepared_unseen_tells_nobody_and_records_nothing() {
     let stack = Stack::starts().await;
@@ -144,8 +144,8 @@ async fn a_page_prepared_unseen_tells_nobody_and_records_nothing() {
     };
     let pages = Pages::of(&stack, CLINIC, PAGE, counts).await;
     let visitor = Visitor::arrives(Browser::Chromium).await;
-    let script = "let unseen = true; Object.defineProperty(document, 'prerendering', { get: () => unseen });
-        window.comesIntoSight = () => { unseen = false; document.dispatchEvent(new Event('prerenderingchange')) };";
+    let script = "let unseen = true; Object.defineProperty(document, 'hidden', { get: () => unseen });
+        window.comesIntoSight = () => { unseen = false; document.dispatchEvent(new Event('visibilitychange')) };";
     visitor.begins_pages_with(&format!("{LISTEN}{script}")).await;
     visitor.visits(&pages.origin).await;
     visitor.runs_to_its_end("setTimeout(arguments[0], 500)").await;

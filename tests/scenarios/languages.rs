@@ -8,14 +8,24 @@ use serde_json::Value;
 const PAGE: &str = "<head><script src='%TAG%'></script></head><body><main><h1>A page</h1><p>Text.</p>
     <iframe data-purpose=embeds data-src=/frame.html title='A film' width=400 height=260></iframe></main>";
 
-/// The clinic's texts again under other languages; only the interface's own words differ.
+/// The clinic's texts again under other languages, with the language's tag before each sentence (the same text twice would be one that
+/// nobody translated); the interface's own words differ.
 pub(crate) fn also_in(file: &str, languages: &[&str]) -> String {
     let mut file: toml::Table = file.parse().unwrap();
     let texts = file["text"].as_table_mut().unwrap();
     let mut text = texts["en"].clone();
     text.as_table_mut().unwrap().remove("words");
     for language in languages {
-        texts.insert((*language).to_string(), text.clone());
+        let mut own = text.clone();
+        let mark = |text: &mut toml::Value, key: &str| {
+            text[key] = format!("{language}: {}", text[key].as_str().unwrap()).into();
+        };
+        mark(&mut own, "intro");
+        for table in ["purposes", "alerts"] {
+            let purposes = own[table].as_table_mut().unwrap();
+            purposes.iter_mut().for_each(|(_, purpose)| mark(purpose, "description"));
+        }
+        texts.insert((*language).to_string(), own);
     }
     file.to_string()
 }

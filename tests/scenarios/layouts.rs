@@ -7,10 +7,10 @@ use crate::languages::also_in;
 use serde_json::Value;
 use std::fmt::Write as _;
 
-const PAGE: &str = "<body style=margin:0><div data-assent=here></div><script src='%TAG%'></script>
+pub(crate) const PAGE: &str = "<body style=margin:0><div data-assent=here></div><script src='%TAG%'></script>
     <main><h1>A page of the clinic</h1><p><a href='#end'>A link of the page</a></p><p style='height:1500px'>Text.</p><p id=end>End.</main>";
 
-fn look(layout: &str, theme: &str) -> impl FnOnce(String) -> String {
+pub(crate) fn look(layout: &str, theme: &str) -> impl FnOnce(String) -> String {
     let line = format!("look = {{ layout = \"{layout}\", theme = \"{theme}\" }}\n\n[controller]");
     move |file| file.replacen("[controller]", &line, 1)
 }
@@ -134,10 +134,10 @@ async fn a_dialog_keeps_the_focus(browser: Browser) {
     visitor.presses_on_page("h1 + p a").await;
 }
 
-const LAYOUTS: [&str; 3] = ["bar", "inline", "dialog"];
-const THEMES: [&str; 3] = ["plain", "government", "health"];
+pub(crate) const LAYOUTS: [&str; 3] = ["bar", "inline", "dialog"];
+pub(crate) const THEMES: [&str; 3] = ["plain", "government", "health"];
 /// Names of colours: whether they are dark, and whether the system forces its own.
-const COLOURS: [(&str, bool, bool); 3] =
+pub(crate) const COLOURS: [(&str, bool, bool); 3] =
     [("light", false, false), ("dark", true, false), ("forced", false, true)];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,9 +11,15 @@ const HEARD: &str = "const plain = entry => Object.prototype.toString.call(entry
     return JSON.parse(JSON.stringify({ google: (window.dataLayer || []).map(plain), uet: window.uetq,
         clarity: window.clarity?.q?.map(plain), matomo: window._paq }))";
 
+/// Those that count follow one purpose, those that advertise another.
 fn all_tools(file: String) -> String {
-    let line = "sharing = true\ngoogle = [\"analytics_storage\", \"ad_storage\"]\ntools = [\"gtm\", \"uet\", \"clarity\", \"clarity-ads\", \"matomo\"]\n";
-    file.replacen("id = \"analytics\"\n", &format!("id = \"analytics\"\n{line}"), 1)
+    let counts = "google = [\"analytics_storage\"]\ntools = [\"gtm\", \"clarity\", \"matomo\"]\n";
+    let advertises = "sharing = true\ngoogle = [\"ad_storage\"]\ntools = [\"uet\", \"clarity-ads\"]\n";
+    let on = |file: String, id: &str, lines: &str| {
+        let id = format!("id = \"{id}\"\n");
+        file.replacen(&id, &format!("{id}{lines}"), 1)
+    };
+    on(on(file, "analytics", counts), "surveys", advertises)
 }
 
 fn names(entries: &Value) -> Vec<String> {

@@ -144,6 +144,25 @@ mod tests {
     }
 
     #[test]
+    fn an_operator_replaces_any_word_in_any_language() {
+        for language in languages() {
+            let built_in = Words::built_in(language.tag).unwrap();
+            for (name, word) in built_in.each() {
+                let mut replaced = WordsOverride::default();
+                replaced.set(name, "Ours: {}");
+                let ours = built_in.clone().with(&replaced);
+                let changed: Vec<_> = ours
+                    .each()
+                    .zip(built_in.each())
+                    .filter(|(one, other)| one != other)
+                    .map(|(one, _)| one)
+                    .collect();
+                assert_eq!(changed, [(name, "Ours: {}")], "{}: {word}", language.tag);
+            }
+        }
+    }
+
+    #[test]
     fn a_region_finds_its_language_and_another_script_does_not() {
         assert_eq!(Words::built_in("pt-BR"), Words::built_in("pt"));
         assert_eq!(Words::built_in("zh-Hans-SG"), Words::built_in("zh"));

@@ -92,7 +92,7 @@ pub struct SiteFile {
 pub struct MemoryFile {
     /// A refusal, in days (≥ 182).
     pub refusal_days: u16,
-    /// A grant, in days (≤ 366).
+    /// A grant, in days (182 to 366).
     pub grant_days: u16,
 }
 

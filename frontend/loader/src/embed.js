@@ -37,7 +37,7 @@ const attempt = (tell, ...what) => {
 };
 
 // The browser says no to whatever shares data, until the person says something about it here.
-const gpc = navigator.globalPrivacyControl === true;
+const gpc = !!navigator.globalPrivacyControl;
 const dnt = !!DATA.dnt && navigator.doNotTrack == '1';
 const denied = (purpose) => purpose.sharing && (gpc || dnt);
 
@@ -71,15 +71,16 @@ const readChoice = () => {
   }
 };
 
-// Another tab may have decided, or this page comes back from the cache.
+// Another tab may have decided, or this page comes back from the cache, or is seen for the first time.
 const again = () => {
   const before = choice;
   readChoice();
-  if (choice != before && choice?.decided != before?.decided) {
+  if (choice?.decided != before?.decided) {
     told ||= !isDue();
     apply();
     settle();
   }
+  paint();
 };
 
 // The question goes when nothing is left of it.
@@ -167,11 +168,7 @@ const decide = (act, surface, choices) => {
 };
 
 // The same of each of some purposes.
-const each = (ids, said) => {
-  const choices = {};
-  for (const id of ids) choices[id] = said;
-  return choices;
-};
+const each = (ids, said) => Object.fromEntries(ids.map((id) => [id, said]));
 const all = (said) => each(asked.map(({ id }) => id), said);
 
 // What the site's own controls say. A yes needs a person's press behind it: where none is known, nothing is said.
@@ -249,8 +246,8 @@ const makeRoom = () => {
 };
 
 const paint = () => {
-  // Nobody is told anything by a page that a browser prepares unseen.
-  if (host || !document.body || document.prerendering) return;
+  // Nobody is told anything by a page that a browser prepares unseen, or opened behind another.
+  if (host || !document.body || document.hidden) return;
   let place = document.body;
   if (layout == 'inline' && isDue()) {
     const slot = document.querySelector('[data-assent=here]');
@@ -274,7 +271,7 @@ const paint = () => {
   back = element('a', { id: 'back', href: choicesPage, lang: language }, element('span', {}, words.your_choices));
   back.dataset.assent = 'open';
   shadow.append(root, note, back);
-  shadow.addEventListener('click', pressed);
+  shadow.addEventListener('click', pressed, true);
   pad = new CSSStyleSheet();
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, pad];
   const watch = new ResizeObserver(makeRoom);
@@ -318,16 +315,19 @@ const show = (what) => {
   } else if (broken) {
     location.assign(choicesPage);
   } else {
+    // The latest press counts: what was kept for the widget to confirm is said already.
     wanted = what;
+    kept = 0;
     load();
   }
 };
 
-// The first layer's buttons, as long as the widget is not there.
+// The first layer's buttons, as long as the widget is not there. Acts that can say yes begin with `a` and `s`: `accept-all`, `save`.
 const pressed = (event) => {
-  const button = event.target.closest('[data-act]');
-  if (widget || !button) return;
-  const { act } = button.dataset;
+  const act = event.target.closest('[data-act]')?.dataset.act;
+  // Programs may press for a no, and only people for a yes, here and in the widget, which hears it later.
+  if (!event.isTrusted && /^[as]/.test(act)) return event.stopPropagation();
+  if (widget || !act) return;
   if (act == 'choose' || (DATA.age && act == 'accept-all')) {
     show('choose');
   } else if (act == 'close') {
@@ -405,7 +405,7 @@ const load = () =>
     } catch (error) {
       // Forbidden, blocked or broken: the buttons work without it, and single choices have their own page.
       broken = 1;
-      widget = undefined;
+      widget = 0;
       console.warn('assent: no widget here', error);
       if (wanted) show(wanted);
     }
@@ -432,7 +432,7 @@ if (window.assent) {
     rejectAll: () => say('reject-all', all('no')),
     set: (choices) => say('save', choices),
     withdraw: (...ids) => say('save', ids.length ? each(ids, 'no') : all('no')),
-    receipt: async () => (choice ? bridge.last_receipt() : undefined),
+    receipt: async () => choice && bridge.last_receipt(),
     on(what, listener) {
       const hear = (event) => listener(event.detail);
       document.addEventListener(`assent:${what}`, hear);
@@ -453,7 +453,6 @@ if (window.assent) {
     if (host && isDue()) makeRoom();
   });
   addEventListener('load', () => host && makeRoom());
-  document.addEventListener('prerenderingchange', paint);
   document.addEventListener('click', (event) => {
     const link = event.composedPath()[0].closest?.('[data-assent=open]');
     if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) {

@@ -21,7 +21,7 @@ export const dir = DATA.rtl ? 'rtl' : 'ltr';
 
 // Plain http can be read and changed on its way, except to this very machine.
 export const isSafe = ({ protocol, hostname }) =>
-  protocol == 'https:' || /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  protocol == 'https:' || /^((.+\.)?localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 
 // Puts `value` where a sentence of the notice says `{}`.
 export const fill = (sentence, value) => sentence.replace('{}', () => value);

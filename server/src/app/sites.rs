@@ -235,7 +235,14 @@ pub fn lost(site: &SiteId) -> String {
 
 /// Reads and judges a site file, without changing anything.
 pub fn check(text: &str) -> Result<(SiteFile, Notice), ApplyError> {
-    let file: SiteFile = toml::from_str(text).map_err(|error| ApplyError::Shape(error.to_string()))?;
+    let shape = |error: toml::de::Error| ApplyError::Shape(error.to_string());
+    // Before the shape, which would only say that there is no such key.
+    let written: serde_json::Value = toml::from_str(text).map_err(shape)?;
+    let findings = lint::check_keys(&written);
+    if !findings.is_empty() {
+        return Err(ApplyError::Unfair(findings));
+    }
+    let file: SiteFile = toml::from_str(text).map_err(shape)?;
     let notice = file.notice()?;
     let findings = lint::check(&notice);
     if findings.is_empty() { Ok((file, notice)) } else { Err(ApplyError::Unfair(findings)) }

@@ -11,6 +11,7 @@ mod keys;
 mod lines;
 mod listen;
 mod log;
+mod markup;
 mod monitor;
 mod opened;
 mod output;

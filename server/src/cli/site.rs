@@ -1,4 +1,4 @@
-//! `assent site`: check a site file, publish it, or print the tags for its pages and the embed it makes.
+//! `assent site`: check a site file, say by which rules, publish it, or print the tags for its pages and the embed it makes.
 
 use super::client::Server;
 use crate::app::embed::{integrity, script_name, texts};
@@ -29,6 +29,8 @@ enum Command {
         /// The site file.
         file: PathBuf,
     },
+    /// Print the rules that a site file is checked by, as a table in Markdown: what each asks, and whose rule it is.
+    Rules,
     /// Publish a site file of a site that has a log. Works beside a running server and without one.
     Apply {
         /// The site file.
@@ -45,6 +47,11 @@ enum Command {
         /// cookies. Whether that needs consent is for the controller to judge.
         #[arg(long)]
         advanced: bool,
+        /// For pages that a server puts together, and the inline layout: first the question as plain markup, for people without script.
+        /// It belongs right after `<body>`, the tag right behind it; leave it out where the request has a cookie `assent`. Print it anew with
+        /// each notice.
+        #[arg(long, conflicts_with_all = ["advanced", "pinned"])]
+        markup: bool,
         /// Name the embed by its content and state its hash, so that browsers run this script and no other. Of the site as it is in
         /// force; asks the running server, if there is one. The tag must be changed with each new notice, `look` or release.
         #[arg(long)]
@@ -69,8 +76,13 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Check { file } => says(&file),
+        Command::Rules => {
+            super::data(&assent_core::lint::table())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Apply { file } => publish(&file, load()?, LogIs::There),
-        Command::Tags { file, lang, advanced, pinned } => {
+        Command::Tags { file, lang, markup: true, .. } => question(&file, lang.as_deref()),
+        Command::Tags { file, lang, advanced, pinned, .. } => {
             tags(&file, lang.as_deref(), advanced, pinned.then(load).transpose()?)
         }
         Command::Embed { file, lang, layers } => embed(&file, lang.as_deref(), layers, load()?),
@@ -205,6 +217,16 @@ fn tags(path: &Path, lang: Option<&str>, advanced: bool, pinned: Option<Loaded>)
              async src=\"{api}/alerts.js{query}\"></script>."
         ));
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The question as markup, with the tag that stands right behind it.
+fn question(path: &Path, lang: Option<&str>) -> anyhow::Result<ExitCode> {
+    let (file, notice) = check(&read(path)?)?;
+    let (language, _) = notice.text(lang);
+    super::data(&super::markup::markup(&file, &notice, language))?;
+    let api = format!("{}/v1/{}", file.public_url, file.id);
+    super::data(&format!("<script src=\"{api}/embed.js?lang={language}\"></script>\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -715,8 +715,8 @@ pub(super) struct ChoicesForm {
     language: String,
     act: Act,
     surface: Surface,
-    /// Random, new for each form: makes pressing twice record once.
-    key: String,
+    /// Random, new for each form: makes pressing twice record once. A form that many people get alike leaves it out.
+    key: Option<String>,
     /// Where to go afterwards: an address on a declared origin.
     back: Option<String>,
     /// How old they say they are, where the site asks.

@@ -85,6 +85,45 @@ fn sites_are_checked_published_and_exported_without_a_server() {
     assert_eq!(run(&["site", "check", "site.toml"]).0, Some(0));
     let (code, said) = run(&["site", "check", "bad.toml"]);
     assert!(code == Some(1) && said.contains("guilt: text.en.intro"), "{said}");
+    // A switch that other banners have: told by the rule it would break, not only that there is no such key.
+    std::fs::write(
+        path.join("bad.toml"),
+        SITE.replacen("route = \"consent\"", "route = \"consent\"\ndefault = true", 1),
+    )
+    .unwrap();
+    let (code, said) = run(&["site", "check", "bad.toml"]);
+    assert!(code == Some(1) && said.contains("pre-ticked: purposes.analytics.default"), "{said}");
+    let (code, said) = run(&["site", "apply", "bad.toml"]);
+    assert!(
+        code == Some(1) && said.contains("pre-ticked at purposes.analytics.default"),
+        "publishing refuses the same: {said}"
+    );
+    let (code, said) = run(&["site", "rules"]);
+    assert!(code == Some(0) && said.contains("| `vague-purpose` |"), "{said}");
+    assert!(
+        include_str!("../../README.md").contains(&said),
+        "the guide's table is what `assent site rules` prints"
+    );
+    let (code, said) = run(&["site", "tags", "--markup", "site.toml"]);
+    assert!(code == Some(0) && said.starts_with("<div data-assent=\"here\"><noscript>"), "{said}");
+    assert_eq!(
+        said.matches("<form method=\"post\" action=\"https://privacy.example.org/v1/clinic/choices\">")
+            .count(),
+        2
+    );
+    assert_eq!(said.matches("name=\"choice.analytics\" value=\"yes\"").count(), 1);
+    // Text stays text.
+    std::fs::write(path.join("bad.toml"), SITE.replacen("We would like", "<b>\\\"We\\\"</b> would like", 1))
+        .unwrap();
+    let (_, said) = run(&["site", "tags", "--markup", "bad.toml"]);
+    assert!(said.contains("&lt;b&gt;&quot;We&quot;&lt;/b&gt; would"), "{said}");
+    let asking = SITE.replacen("[controller]", "[age]\nasked = [\"banner\"]\n\n[controller]", 1);
+    std::fs::write(path.join("bad.toml"), asking).unwrap();
+    let (_, said) = run(&["site", "tags", "--markup", "bad.toml"]);
+    assert!(
+        !said.contains("<form") && said.contains("/choices?lang=en"),
+        "an age is asked on the choices page: {said}"
+    );
     let (code, said) = run(&["site", "apply", "site.toml"]);
     assert!(code == Some(1) && said.contains("assent log create"), "{said}");
     let (code, said) = run(&["log", "create", "site.toml"]);

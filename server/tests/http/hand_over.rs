@@ -6,6 +6,7 @@ use assent_core::ids::SiteId;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use serde_json::json;
+use server::app::hand_over::TicketError;
 use server::app::sites::LogIs;
 
 const OURS: &str = "https://privacy.example.org";
@@ -213,6 +214,26 @@ async fn a_ticket_does_not_outlive_what_it_was_made_on() {
     let answer = post(&app, "/v1/shop/hand-over/take", THEIRS, &made).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(entries(&app, "shop"), before + 2, "two publications, no decision");
+}
+
+#[tokio::test]
+async fn a_ticket_is_good_for_a_quarter_of_an_hour() {
+    let app = both().await;
+    app.records(json!({ "analytics": "yes" })).await;
+    let made = ticket(&choices(&app).await);
+    let now = server::app::now();
+    let shop = app.app.sites.get(&SiteId::new("shop").unwrap()).unwrap();
+    let read =
+        |now: u64| app.app.hand_overs.read(&app.app.sites, &shop, &made, now).map(|(ticket, _)| ticket.once);
+    let minute = 60_000;
+    assert!(read(now).is_ok() && read(now + 14 * minute).is_ok());
+    for late in [15 * minute, 16 * minute, 24 * 60 * minute] {
+        assert_eq!(read(now + late), Err(TicketError::Over), "after {late} ms");
+    }
+    // Nor one from a time that has not come: the clock was set back.
+    assert_eq!(read(now - 2 * minute), Err(TicketError::Over));
+    let answer = post(&app, "/v1/shop/hand-over/take", THEIRS, &made).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "in time it is good: {}", answer.text());
 }
 
 #[tokio::test]

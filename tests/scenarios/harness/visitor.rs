@@ -66,6 +66,13 @@ impl Visitor {
         self.session.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
+    /// Whether the person asked the system for less motion (Chromium).
+    pub(crate) async fn wants_it_still(&self, still: bool) {
+        let value = if still { "reduce" } else { "no-preference" };
+        let features = json!([{ "name": "prefers-reduced-motion", "value": value }]);
+        self.session.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
     /// Which browser it is.
     pub(crate) fn browser(&self) -> Browser {
         self.session.browser
@@ -279,6 +286,14 @@ impl Visitor {
     pub(crate) async fn choice(&self) -> Option<ChoiceCookie> {
         let cookie = self.cookies().await.into_iter().find(|cookie| cookie.name == COOKIE_NAME)?;
         Some(ChoiceCookie::parse(&cookie.value).unwrap_or_else(|| panic!("malformed: {}", cookie.value)))
+    }
+
+    /// For how many days from now on the browser keeps that cookie, as the page on screen gets it.
+    pub(crate) async fn choice_is_kept_for(&self) -> i64 {
+        let cookies = self.session.client.get_all_cookies().await.unwrap();
+        let cookie = cookies.iter().find(|cookie| cookie.name() == COOKIE_NAME).expect("the choice is kept");
+        let ends = cookie.expires_datetime().expect("it ends at a time").unix_timestamp();
+        (ends - jiff::Timestamp::now().as_second()) / 86_400
     }
 
     /// The token in that cookie.

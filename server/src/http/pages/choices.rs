@@ -89,7 +89,7 @@ async fn take(
     *lang = Some(language.clone());
     let notice = fields.notice()?;
     let (act, surface): (Act, Surface) = (fields.word("act")?, fields.word("surface")?);
-    let key = fields.key()?;
+    let key = fields.key_or_new()?;
     let age = fields.age()?;
     let back = fields.optional("back")?;
     let back = back.filter(|back| !back.is_empty());

@@ -58,6 +58,14 @@ impl Fields {
         idempotency::parse(&self.required("key")?).ok_or_else(|| Code::IdempotencyKeyMalformed.into())
     }
 
+    /// The same of a form that many people get alike, and so has none: each press is one of its own.
+    pub(super) fn key_or_new(&mut self) -> Result<String, Problem> {
+        match self.optional("key")? {
+            Some(text) => idempotency::parse(&text).ok_or_else(|| Code::IdempotencyKeyMalformed.into()),
+            None => crate::app::random_hex().map_err(Problem::internal),
+        }
+    }
+
     /// Takes how old the person says they are, if they do.
     pub(super) fn age(&mut self) -> Result<Option<AgeBand>, Problem> {
         let text = self.optional("age")?.filter(|text| !text.is_empty());
