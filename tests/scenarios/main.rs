@@ -48,6 +48,7 @@ mod names;
 mod pinned;
 mod reach;
 mod reminders;
+mod routes;
 mod screenshots;
 mod tag_manager;
 mod texts;

@@ -8,18 +8,38 @@ const BEFORE: &str = "<script>addEventListener('error', event => (window.failed 
 const AFTER: &str =
     "<h1>A page</h1><p>Text.</p><script type='text/plain' data-purpose=analytics src='/tracker.js'></script>";
 
-in_every_browser!(a_tag_runs_one_script_and_no_other);
+/// Publishes the clinic's notice with another word in it.
+fn again(round: &'static str) -> impl FnOnce(String) -> String {
+    move |file: String| file.replacen("title = \"", &format!("title = \"{round} "), 1)
+}
 
-async fn a_tag_runs_one_script_and_no_other(browser: Browser) {
+/// What prints the tag.
+const TAGS: [&str; 5] = ["site", "tags", "--pinned", "--lang", "en"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tag_is_of_what_is_published() {
     let mut stack = Stack::starts().await;
     let file = stack.path("clinic.toml");
-    let arguments = ["site", "tags", "--pinned", "--lang", "en", file.to_str().unwrap()];
+    let arguments = [&TAGS[..], &[file.to_str().unwrap()]].concat();
     let tag = stack.runs_well(&arguments);
     assert!(tag.contains(&format!("{}/embed/", stack.site(CLINIC).api)), "{tag}");
     stack.assent_is_killed();
     assert_eq!(stack.runs_well(&arguments), tag, "without a server the same is read from the store");
     stack.assent_starts().await;
+    Pages::of(&stack, CLINIC, "", again("One")).await;
+    let said = stack.runs(&arguments);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("publish the file first"), "{said:?}");
+    let file = stack.path("pages.toml");
+    let now = stack.runs_well(&["site", "tags", "--pinned", file.to_str().unwrap()]);
+    assert_ne!(now, tag);
+}
 
+in_every_browser!(a_tag_runs_one_script_and_no_other);
+
+async fn a_tag_runs_one_script_and_no_other(browser: Browser) {
+    let stack = Stack::starts().await;
+    let file = stack.path("clinic.toml");
+    let tag = stack.runs_well(&[&TAGS[..], &[file.to_str().unwrap()]].concat());
     let pages = Pages::of(&stack, CLINIC, &format!("{tag}{AFTER}"), |file| file).await;
     let visitor = Visitor::arrives(browser).await;
     visitor.visits(&pages.origin).await;
@@ -38,17 +58,9 @@ async fn a_tag_runs_one_script_and_no_other(browser: Browser) {
     nobody_is_asked(browser, &pages).await;
 
     // Published anew twice, and the tag is as it was.
-    let again = |round: &'static str| {
-        move |file: String| file.replacen("title = \"", &format!("title = \"{round} "), 1)
-    };
     Pages::of(&stack, CLINIC, "", again("One")).await;
     let pages = Pages::of(&stack, CLINIC, &format!("{BEFORE}{tag}{AFTER}"), again("Two")).await;
     nobody_is_asked(browser, &pages).await;
-    let said = stack.runs(&arguments);
-    assert!(String::from_utf8_lossy(&said.stderr).contains("publish the file first"), "{said:?}");
-    let file = stack.path("pages.toml");
-    let now = stack.runs_well(&["site", "tags", "--pinned", file.to_str().unwrap()]);
-    assert_ne!(now, tag);
 }
 
 async fn nobody_is_asked(browser: Browser, pages: &Pages) {

@@ -174,10 +174,10 @@ impl Session {
             }
             // The window has a bar above the page.
             Browser::WebKit => {
-                self.client.set_window_size(width, height).await.unwrap();
+                let (_, outer) = self.client.get_window_size().await.unwrap();
                 let inner = self.client.execute("return innerHeight", Vec::new()).await.unwrap();
-                let bar = height.saturating_sub(u32::try_from(inner.as_u64().unwrap()).unwrap());
-                self.client.set_window_size(width, height + bar).await.unwrap();
+                let bar = outer.saturating_sub(inner.as_u64().unwrap());
+                self.client.set_window_size(width, height + u32::try_from(bar).unwrap()).await.unwrap();
             }
         }
         if self.browser != Browser::Chromium {
