@@ -2,7 +2,7 @@
 //! form, and a yes of who is young counts only once staff talked with them.
 
 use crate::axe;
-use crate::harness::{Api, Browser, CLINIC, Stack, Visitor, until_so};
+use crate::harness::{Api, Browser, CLINIC, Stack, Visitor, in_every_browser, until_so};
 use crate::s13_confirmed::{ADDRESS, presses, stack_entries};
 use assent_core::age::AgeBand;
 use assent_core::decision::{Choice, Decision};
@@ -23,12 +23,13 @@ async fn asks(stack: &Stack) -> Api {
     api
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_banner_takes_no_yes_without_an_age() {
+in_every_browser!(the_banner_takes_no_yes_without_an_age);
+
+async fn the_banner_takes_no_yes_without_an_age(browser: Browser) {
     let stack = Stack::starts().await;
     let api = asks(&stack).await;
     let site = stack.site(CLINIC);
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&site.page("/")).await;
     visitor.is_asked().await;
     let entries = stack_entries(&api).await;
@@ -65,7 +66,7 @@ async fn the_banner_takes_no_yes_without_an_age() {
     assert_eq!(visitor.runs("return assent.state().allowed.analytics").await, true);
 
     // A no is one press, as everywhere.
-    let other = Visitor::arrives(Browser::Chromium).await;
+    let other = Visitor::arrives(browser).await;
     other.visits(&site.page("/")).await;
     other.presses("reject-all").await;
     other.has_sent_everything(CLINIC).await;

@@ -1,36 +1,21 @@
 //! A yes and a no are alike in every look: the same element, size, colours and type, on both layers that have them.
 
-use crate::harness::{Browser, CLINIC, Looks, Pages, Stack, Visitor};
-use crate::layouts::{COLOURS, LAYOUTS, PAGE, THEMES, look};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser};
+use crate::layouts::{LAYOUTS, PAGE, THEMES, look};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn yes_and_no_are_alike_in_every_look_in_chromium() {
-    yes_and_no_are_alike_in_every_look(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn yes_and_no_are_alike_in_every_look_in_firefox() {
-    yes_and_no_are_alike_in_every_look(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn yes_and_no_are_alike_in_every_look_in_webkit() {
-    yes_and_no_are_alike_in_every_look(Browser::WebKit).await;
-}
+in_every_browser!(yes_and_no_are_alike_in_every_look);
 
 async fn yes_and_no_are_alike_in_every_look(browser: Browser) {
     let stack = Stack::starts().await;
-    let visitor = Visitor::arrives(browser).await;
-    // Only Chromium changes its colours while it runs.
-    let colours = if browser == Browser::Chromium { &COLOURS[..] } else { &COLOURS[..1] };
+    let mut visitors = Vec::new();
+    for (name, looks) in browser.colours() {
+        visitors.push((name, Visitor::arrives_with(browser, looks).await));
+    }
     for layout in LAYOUTS {
         for theme in THEMES {
             let page = PAGE.replace("%TAG%", &format!("%TAG%?{layout}-{theme}"));
             let pages = Pages::of(&stack, CLINIC, &page, look(layout, theme)).await;
-            for (name, dark, forced) in colours.iter().copied() {
-                if browser == Browser::Chromium {
-                    visitor.looks(Looks { dark, forced, ..Looks::default() }).await;
-                }
+            for (name, visitor) in &visitors {
                 visitor.visits(&pages.origin).await;
                 visitor.is_asked().await;
                 let (yes, no) = (visitor.look_of("accept-all").await, visitor.look_of("reject-all").await);

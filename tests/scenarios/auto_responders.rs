@@ -1,7 +1,9 @@
 //! Programs that answer banners for people find ours, say no, and leave the page as it was: with the rules in
 //! `examples/auto-responders`.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, npm, project, until, until_so};
+use crate::harness::{
+    Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, npm, project, until, until_so,
+};
 use assent_core::decision::{Act, Choice};
 use assent_core::record::Surface;
 use serde_json::Value;
@@ -27,11 +29,12 @@ async fn said_no(stack: &Stack, visitor: &Visitor) {
     assert_eq!(said, [(Act::RejectAll, Surface::FirstLayer)]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn autoconsent_says_no() {
+in_every_browser!(autoconsent_says_no);
+
+async fn autoconsent_says_no(browser: Browser) {
     let stack = Stack::starts().await;
     let pages = Pages::of(&stack, CLINIC, PAGE, |file| file).await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
     let program =
@@ -66,13 +69,14 @@ async fn autoconsent_says_no() {
     said_no(&stack, &visitor).await;
 }
 
+in_every_browser!(the_rule_for_consent_o_matic_says_no);
+
 /// Consent-O-Matic is no package, so its rule is walked through as its `Tools.find` does it: a parent's shadow root is where
 /// the target is looked for, and what has no height is not displayed.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_rule_for_consent_o_matic_says_no() {
+async fn the_rule_for_consent_o_matic_says_no(browser: Browser) {
     let stack = Stack::starts().await;
     let pages = Pages::of(&stack, CLINIC, PAGE, |file| file).await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
     let rule = rule("consent-o-matic.json");

@@ -1,6 +1,6 @@
 //! `window.assent` for the site's own controls, and what a browser says by itself (Global Privacy Control).
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, until, until_so};
 use assent_core::decision::{Act, Choice, Decision};
 use assent_core::receipt::Receipt;
 use assent_core::record::Surface;
@@ -27,15 +27,7 @@ async fn heard(visitor: &Visitor, what: &str) -> Vec<Value> {
     list.collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sites_own_controls_in_chromium() {
-    a_sites_own_controls(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sites_own_controls_in_firefox() {
-    a_sites_own_controls(Browser::Firefox).await;
-}
+in_every_browser!(a_sites_own_controls);
 
 async fn a_sites_own_controls(browser: Browser) {
     let stack = Stack::starts().await;
@@ -105,20 +97,23 @@ async fn a_sites_own_controls(browser: Browser) {
     assert_eq!(visitor.runs(script).await, 0);
 }
 
+/// Global Privacy Control, for browsers that have no such setting.
+const GPC: &str = "<script>if (!('globalPrivacyControl' in navigator))
+    Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })</script>";
+
 /// Every purpose of the clinic shares data.
 fn all_share(file: String) -> String {
     let file = file.replace("sharing = true\n", "");
     file.replace("route = \"consent\"\n", "route = \"consent\"\nsharing = true\n")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn global_privacy_control_is_a_no_until_the_person_says_more() {
+in_every_browser!(global_privacy_control_is_a_no_until_the_person_says_more);
+
+async fn global_privacy_control_is_a_no_until_the_person_says_more(browser: Browser) {
     let stack = Stack::starts().await;
-    let pages = Pages::of(&stack, CLINIC, PAGE, all_share).await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
-    visitor
-        .begins_pages_with("Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })")
-        .await;
+    let pages = Pages::of(&stack, CLINIC, &format!("{GPC}{PAGE}"), all_share).await;
+    let visitor = Visitor::arrives(browser).await;
+    visitor.asks_not_to_share().await;
     visitor.visits(&pages.origin).await;
     let state = visitor.runs("return assent.state()").await;
     assert_eq!(state["decided"], true, "the browser has answered: {state}");
@@ -147,8 +142,9 @@ async fn global_privacy_control_is_a_no_until_the_person_says_more() {
     assert!(record.signals.gpc);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_banner_says_that_it_heard_the_browser() {
+in_every_browser!(the_banner_says_that_it_heard_the_browser);
+
+async fn the_banner_says_that_it_heard_the_browser(browser: Browser) {
     let stack = Stack::starts().await;
     let one_shares = |file: String| {
         file.replacen(
@@ -157,12 +153,12 @@ async fn the_banner_says_that_it_heard_the_browser() {
             1,
         )
     };
-    let pages = Pages::of(&stack, CLINIC, PAGE, one_shares).await;
     for says in [true, false] {
-        let visitor = Visitor::arrives(Browser::Chromium).await;
+        let page = if says { format!("{GPC}{PAGE}") } else { PAGE.into() };
+        let pages = Pages::of(&stack, CLINIC, &page, one_shares).await;
+        let visitor = Visitor::arrives(browser).await;
         if says {
-            let script = "Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })";
-            visitor.begins_pages_with(script).await;
+            visitor.asks_not_to_share().await;
         }
         visitor.visits(&pages.origin).await;
         visitor.is_asked().await;
@@ -176,17 +172,18 @@ async fn the_banner_says_that_it_heard_the_browser() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn do_not_track_counts_only_where_a_site_honours_it() {
+in_every_browser!(do_not_track_counts_only_where_a_site_honours_it);
+
+async fn do_not_track_counts_only_where_a_site_honours_it(browser: Browser) {
     let stack = Stack::starts().await;
     for honours in [false, true] {
         let change = |file: String| {
             let line = if honours { "honour_dnt = true\n\n[controller]" } else { "[controller]" };
             all_share(file).replacen("[controller]", line, 1)
         };
-        let pages = Pages::of(&stack, CLINIC, PAGE, change).await;
-        let visitor = Visitor::arrives(Browser::Chromium).await;
-        visitor.begins_pages_with("Object.defineProperty(navigator, 'doNotTrack', { value: '1' })").await;
+        let says = "<script>Object.defineProperty(navigator, 'doNotTrack', { value: '1' })</script>";
+        let pages = Pages::of(&stack, CLINIC, &format!("{says}{PAGE}"), change).await;
+        let visitor = Visitor::arrives(browser).await;
         visitor.visits(&pages.origin).await;
         let state = visitor.runs("return assent.state()").await;
         assert_eq!((&state["decided"], &state["signals"]["dnt"]), (&json!(honours), &json!(honours)));
@@ -200,12 +197,12 @@ async fn do_not_track_counts_only_where_a_site_honours_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_a_significant_change_asks_again_and_only_those_who_agreed() {
+in_every_browser!(only_a_significant_change_asks_again_and_only_those_who_agreed);
+
+async fn only_a_significant_change_asks_again_and_only_those_who_agreed(browser: Browser) {
     let stack = Stack::starts().await;
     Pages::of(&stack, CLINIC, PAGE, |file| file).await;
-    let (agreed, refused) =
-        (Visitor::arrives(Browser::Chromium).await, Visitor::arrives(Browser::Chromium).await);
+    let (agreed, refused) = (Visitor::arrives(browser).await, Visitor::arrives(browser).await);
     for (visitor, act) in [(&agreed, "accept-all"), (&refused, "reject-all")] {
         visitor.visits(&stack.site(CLINIC).page("/")).await;
         visitor.presses(act).await;
@@ -215,19 +212,18 @@ async fn only_a_significant_change_asks_again_and_only_those_who_agreed() {
     let edited = |file: String| file.replace("Website statistics", "Statistics of the website");
     let pages = Pages::of(&stack, CLINIC, PAGE, edited).await;
     for visitor in [&agreed, &refused] {
-        visitor.forgets_files().await;
         visitor.visits(&pages.origin).await;
         assert_eq!(visitor.runs("return assent.state().decided").await, true);
     }
     // A change of one purpose asks those who agreed to it, about it.
+    let decided = jiff::Timestamp::now().as_second();
+    until_so("a later second", async || jiff::Timestamp::now().as_second() > decided).await;
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let changed = |file: String| {
         file.replacen("id = \"analytics\"\n", &format!("id = \"analytics\"\nchanged = \"{now}\"\n"), 1)
     };
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     let pages = Pages::of(&stack, CLINIC, PAGE, changed).await;
     for (visitor, decided) in [(&agreed, false), (&refused, true)] {
-        visitor.forgets_files().await;
         visitor.visits(&pages.origin).await;
         let state = visitor.runs("return assent.state()").await;
         assert_eq!(

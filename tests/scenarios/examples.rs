@@ -1,6 +1,8 @@
 //! The small examples that people copy do what they say, as they are: only the addresses in them are this run's.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, npm, project, tests_folder, until_so};
+use crate::harness::{
+    Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, npm, project, tests_folder, until_so,
+};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -39,11 +41,12 @@ async fn ran(visitor: &Visitor) -> Value {
     visitor.runs("return window.ran ?? []").await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_plain_page() {
+in_every_browser!(the_plain_page);
+
+async fn the_plain_page(browser: Browser) {
     let stack = Stack::starts().await;
     let pages = Pages::of(&stack, CLINIC, &here(&example("plain/index.html"), &stack), named("video")).await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
     assert_eq!(visitor.runs("return document.compatMode").await, "CSS1Compat", "served as it is");
@@ -64,17 +67,16 @@ async fn the_plain_page() {
     assert_eq!((ran(&visitor).await, frame(&visitor).await), (json!([]), Value::Null));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_single_page() {
+in_every_browser!(the_single_page);
+
+async fn the_single_page(browser: Browser) {
     let stack = Stack::starts().await;
+    let hears = "<head><script>navigator.sendBeacon = (where, what) => !!(window.counted ||= []).push([where, what])</script>";
     let page = here(&example("single-page/index.html"), &stack);
+    assert!(page.contains("<head>"), "{page}");
+    let page = page.replacen("<head>", hears, 1);
     let pages = Pages::of(&stack, CLINIC, &page, named("video")).await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
-    visitor
-        .begins_pages_with(
-            "navigator.sendBeacon = (where, what) => !!(window.counted ||= []).push([where, what])",
-        )
-        .await;
+    let visitor = Visitor::arrives(browser).await;
     let counted = async || visitor.runs("return window.counted ?? []").await;
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
@@ -99,19 +101,21 @@ async fn the_single_page() {
     assert_eq!(counted().await, before, "and nothing is counted");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_react_component() {
+in_every_browser!(the_react_component);
+
+async fn the_react_component(browser: Browser) {
     let stack = Stack::starts().await;
     let entry = format!(
         "import {{ createRoot }} from 'react-dom/client'; import {{ createElement }} from 'react';
          import {{ Map }} from {:?}; createRoot(document.querySelector('main')).render(createElement(Map));",
         project().join("examples/react/Map.jsx")
     );
-    shows_the_map(&stack, &entry).await;
+    shows_the_map(&stack, browser, &entry).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_vue_component() {
+in_every_browser!(the_vue_component);
+
+async fn the_vue_component(browser: Browser) {
     let stack = Stack::starts().await;
     let folder = project().join("examples/vue");
     // What the bundlers' plugins for Vue do.
@@ -131,7 +135,7 @@ async fn the_vue_component() {
     let entry = format!(
         "import {{ createApp }} from 'vue'; import Map from {path:?}; createApp(Map).mount(document.querySelector('main'));"
     );
-    shows_the_map(&stack, &entry).await;
+    shows_the_map(&stack, browser, &entry).await;
 }
 
 /// Bundles a script with npm's esbuild, as a project of somebody's would be.
@@ -157,7 +161,7 @@ fn bundled(stack: &Stack, entry: &str) -> String {
 }
 
 /// A component that draws a map into `main` when it may, and asks in its place when not.
-async fn shows_the_map(stack: &Stack, entry: &str) {
+async fn shows_the_map(stack: &Stack, browser: Browser, entry: &str) {
     let bundle = here(&bundled(stack, entry), stack).replace("</script", "<\\/script");
     // The tag before the component, and behind it: it must not care.
     for (before, after) in
@@ -167,7 +171,7 @@ async fn shows_the_map(stack: &Stack, entry: &str) {
             "<head>{before}</head><body><h1>A page</h1><main></main><script>{bundle}</script>{after}"
         );
         let pages = Pages::of(stack, CLINIC, &page, named("maps")).await;
-        let visitor = Visitor::arrives(Browser::Chromium).await;
+        let visitor = Visitor::arrives(browser).await;
         visitor.visits(&pages.origin).await;
         visitor.is_asked().await;
         assert!(visitor.reads("main p").await.contains("off until you agree"));

@@ -1,6 +1,6 @@
 //! What a page marks is held back until what it needs is agreed to, and goes back when that is taken back.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, until_so};
 use assent_core::decision::{Act, Decision};
 use assent_core::hash::{base64_encode, sha256};
 use assent_core::record::Surface;
@@ -50,20 +50,7 @@ async fn page(visitor: &Visitor) -> Value {
         .await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn marked_tags_wait_and_go_back_in_chromium() {
-    marked_tags_wait_and_go_back(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn marked_tags_wait_and_go_back_in_firefox() {
-    marked_tags_wait_and_go_back(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn marked_tags_wait_and_go_back_in_webkit() {
-    marked_tags_wait_and_go_back(Browser::WebKit).await;
-}
+in_every_browser!(marked_tags_wait_and_go_back);
 
 async fn marked_tags_wait_and_go_back(browser: Browser) {
     let stack = Stack::starts().await;
@@ -112,10 +99,11 @@ async fn marked_tags_wait_and_go_back(browser: Browser) {
     assert_eq!((&storage["clinic.survey"], &storage["the.sites.own"]), (&Value::Null, &json!("x")));
 }
 
+in_every_browser!(what_tags_say_about_themselves_stays);
+
 /// What a tag says about itself holds when it is let go: a hash that does not fit keeps a script from running, a nonce satisfies the
 /// page's policy, and what says `async` waits for nobody. Pixels are fetched once.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_tags_say_about_themselves_stays() {
+async fn what_tags_say_about_themselves_stays(browser: Browser) {
     let stack = Stack::starts().await;
     let hash =
         |path: &str| base64_encode(&sha256(format!("(window.ran ||= []).push({path:?})").as_bytes()).0);
@@ -133,7 +121,7 @@ async fn what_tags_say_about_themselves_stays() {
         "<meta http-equiv=Content-Security-Policy content=\"script-src 'nonce-n1' 'wasm-unsafe-eval'\">";
     let pages =
         Pages::of(&stack, CLINIC, &page.replacen("<head>", &format!("<head>{policy}"), 1), |file| file).await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
     let pixels =
@@ -158,15 +146,7 @@ async fn what_tags_say_about_themselves_stays() {
     assert_eq!(pixels().await, 1, "each is let go once");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_film_is_agreed_to_in_its_place_in_chromium() {
-    a_film_is_agreed_to_in_its_place(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_film_is_agreed_to_in_its_place_in_firefox() {
-    a_film_is_agreed_to_in_its_place(Browser::Firefox).await;
-}
+in_every_browser!(a_film_is_agreed_to_in_its_place);
 
 async fn a_film_is_agreed_to_in_its_place(browser: Browser) {
     let stack = Stack::starts().await;

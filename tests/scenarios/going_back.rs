@@ -1,6 +1,6 @@
 //! Back and forward: a page that the browser kept as it was finds out what was decided meanwhile, before the person does anything.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, until_so};
 use serde_json::{Value, json};
 
 const PAGE: &str = "<head><script>
@@ -73,30 +73,19 @@ async fn goes_back(browser: Browser, to_yes: bool) -> bool {
     kept
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kept_page_hears_of_a_no_in_chromium() {
-    assert!(goes_back(Browser::Chromium, false).await, "Chromium keeps the page");
+in_every_browser!(a_page_that_is_gone_back_to_hears_of_a_no);
+
+async fn a_page_that_is_gone_back_to_hears_of_a_no(browser: Browser) {
+    assert_eq!(goes_back(browser, false).await, keeps_pages(browser));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kept_page_hears_of_a_yes_in_chromium() {
-    assert!(goes_back(Browser::Chromium, true).await, "Chromium keeps the page");
+in_every_browser!(a_page_that_is_gone_back_to_hears_of_a_yes);
+
+async fn a_page_that_is_gone_back_to_hears_of_a_yes(browser: Browser) {
+    assert_eq!(goes_back(browser, true).await, keeps_pages(browser));
 }
 
 /// Firefox keeps no page that its driver looks into (the driver listens for its unloading), so there it is loaded anew.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_is_gone_back_to_obeys_in_firefox() {
-    for to_yes in [false, true] {
-        goes_back(Browser::Firefox, to_yes).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kept_page_hears_of_a_no_in_webkit() {
-    assert!(goes_back(Browser::WebKit, false).await, "WebKit keeps the page");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kept_page_hears_of_a_yes_in_webkit() {
-    assert!(goes_back(Browser::WebKit, true).await, "WebKit keeps the page");
+fn keeps_pages(browser: Browser) -> bool {
+    browser != Browser::Firefox
 }

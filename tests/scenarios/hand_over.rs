@@ -2,7 +2,7 @@
 //! same words.
 
 use crate::axe;
-use crate::harness::{Browser, CHARITY, CLINIC, Looks, Stack, Visitor, form_field, key, until_so};
+use crate::harness::{Browser, CHARITY, CLINIC, Stack, Visitor, form_field, in_every_browser, key, until_so};
 use assent_core::choice_cookie::ChoiceCookie;
 use assent_core::decision::{Act, Choice, Decision};
 use assent_core::record::Surface;
@@ -116,32 +116,17 @@ async fn two_browsers_take_their_choices_on_by_plain_forms() {
     assert_eq!(entries().await, after);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_takes_their_choices_on_in_chromium() {
-    takes_their_choices_on(Browser::Chromium).await;
-}
+in_every_browser!(nothing_to_complain_about_where_choices_go_on);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_takes_their_choices_on_in_firefox() {
-    takes_their_choices_on(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_takes_their_choices_on_in_webkit() {
-    takes_their_choices_on(Browser::WebKit).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_to_complain_about_where_choices_go_on() {
+async fn nothing_to_complain_about_where_choices_go_on(browser: Browser) {
     let stack = Stack::starts().await;
     makes_one_controller_of(&stack);
     let clinic = stack.site(CLINIC);
-    let visitor = Visitor::arrives(Browser::Chromium).await;
-    visitor.visits(&clinic.page("/")).await;
-    visitor.presses("accept-all").await;
-    visitor.has_sent_everything(CLINIC).await;
-    for (colours, dark, forced) in [("light", false, false), ("dark", true, false), ("forced", false, true)] {
-        visitor.looks(Looks { dark, forced, ..Looks::default() }).await;
+    for (colours, looks) in browser.colours() {
+        let visitor = Visitor::arrives_with(browser, looks).await;
+        visitor.visits(&clinic.page("/")).await;
+        visitor.presses("accept-all").await;
+        visitor.has_sent_everything(CLINIC).await;
         visitor.opens(&format!("{}/choices?lang=en", clinic.api)).await;
         assert_eq!(visitor.counts("section[aria-labelledby='hand-over'] button").await, 1);
         axe::finds_nothing(&visitor, &format!("the choices page with its offer, {colours}")).await;
@@ -153,6 +138,8 @@ async fn nothing_to_complain_about_where_choices_go_on() {
         axe::finds_nothing(&visitor, &format!("the page that takes over, {colours}")).await;
     }
 }
+
+in_every_browser!(takes_their_choices_on);
 
 async fn takes_their_choices_on(browser: Browser) {
     let stack = Stack::starts().await;

@@ -2,7 +2,7 @@
 //! travels to a visitor.
 
 use crate::axe;
-use crate::harness::{Browser, CLINIC, Looks, Pages, Stack, Visitor};
+use crate::harness::{Browser, CLINIC, Looks, Pages, Stack, Visitor, in_every_browser};
 use serde_json::Value;
 
 const PAGE: &str = "<head><script src='%TAG%'></script></head><body><main><h1>A page</h1><p>Text.</p>
@@ -39,8 +39,9 @@ async fn side(visitor: &Visitor) -> Value {
     visitor.runs(script).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_language_travels_and_stands_as_it_is_written() {
+in_every_browser!(one_language_travels_and_stands_as_it_is_written);
+
+async fn one_language_travels_and_stands_as_it_is_written(browser: Browser) {
     let stack = Stack::starts().await;
     let pages = Pages::of(&stack, CLINIC, PAGE, |file| also_in(&file, &["ar", "pl", "ur"])).await;
     for (language, accept, decline, choices, rtl) in [
@@ -48,7 +49,7 @@ async fn one_language_travels_and_stands_as_it_is_written() {
         ("ur-PK", "قبول کریں", "رد کریں", "آپ کے رازداری کے انتخاب", true),
         ("pl", "Akceptuj", "Odrzuć", "Twoje ustawienia prywatności", false),
     ] {
-        let visitor = Visitor::arrives_with(Browser::Chromium, Looks { language, ..Looks::default() }).await;
+        let visitor = Visitor::arrives_with(browser, Looks { language, ..Looks::default() }).await;
         visitor.visits(&pages.origin).await;
         visitor.is_asked().await;
         let text = visitor.banner_text().await;

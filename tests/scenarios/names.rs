@@ -1,7 +1,7 @@
 //! What a page loads and holds of ours has no name that filter lists block or hide: a banner that is blocked asks nobody, and
 //! what it holds back can never be let go.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, until_so};
 use serde_json::Value;
 
 /// Parts of addresses, ids and classes that filter lists (EasyList Cookie, EasyPrivacy, AdGuard's annoyances, Fanboy's) look for. A name
@@ -64,8 +64,9 @@ const NAMES: &str = "const names = new Set(), look = root => { for (const it of 
     for (const ours of document.querySelectorAll('assent-choices, assent-frame')) look({ querySelectorAll: () => [ours] });
     return [...names, ...Object.keys(localStorage), ...document.cookie.split('; ').map(pair => pair.split('=')[0])]";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_name_is_one_that_filter_lists_block() {
+in_every_browser!(no_name_is_one_that_filter_lists_block);
+
+async fn no_name_is_one_that_filter_lists_block(browser: Browser) {
     // The list finds what it is for.
     for bad in [
         "/assets/cookieconsent.min.js",
@@ -79,9 +80,11 @@ async fn no_name_is_one_that_filter_lists_block() {
     let stack = Stack::starts().await;
     let page = "<script src='%TAG%'></script><h1>A page</h1><iframe data-purpose=embeds data-src=/film.html title='A film'></iframe>";
     let pages = Pages::of(&stack, CLINIC, page, |file| file).await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     let mut names = std::collections::BTreeSet::new();
+    let mut asked = Vec::new();
     let mut reads = async || {
+        asked.extend(visitor.requests().await);
         let found = visitor.runs(NAMES).await;
         names.extend(found.as_array().unwrap().iter().filter_map(Value::as_str).map(String::from));
     };
@@ -103,6 +106,7 @@ async fn no_name_is_one_that_filter_lists_block() {
     visitor.sees_in_banner("a[download]").await;
     reads().await;
     visitor.opens(&format!("{}/choices", stack.site(CLINIC).api)).await;
+    reads().await;
     let classes = visitor
         .runs("return [...document.querySelectorAll('[class]')].flatMap(it => [...it.classList].map(one => '.' + one))")
         .await;
@@ -111,7 +115,6 @@ async fn no_name_is_one_that_filter_lists_block() {
 
     // The operator's own part of the address is theirs to name; ours begins behind the site.
     let origin = stack.site(CLINIC).assent().to_string();
-    let asked = visitor.requests().await;
     let paths: Vec<_> = asked.iter().filter_map(|address| address.strip_prefix(&origin)).collect();
     for part in
         ["/embed.js", "/layers/", "/assent.js", "/assent_bg.wasm", "/pages.css", "/decisions", "/choices"]

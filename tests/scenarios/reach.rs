@@ -1,7 +1,7 @@
 //! Everybody can reach the answers: by keys alone, at four times the size, and without losing what has the focus; and a no takes as many
 //! presses as a yes, from wherever one comes.
 
-use crate::harness::{Browser, CLINIC, Looks, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Looks, Pages, Stack, Visitor, in_every_browser, until_so};
 use assent_core::decision::Act;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -40,15 +40,7 @@ async fn tabs_to(visitor: &Visitor, wanted: &str) {
     panic!("`{wanted}` is not reached by Tab");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn keys_alone_are_enough_in_chromium() {
-    keys_alone_are_enough(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn keys_alone_are_enough_in_firefox() {
-    keys_alone_are_enough(Browser::Firefox).await;
-}
+in_every_browser!(keys_alone_are_enough);
 
 async fn keys_alone_are_enough(browser: Browser) {
     let stack = Stack::starts().await;
@@ -87,17 +79,18 @@ async fn keys_alone_are_enough(browser: Browser) {
     until_so("the focus to be where it was", async || visitor.runs(back).await == "open").await;
 }
 
+in_every_browser!(everything_fits_at_four_times_the_size);
+
 /// A window of 1280 by 1024 at 400 % (WCAG 2.2, 1.4.10): nothing is cut off, and nobody has to scroll sideways.
-#[tokio::test(flavor = "multi_thread")]
-async fn everything_fits_at_four_times_the_size() {
+async fn everything_fits_at_four_times_the_size(browser: Browser) {
     let stack = Stack::starts().await;
     let site = stack.site(CLINIC);
     for layout in ["bar", "inline", "dialog"] {
         let look = format!("look = {{ layout = \"{layout}\" }}\n\n[controller]");
         let body = page().replacen("<body>", "<body><div data-assent=here></div>", 1);
         let pages = Pages::of(&stack, CLINIC, &body, |file| file.replacen("[controller]", &look, 1)).await;
-        let looks = Looks { size: (320, 256), ..Looks::default() };
-        let visitor = Visitor::arrives_with(Browser::Chromium, looks).await;
+        let visitor = Visitor::arrives(browser).await;
+        visitor.zooms().await;
         visitor.visits(&pages.origin).await;
         visitor.is_asked().await;
         visitor.has_the_widget().await;
@@ -129,13 +122,14 @@ async fn everything_fits_at_four_times_the_size() {
     }
 }
 
+in_every_browser!(the_bar_never_covers_what_has_the_focus);
+
 /// WCAG 2.2, 2.4.11: wherever the focus goes in the page, the bar does not stand on it.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_bar_never_covers_what_has_the_focus() {
+async fn the_bar_never_covers_what_has_the_focus(browser: Browser) {
     let stack = Stack::starts().await;
     let pages = Pages::of(&stack, CLINIC, &page(), |file| file).await;
     for size in [(1280, 900), (390, 844)] {
-        let visitor = Visitor::arrives_with(Browser::Chromium, Looks { size, ..Looks::default() }).await;
+        let visitor = Visitor::arrives_with(browser, Looks { size, ..Looks::default() }).await;
         visitor.visits(&pages.origin).await;
         visitor.is_asked().await;
         visitor.has_the_widget().await;
@@ -155,12 +149,13 @@ async fn the_bar_never_covers_what_has_the_focus() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_no_takes_as_many_presses_as_a_yes() {
+in_every_browser!(a_no_takes_as_many_presses_as_a_yes);
+
+async fn a_no_takes_as_many_presses_as_a_yes(browser: Browser) {
     let stack = Stack::starts().await;
     let pages = Pages::of(&stack, CLINIC, &page(), |file| file).await;
     for (button, act) in [("accept-all", Act::AcceptAll), ("reject-all", Act::RejectAll)] {
-        let visitor = Visitor::arrives(Browser::Chromium).await;
+        let visitor = Visitor::arrives(browser).await;
         let acts = async || {
             visitor.has_sent_everything(CLINIC).await;
             let history = stack.api(CLINIC).history(&visitor.holder().await).await;

@@ -1,34 +1,21 @@
 //! Scenario 1: a fresh browser on each example site. Nothing that is not necessary before a choice; after a yes the
 //! tag runs, once.
 
-use crate::harness::{Browser, CHARITY, CLINIC, Site, Stack, Visitor, until_so};
+use crate::harness::{Browser, CHARITY, CLINIC, Site, Stack, Visitor, in_every_browser, until_so};
 use assent_core::decision::Choice;
 use serde_json::json;
 use std::time::Duration;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_clinic_holds_everything_back_until_a_yes_in_chromium() {
-    everything_is_held_back_until_a_yes(CLINIC, Browser::Chromium).await;
+in_every_browser!(the_clinic_holds_everything_back_until_a_yes);
+
+async fn the_clinic_holds_everything_back_until_a_yes(browser: Browser) {
+    everything_is_held_back_until_a_yes(CLINIC, browser).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_charity_holds_everything_back_until_a_yes_in_chromium() {
-    everything_is_held_back_until_a_yes(CHARITY, Browser::Chromium).await;
-}
+in_every_browser!(the_charity_holds_everything_back_until_a_yes);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_clinic_holds_everything_back_until_a_yes_in_firefox() {
-    everything_is_held_back_until_a_yes(CLINIC, Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_charity_holds_everything_back_until_a_yes_in_firefox() {
-    everything_is_held_back_until_a_yes(CHARITY, Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_clinic_holds_everything_back_until_a_yes_in_webkit() {
-    everything_is_held_back_until_a_yes(CLINIC, Browser::WebKit).await;
+async fn the_charity_holds_everything_back_until_a_yes(browser: Browser) {
+    everything_is_held_back_until_a_yes(CHARITY, browser).await;
 }
 
 async fn everything_is_held_back_until_a_yes(id: &'static str, browser: Browser) {

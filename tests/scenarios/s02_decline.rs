@@ -1,30 +1,21 @@
 //! Scenario 2: declining is one press, is obeyed, and is remembered without a further question.
 
-use crate::harness::{Browser, CHARITY, CLINIC, Log, Stack, Visitor};
+use crate::harness::{Browser, CHARITY, CLINIC, Log, Stack, Visitor, in_every_browser};
 use assent_core::decision::{Act, Decision, Standing};
 use assent_core::record::Surface;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_no_is_one_press_and_is_not_asked_again_in_chromium() {
-    a_no_is_one_press_and_is_not_asked_again(CLINIC, Browser::Chromium).await;
+in_every_browser!(a_no_is_one_press_and_is_not_asked_again);
+
+async fn a_no_is_one_press_and_is_not_asked_again(browser: Browser) {
+    declines(CLINIC, browser).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_no_is_one_press_and_is_not_asked_again_at_the_charity() {
-    a_no_is_one_press_and_is_not_asked_again(CHARITY, Browser::Chromium).await;
+    declines(CHARITY, Browser::Chromium).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_no_is_one_press_and_is_not_asked_again_in_firefox() {
-    a_no_is_one_press_and_is_not_asked_again(CLINIC, Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_no_is_one_press_and_is_not_asked_again_in_webkit() {
-    a_no_is_one_press_and_is_not_asked_again(CLINIC, Browser::WebKit).await;
-}
-
-async fn a_no_is_one_press_and_is_not_asked_again(id: &'static str, browser: Browser) {
+async fn declines(id: &'static str, browser: Browser) {
     let stack = Stack::starts().await;
     let (site, api) = (stack.site(id), stack.api(id));
     let before = Log(&api).size().await;

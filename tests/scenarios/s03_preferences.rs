@@ -1,15 +1,16 @@
 //! Scenario 3: single choices are recorded as they were made, with the notice and the language that were on screen.
 
-use crate::harness::{Browser, CLINIC, Looks, Stack, Visitor};
+use crate::harness::{Browser, CLINIC, Looks, Stack, Visitor, in_every_browser};
 use assent_core::decision::{Act, Choice, Decision};
 use assent_core::record::Surface;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn exactly_what_was_switched_is_recorded() {
+in_every_browser!(exactly_what_was_switched_is_recorded);
+
+async fn exactly_what_was_switched_is_recorded(browser: Browser) {
     let stack = Stack::starts().await;
     let (site, api) = (stack.site(CLINIC), stack.api(CLINIC));
     let welsh = Looks { language: "cy", ..Looks::default() };
-    let visitor = Visitor::arrives_with(Browser::Chromium, welsh).await;
+    let visitor = Visitor::arrives_with(browser, welsh).await;
 
     visitor.visits(&site.page("/")).await;
     visitor.presses("choose").await;
@@ -49,10 +50,11 @@ async fn exactly_what_was_switched_is_recorded() {
     assert!(visitor.banner_text().await.contains(&shown.words.saved), "and it was in Welsh on the screen");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn closing_the_choices_decides_nothing() {
+in_every_browser!(closing_the_choices_decides_nothing);
+
+async fn closing_the_choices_decides_nothing(browser: Browser) {
     let stack = Stack::starts().await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&stack.site(CLINIC).page("/")).await;
     visitor.presses("choose").await;
     visitor.presses_in_banner("#p-analytics").await;

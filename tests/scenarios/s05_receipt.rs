@@ -1,13 +1,15 @@
 //! Scenario 5: the receipt a person keeps proves itself on a machine that has nothing else.
 
-use crate::harness::{Browser, CLINIC, Stack, Visitor, offline};
+use crate::harness::{Browser, CLINIC, Holder, Stack, Visitor, in_every_browser, offline};
+use assent_core::decision::Act;
 use assent_core::receipt::Receipt;
 use std::path::Path;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_downloaded_receipt_verifies_offline_and_no_byte_of_it_may_differ() {
+in_every_browser!(the_receipt_on_screen_can_be_kept);
+
+async fn the_receipt_on_screen_can_be_kept(browser: Browser) {
     let stack = Stack::starts().await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&stack.site(CLINIC).page("/")).await;
     visitor.presses("reject-all").await;
     visitor.sees_in_banner("[data-state='recorded']").await;
@@ -17,11 +19,19 @@ async fn the_downloaded_receipt_verifies_offline_and_no_byte_of_it_may_differ() 
     let address = visitor.in_banner_script("root.querySelector('a[download]').href").await;
     let downloaded = from_data_address(address.as_str().unwrap());
     let (api, holder) = (stack.api(CLINIC), visitor.holder().await);
-    let log_key = api.log_key().await.to_string();
     let id = api.state(&holder).await.receipts.remove(0);
     let served = api.receipt(&holder, &id).await.bytes().await.unwrap();
     assert_eq!(downloaded, served, "the file on screen is the file that is served");
-    drop(visitor);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_verifies_offline_and_no_byte_of_it_may_differ() {
+    let stack = Stack::starts().await;
+    let (api, holder) = (stack.api(CLINIC), Holder::new());
+    api.records(&holder, &api.says(Act::RejectAll).await).await;
+    let log_key = api.log_key().await.to_string();
+    let id = api.state(&holder).await.receipts.remove(0);
+    let downloaded = api.receipt(&holder, &id).await.bytes().await.unwrap();
 
     let file = stack.path("receipt.json");
     std::fs::write(&file, &downloaded).unwrap();

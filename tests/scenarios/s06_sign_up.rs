@@ -1,7 +1,7 @@
 //! Scenario 6: signing up for email only. Nothing may be sent until the address is confirmed, and the address is
 //! nowhere on the disk in clear.
 
-use crate::harness::{Browser, CLINIC, Holder, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Holder, Stack, Visitor, in_every_browser, until_so};
 use assent_core::decision::Choice;
 use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
@@ -13,11 +13,12 @@ const ADDRESS: &str = "gwenllian.unlikely-name@post.example.org";
 const LOCAL_PART: &[u8] = b"gwenllian.unlikely-name";
 const NUMBER: &str = "+447700900123";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn signed_up_for_email_only_and_not_yet_confirmed() {
+in_every_browser!(signed_up_for_email_only_and_not_yet_confirmed);
+
+async fn signed_up_for_email_only_and_not_yet_confirmed(browser: Browser) {
     let mut stack = Stack::starts().await;
     let (site, api) = (stack.site(CLINIC), stack.api(CLINIC));
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
 
     visitor.opens(&format!("{}/alerts", site.api)).await;
     assert_eq!(visitor.counts("input[type=checkbox]:checked").await, 0, "nothing is ticked for the person");

@@ -1,28 +1,20 @@
 //! Scenario 10: a page whose policy forbids WebAssembly. The question still shows, every button still works, and the
 //! failure grants nothing.
 
-use crate::harness::{Browser, CLINIC, Stack, Visitor, until, until_so};
+use crate::harness::{Browser, CLINIC, Stack, Visitor, in_every_browser, until, until_so};
 use assent_core::decision::{Act, Choice};
 use serde_json::Value;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn declining_works_without_wasm_in_chromium() {
-    works_without_wasm(Browser::Chromium, "reject-all").await;
+in_every_browser!(declining_works_without_wasm);
+
+async fn declining_works_without_wasm(browser: Browser) {
+    works_without_wasm(browser, "reject-all").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn accepting_works_without_wasm_in_chromium() {
-    works_without_wasm(Browser::Chromium, "accept-all").await;
-}
+in_every_browser!(accepting_works_without_wasm);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn declining_works_without_wasm_in_firefox() {
-    works_without_wasm(Browser::Firefox, "reject-all").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn accepting_works_without_wasm_in_firefox() {
-    works_without_wasm(Browser::Firefox, "accept-all").await;
+async fn accepting_works_without_wasm(browser: Browser) {
+    works_without_wasm(browser, "accept-all").await;
 }
 
 async fn works_without_wasm(browser: Browser, press: &str) {
@@ -59,11 +51,12 @@ async fn works_without_wasm(browser: Browser, press: &str) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn single_choices_are_on_their_own_page_without_wasm() {
+in_every_browser!(single_choices_are_on_their_own_page_without_wasm);
+
+async fn single_choices_are_on_their_own_page_without_wasm(browser: Browser) {
     let stack = Stack::starts().await;
     let site = stack.site(CLINIC);
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&site.page("/?csp=no-wasm")).await;
     visitor.presses("choose").await;
     until_so("the choices page to open", async || {
@@ -77,7 +70,7 @@ async fn page_runs_wasm(visitor: &Visitor) -> Value {
     visitor
         .runs(
             "const own = document.createElement('script');
-             own.text = `WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])).then(
+             own.text = `WebAssembly.instantiate(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])).then(
                  () => document.documentElement.dataset.wasm = 'yes', () => document.documentElement.dataset.wasm = 'no')`;
              document.head.append(own)",
         )

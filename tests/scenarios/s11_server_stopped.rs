@@ -1,22 +1,9 @@
 //! Scenario 11: the server is gone while a visitor decides. The page obeys at once; the record arrives later, once.
 
-use crate::harness::{Browser, CLINIC, Log, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Log, Stack, Visitor, in_every_browser, until_so};
 use assent_core::decision::Act;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_page_obeys_and_the_record_arrives_later_in_chromium() {
-    the_page_obeys_and_the_record_arrives_later(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_page_obeys_and_the_record_arrives_later_in_firefox() {
-    the_page_obeys_and_the_record_arrives_later(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_page_obeys_and_the_record_arrives_later_in_webkit() {
-    the_page_obeys_and_the_record_arrives_later(Browser::WebKit).await;
-}
+in_every_browser!(the_page_obeys_and_the_record_arrives_later);
 
 async fn the_page_obeys_and_the_record_arrives_later(browser: Browser) {
     let mut stack = Stack::starts().await;

@@ -8,7 +8,7 @@ const PAGE: &str = "<head><script src='%TAG%'></script>
     <script type=text/plain data-purpose=analytics src=/counted.js></script></head><body><h1>A page</h1>";
 
 /// Counting on the statistics route, with its conditions declared.
-fn counts(file: String) -> String {
+pub(crate) fn counts(file: String) -> String {
     let conditions = "route = \"statistics\"\nstatistics = { own_service = \"Ours.\", only_statistics = \"Counts.\", \
         not_shared = \"A processor.\", information = \"The banner.\", objection = \"A switch.\" }\n";
     let old = "id = \"analytics\"\nroute = \"consent\"\n";

@@ -2,7 +2,7 @@
 //! asks for, and what it does on a page holds Google's tags back until a yes. Tag Manager itself is not to be had here: what runs the
 //! code is a stand-in of the calls that its sandbox documents.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, project, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, project, until_so};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -61,8 +61,9 @@ const KEYS: [&str; 7] = [
     "security_storage",
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_template_holds_back_until_a_yes() {
+in_every_browser!(the_template_holds_back_until_a_yes);
+
+async fn the_template_holds_back_until_a_yes(browser: Browser) {
     let parts = parts();
     let names: Vec<_> = parts.keys().map(String::as_str).collect();
     let expected =
@@ -88,7 +89,7 @@ async fn the_template_holds_back_until_a_yes() {
         address = json!(address),
     );
     let pages = Pages::of(&stack, CLINIC, &page, file).await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
     until_so("the template to end well", async || {

@@ -3,7 +3,7 @@
 //! What each is told in which order is tested without a browser in `frontend/loader/test/tools.test.js`; here it is the
 //! embed that the server sends.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, until_so};
 use serde_json::{Value, json};
 
 /// What the page's tools have been told, as plain values, with a mark for real `arguments` objects.
@@ -37,14 +37,15 @@ fn names(entries: &Value) -> Vec<String> {
     entries.as_array().unwrap().iter().map(name).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn tools_hear_no_first_and_then_what_was_said() {
+in_every_browser!(tools_hear_no_first_and_then_what_was_said);
+
+async fn tools_hear_no_first_and_then_what_was_said(browser: Browser) {
     let stack = Stack::starts().await;
     // The tag of Google waits for its purpose; what the page says to it is already in the queue.
     let page = "<script>window.dataLayer = []; function gtag() { dataLayer.push(arguments) } gtag('js', new Date()); gtag('config', 'G-1')</script>
         <script src='%TAG%'></script><body><h1>A page</h1>";
     let pages = Pages::of(&stack, CLINIC, page, all_tools).await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
     let heard = visitor.runs(HEARD).await;
@@ -87,8 +88,9 @@ async fn tools_hear_no_first_and_then_what_was_said() {
     assert_eq!(heard["clarity"].as_array().unwrap().last().unwrap()[2]["analytics_Storage"], "denied");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn googles_own_tag_may_run_first_where_a_site_chose_the_advanced_mode() {
+in_every_browser!(googles_own_tag_may_run_first_where_a_site_chose_the_advanced_mode);
+
+async fn googles_own_tag_may_run_first_where_a_site_chose_the_advanced_mode(browser: Browser) {
     let stack = Stack::starts().await;
     Pages::of(&stack, CLINIC, "", all_tools).await;
     let file = stack.path("pages.toml");
@@ -97,14 +99,14 @@ async fn googles_own_tag_may_run_first_where_a_site_chose_the_advanced_mode() {
     let inside = stub.strip_prefix("<script>").and_then(|rest| rest.strip_suffix("</script>")).unwrap();
     assert!(inside.len() <= 400, "{} bytes", inside.len());
     assert!(tag.starts_with("<script async src=\"http"), "{tag}");
-    // The embed comes later than Google's tag by a second.
+    // The embed comes when Google's tag could have run long since.
     let page = format!(
         "{stub}<script>gtag('js', new Date()); gtag('config', 'G-1')</script>
         <script>setTimeout(() => document.head.append(Object.assign(document.createElement('script'), {{ src: '%TAG%' }})), 1000)</script>
         <body><h1>A page</h1>"
     );
     let pages = Pages::of(&stack, CLINIC, &page, all_tools).await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
     let heard = visitor.runs(HEARD).await;

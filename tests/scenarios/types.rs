@@ -1,7 +1,7 @@
 //! The types that are published with the script: TypeScript takes what a site's own code does with them, refuses what it must not do, and
 //! they name exactly what is really on a page.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, npm, tests_folder, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, npm, tests_folder, until_so};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -11,8 +11,9 @@ const PAGE: &str = "<head><script>
             document.addEventListener('assent:' + what, event => heard[what] = event.detail);
     </script><script src='%TAG%'></script></head><body><h1>A page</h1>";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_types_are_those_of_the_page() {
+in_every_browser!(the_types_are_those_of_the_page);
+
+async fn the_types_are_those_of_the_page(browser: Browser) {
     npm("typescript/package.json");
     let checked =
         Command::new("node").arg(tests_folder().join("scenarios/types/check.mjs")).output().unwrap();
@@ -23,7 +24,7 @@ async fn the_types_are_those_of_the_page() {
 
     let stack = Stack::starts().await;
     let pages = Pages::of(&stack, CLINIC, PAGE, |file| file).await;
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
     let sorted = async |what: &str| visitor.runs(&format!("return Object.keys({what}).sort()")).await;

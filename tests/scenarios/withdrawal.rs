@@ -1,6 +1,8 @@
 //! Taking an agreement back holds within a second, and asking what holds never changes it.
 
-use crate::harness::{Browser, CLINIC, Holder, Log, Pages, Stack, Visitor, project, until_so};
+use crate::harness::{
+    Browser, CLINIC, Holder, Log, Pages, Stack, Visitor, in_every_browser, project, until_so,
+};
 use assent_core::choice_cookie::{COOKIE_NAME, ChoiceCookie};
 use assent_core::decision::{Act, Choice, Standing};
 use assent_core::ids::PurposeId;
@@ -25,13 +27,14 @@ async fn a_withdrawal_holds_within_a_second() {
     assert!(took < Duration::from_secs(1), "it took {took:?}");
 }
 
+in_every_browser!(windows_side_by_side_are_one_person);
+
 // Both windows asked. The second did not hear of the first, drew a token of its own, and the answer to the first's yes
 // came back over the second's no.
-#[tokio::test(flavor = "multi_thread")]
-async fn windows_side_by_side_are_one_person() {
+async fn windows_side_by_side_are_one_person(browser: Browser) {
     let stack = Stack::starts().await;
     let (site, api) = (stack.site(CLINIC), stack.api(CLINIC));
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     let analytics = async || visitor.runs("return assent.state().allowed.analytics").await;
     visitor.visits(&site.page("/")).await;
     visitor.is_asked().await;
@@ -57,13 +60,14 @@ async fn windows_side_by_side_are_one_person() {
     assert_eq!(visitor.choice().await.unwrap().choices["analytics"], Choice::No);
 }
 
+in_every_browser!(a_late_answer_to_a_yes_does_not_undo_a_no);
+
 // The answer to the yes set the yes again after the no was pressed. A tab closed before the no was answered left a browser
 // that ran the tag on its next page.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_late_answer_to_a_yes_does_not_undo_a_no() {
+async fn a_late_answer_to_a_yes_does_not_undo_a_no(browser: Browser) {
     let stack = Stack::starts().await;
     let site = stack.site(CLINIC);
-    let visitor = Visitor::arrives(Browser::Chromium).await;
+    let visitor = Visitor::arrives(browser).await;
     visitor.visits(&site.page("/")).await;
     visitor.is_asked().await;
     visitor.has_the_widget().await;
@@ -91,19 +95,20 @@ async fn a_late_answer_to_a_yes_does_not_undo_a_no() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_page_is_loaded_anew_only_where_the_site_asks_for_it() {
+in_every_browser!(a_page_is_loaded_anew_only_where_the_site_asks_for_it);
+
+async fn a_page_is_loaded_anew_only_where_the_site_asks_for_it(browser: Browser) {
     let stack = Stack::starts().await;
     let api = stack.api(CLINIC);
     let reload = std::fs::read_to_string(project().join("examples/plain/reload.js")).unwrap();
     let reload = format!("<script>{reload}</script>");
     // Nowhere, before the tag, behind it.
     for (before, after, reloads) in [("", "", false), (&*reload, "", true), ("", &*reload, true)] {
-        let page = format!("{before}<script src='%TAG%'></script>{after}<h1>A page</h1><p>Text.");
-        let pages = Pages::of(&stack, CLINIC, &page, |file| file).await;
-        let visitor = Visitor::arrives(Browser::Chromium).await;
         // How often this window loaded a page of the site.
-        visitor.begins_pages_with("sessionStorage.loads = Number(sessionStorage.loads ?? 0) + 1").await;
+        let counts = "<script>sessionStorage.loads = Number(sessionStorage.loads ?? 0) + 1</script>";
+        let page = format!("{counts}{before}<script src='%TAG%'></script>{after}<h1>A page</h1><p>Text.");
+        let pages = Pages::of(&stack, CLINIC, &page, |file| file).await;
+        let visitor = Visitor::arrives(browser).await;
         let loads = async || visitor.runs("return Number(sessionStorage.loads)").await;
         visitor.visits(&pages.origin).await;
         // A no to what was never on, and a yes, are no reason.

@@ -44,6 +44,8 @@ pub(crate) enum Kind {
     Search,
     /// A survey was answered (to the site itself).
     Survey,
+    /// A page broke its policy (told to the site itself).
+    Violation,
 }
 
 impl Heard {

@@ -31,6 +31,7 @@ pub(crate) fn router(state: SiteState) -> Router {
     Router::new()
         .route("/survey", post(survey))
         .route("/search-stats", post(search_stats))
+        .route("/policy-reports", post(policy_report))
         .fallback(file)
         .with_state(Arc::new(state))
 }
@@ -98,13 +99,15 @@ async fn file(State(state): State<Arc<SiteState>>, method: Method, uri: Uri) -> 
 /// The page's Content-Security-Policy: `?csp=no-wasm` and `?csp=strict` for one request, else the run's own.
 ///
 /// `no-wasm` is what a page has that allows inline scripts but never heard of WebAssembly. `strict` allows wasm and
-/// nothing inline, and demands Trusted Types with the one policy `assent`.
+/// nothing inline, demands Trusted Types with the one policy `assent`, and hears of what breaks it.
 fn policy(state: &SiteState, query: &str) -> Option<HeaderValue> {
     let variant = query.split('&').find_map(|pair| pair.strip_prefix("csp="));
     let (script, types) = match variant {
         Some("no-wasm") => ("'unsafe-inline'", ""),
         Some("strict") => {
-            ("'wasm-unsafe-eval'", "; require-trusted-types-for 'script'; trusted-types assent")
+            let types =
+                "; require-trusted-types-for 'script'; trusted-types assent; report-uri /policy-reports";
+            ("'wasm-unsafe-eval'", types)
         }
         _ => return state.csp.clone(),
     };
@@ -159,6 +162,17 @@ async fn search_stats(
     StatusCode::NO_CONTENT
 }
 
+/// What a browser sends when a page broke its policy (Content Security Policy Level 3, §5.3); of it, what was broken is kept.
+async fn policy_report(State(state): State<Arc<SiteState>>, headers: HeaderMap, body: String) -> StatusCode {
+    let report: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+    let said = |name: &str| report["csp-report"][name].as_str().unwrap_or_default().to_string();
+    let directive =
+        [said("effective-directive"), said("violated-directive")].into_iter().find(|it| !it.is_empty());
+    let detail = format!("{} {}", directive.unwrap_or_default(), said("blocked-uri"));
+    state.log.add(Heard::new(Kind::Violation, &headers).page(&said("document-uri")).detail(detail));
+    StatusCode::NO_CONTENT
+}
+
 fn looks_personal(term: &str) -> bool {
     term.contains('@') || term.chars().filter(char::is_ascii_digit).count() >= 5
 }
@@ -191,6 +205,24 @@ mod tests {
     fn personal_looking_terms_are_not_counted() {
         assert!(looks_personal("07700 900123") && looks_personal("a@b.org"));
         assert!(!looks_personal("bus pass") && !looks_personal("2026 supper"));
+    }
+
+    #[tokio::test]
+    async fn what_broke_a_policy_is_heard() {
+        let addresses = Addresses { assent: 9000, health: 9001, charity: 9002, third_party: 9003 };
+        let log = Log::default();
+        let folder = PathBuf::new();
+        let router = router(SiteState { site: Site::Clinic, folder, addresses, csp: None, log: log.clone() });
+        let report = r#"{"csp-report":{"document-uri":"http://clinic.localhost/contact/","effective-directive":"script-src-elem",
+            "blocked-uri":"inline"}}"#;
+        for body in [report, "rubbish"] {
+            let request = Request::post("/policy-reports").body(Body::from(body)).unwrap();
+            assert_eq!(router.clone().oneshot(request).await.unwrap().status(), StatusCode::NO_CONTENT);
+        }
+        let heard: Vec<_> =
+            log.list().into_iter().map(|heard| (heard.kind, heard.path, heard.detail)).collect();
+        let said = (Kind::Violation, "/contact/".into(), "script-src-elem inline".into());
+        assert_eq!(heard, [said, (Kind::Violation, String::new(), " ".into())]);
     }
 
     #[tokio::test]

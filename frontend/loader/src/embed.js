@@ -247,7 +247,7 @@ const makeRoom = () => {
 
 const paint = () => {
   // Nobody is told anything by a page that a browser prepares unseen, or opened behind another.
-  if (host || !document.body || document.hidden) return;
+  if (host || document.hidden || !document.body) return;
   let place = document.body;
   if (layout == 'inline' && isDue()) {
     const slot = document.querySelector('[data-assent=here]');
@@ -258,7 +258,7 @@ const paint = () => {
   host = element('assent-choices', { id: 'assent-choices', dir, role: 'region', ariaLabel: words.your_choices });
   const shadow = host.attachShadow({ mode: 'open' });
   shadow.adoptedStyleSheets = sheets;
-  root = element(layout == 'dialog' ? 'dialog' : 'div', { id: 'root' });
+  root = element(layout == 'dialog' ? layout : 'div', { id: 'root' });
   if (layout == 'dialog') {
     root.setAttribute('aria-labelledby', 'title');
     // It takes the focus itself, and no button gets it by chance.
@@ -277,8 +277,8 @@ const paint = () => {
   const watch = new ResizeObserver(makeRoom);
   watch.observe(root);
   watch.observe(note);
-  if (place != document.body) host.dataset.layout = layout;
   if (asked.some(denied)) host.dataset.heard = '';
+  if (place != document.body) host.dataset.layout = layout;
   place.append(host);
   if (isDue()) {
     fillRoot();
@@ -406,7 +406,7 @@ const load = () =>
       // Forbidden, blocked or broken: the buttons work without it, and single choices have their own page.
       broken = 1;
       widget = 0;
-      console.warn('assent: no widget here', error);
+      console.warn('assent: no widget', error);
       if (wanted) show(wanted);
     }
   })());
@@ -448,7 +448,12 @@ if (window.assent) {
   }).observe(document, { childList: true, subtree: true });
   document.addEventListener('DOMContentLoaded', () => {
     paint();
-    if (host && !host.dataset.layout && host != document.body.lastElementChild && document.activeElement != host) document.body.append(host);
+    // At the end of the page, where there is room; a dialog that is moved must be opened anew.
+    if (host?.nextElementSibling && !(document.activeElement == host && !root.open)) {
+      root.open && root.close();
+      document.body.append(host);
+      toFront();
+    }
     // What is drawn is measured anyway; only a page under a question needs its end before it is complete.
     if (host && isDue()) makeRoom();
   });

@@ -21,7 +21,7 @@ mod visitor;
 mod witness;
 mod wordpress;
 
-pub(crate) use browser::{Browser, Looks};
+pub(crate) use browser::{Browser, Looks, in_every_browser};
 pub(crate) use gateway::{AUTH_TOKEN, Contract, Mood, WEBHOOK_SECRET};
 pub(crate) use http::{Api, Holder, key, receipt, record};
 pub(crate) use kannel::{INBOUND, Kannel};

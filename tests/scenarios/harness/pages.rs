@@ -18,7 +18,7 @@ pub(crate) struct Pages {
 
 impl Pages {
     /// Serves `body` (what stands in a page, or a whole document) as a page of the site at every path, `%TAG%` in it replaced by the embed's
-    /// address; paths that end in `.js`, `.css` and `.html` have small files of their kind. Then publishes the site's file with this origin and after `change`.
+    /// address, which is another one for each set of pages, so that no browser has kept an older embed of it; paths that end in `.js`, `.css` and `.html` have small files of their kind. Then publishes the site's file with this origin and after `change`.
     pub(crate) async fn of(
         stack: &Stack,
         id: &'static str,
@@ -28,7 +28,8 @@ impl Pages {
         let Site { api, .. } = stack.site(id);
         let port = free_port();
         let origin = format!("http://{id}.localhost:{port}");
-        let body = body.replace("%TAG%", &format!("{api}/embed.js"));
+        let tag = format!("{api}/embed.js?pages={port}");
+        let body = body.replace("%TAG%?", &format!("{tag}&")).replace("%TAG%", &tag);
         let head = "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>
              <title>A page</title>";
         let html = if body.contains("<!doctype html>") { body } else { format!("{head}{body}") };

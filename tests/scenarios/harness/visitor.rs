@@ -44,8 +44,12 @@ impl Visitor {
     /// Someone whose empty browser is set up in a certain way.
     pub(crate) async fn arrives_with(browser: Browser, looks: Looks) -> Self {
         let visitor = Self { session: Session::starts(browser, looks).await, asked: Mutex::default() };
-        if browser == Browser::Chromium {
-            visitor.looks(looks).await;
+        match browser {
+            Browser::Chromium => visitor.looks(looks).await,
+            Browser::Firefox | Browser::WebKit => visitor.has_size(looks.size).await,
+        }
+        if !looks.script && browser != Browser::WebKit {
+            visitor.allows_script(false).await;
         }
         visitor
     }
@@ -60,10 +64,17 @@ impl Visitor {
             { "name": "forced-colors", "value": if looks.forced { "active" } else { "none" } },
         ]);
         self.session.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
-        let (width, height) = looks.size;
-        let phone = width < 600;
-        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone });
-        self.session.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.has_size(looks.size).await;
+    }
+
+    /// Makes the page this large, in CSS pixels.
+    pub(crate) async fn has_size(&self, size: (u32, u32)) {
+        self.session.has_size(size).await;
+    }
+
+    /// Zooms to 400 % of a window of 1280 by 1024.
+    pub(crate) async fn zooms(&self) {
+        self.session.zooms().await;
     }
 
     /// Whether the person asked the system for less motion (Chromium).
@@ -78,7 +89,8 @@ impl Visitor {
         self.session.browser
     }
 
-    /// Switches script on pages off, or on again; pages opened from now on obey.
+    /// Switches script on pages off, or on again; pages opened from now on obey. Not in WebKit, whose visitors arrive without script or
+    /// with it.
     pub(crate) async fn allows_script(&self, allowed: bool) {
         self.session.allows_script(allowed).await;
     }
@@ -160,17 +172,12 @@ impl Visitor {
         self.session.client.perform_actions(keys).await.unwrap();
     }
 
-    /// Runs a script in every page from now on, before anything of the page's own (Chromium).
-    pub(crate) async fn begins_pages_with(&self, script: &str) {
-        self.session.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
-    }
-
-    /// Throws away what the browser keeps of files, as after their five minutes (Chromium).
-    pub(crate) async fn forgets_files(&self) {
-        // Also what a page before keeps in memory.
-        self.session.devtools("Network.enable", json!({})).await;
-        self.session.devtools("Network.setCacheDisabled", json!({ "cacheDisabled": true })).await;
-        self.session.devtools("Network.clearBrowserCache", json!({})).await;
+    /// Asks sites by the browser's own setting not to share data (Firefox). The others have none: there a page pretends it.
+    pub(crate) async fn asks_not_to_share(&self) {
+        if self.browser() == Browser::Firefox {
+            let script = "Services.prefs.setBoolPref('privacy.globalprivacycontrol.enabled', true)";
+            self.session.chrome(script, json!([])).await;
+        }
     }
 
     /// Writes into a field of the page.
@@ -247,12 +254,8 @@ impl Visitor {
                 self.session.devtools("Storage.getCookies", json!({})).await["cookies"].clone()
             }
             Browser::Firefox => {
-                self.session.command("moz/context", json!({ "context": "chrome" })).await;
                 let script = "return Services.cookies.cookies.map(c => ({ name: c.name, value: c.value, domain: c.host }))";
-                let list =
-                    self.session.command("execute/sync", json!({ "script": script, "args": [] })).await;
-                self.session.command("moz/context", json!({ "context": "content" })).await;
-                list
+                self.session.chrome(script, json!([])).await
             }
             Browser::WebKit => {
                 let list = self.session.client.get_all_cookies().await.unwrap();
