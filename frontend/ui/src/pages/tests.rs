@@ -370,7 +370,11 @@ fn pages(language: &str) -> Vec<(&'static str, String)> {
             alerts::render_done(&DoneProps {
                 frame: frame(language),
                 wanted: vec![purpose("email-news"), purpose("text-clinic-changes")],
-                receipt: "019ab000-0000-7000-8000-000000000009".into(),
+                receipt: Some((
+                    "019ab000-0000-7000-8000-000000000009".into(),
+                    "https://privacy.example.org/v1/clinic/receipts/019ab000-0000-7000-8000-000000000009"
+                        .into(),
+                )),
                 time: "2026-11-22T05:56:05.123Z".into(),
                 talk: false,
             }),
