@@ -60,7 +60,7 @@ async fn a_widget_that_is_not_the_one_is_never_compiled(browser: Browser) {
         let visitor = Visitor::arrives(browser).await;
         visitor.visits(&pages.origin).await;
         visitor.is_asked().await;
-        let gave_up = "return warned.some(said => said.includes('no widget here'))";
+        let gave_up = "return warned.some(said => said.includes('no widget'))";
         until_so("the widget to be given up", async || visitor.runs(gave_up).await == true).await;
         assert_eq!(visitor.runs("return window.ran ?? []").await, json!([]));
         visitor.presses("reject-all").await;
