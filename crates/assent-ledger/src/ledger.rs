@@ -812,7 +812,12 @@ impl Ledger {
         let Ok(signed) = Checkpoint::verify(checkpoint, self.vkey()) else { return Ok(None) };
         let head = signed.checkpoint();
         let Some(appended) = self.receipt(subject, id)? else { return Ok(None) };
-        if appended.index >= head.size || self.root(head.size)? != head.root {
+        if appended.index >= head.size {
+            return Ok(None);
+        }
+        if self.root(head.size)? != head.root {
+            // Of another history, or a tile was misread: then the next one who asks is told rightly.
+            self.shared.tiles.forget();
             return Ok(None);
         }
         let path = self.shared.tree().path(appended.index, head.size)?;

@@ -15,6 +15,13 @@ try {
   // The browser has no Trusted Types, or the page's rules do not name `assent-alerts`.
 }
 
+// The size that the person chose, whatever the page makes of `rem`.
+try {
+  window.CSS.registerProperty({ name: '--assent-rem', syntax: '<length>', inherits: true, initialValue: '16px' });
+} catch {
+  // There already, or an older browser, where sizes follow the text around them.
+}
+
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(CSS);
 
@@ -26,7 +33,8 @@ const made = (name, className, ...children) => {
 
 // The middle of one of Assent's pages, whatever the status; nothing when the answer is none.
 const middle = async (request, options) => {
-  const answer = await fetch(request, { credentials: 'include', ...options });
+  // Who waits for nothing is told, and may press again.
+  const answer = await fetch(request, { credentials: 'include', signal: AbortSignal.timeout(30000), ...options });
   const page = new DOMParser().parseFromString(policy.createHTML(await answer.text()), 'text/html');
   const main = page.getElementById('main');
   // A page about something else: of an error, say.
@@ -39,15 +47,17 @@ const middle = async (request, options) => {
 };
 
 const begin = async (place) => {
-  let main;
+  let main, root;
   try {
     main = await middle(address);
+    // The script may be there twice.
+    if (place.shadowRoot) return;
+    root = place.attachShadow({ mode: 'open' });
   } catch (error) {
     // The link in the place still leads to the form.
     console.error(error);
     return;
   }
-  const root = place.attachShadow({ mode: 'open' });
   root.adoptedStyleSheets = [sheet];
   const show = (next) => {
     next.lang = language;
@@ -62,6 +72,7 @@ const begin = async (place) => {
     if (sending) return;
     sending = true;
     const form = event.target;
+    form.ariaBusy = 'true';
     try {
       const body = new URLSearchParams(new FormData(form));
       show(await middle(`${address}&in=page`, { method: 'POST', body }));
@@ -81,6 +92,7 @@ const begin = async (place) => {
       }
       said.textContent = again;
     }
+    form.ariaBusy = 'false';
     sending = false;
   });
   // Addresses of parts of a page do not reach into a shadow root.

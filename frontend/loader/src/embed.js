@@ -334,6 +334,7 @@ const pressed = (event) => {
     note.textContent = '';
     kept = 0;
   } else {
+    wanted = 0;
     kept = { act, receipt: decide(act, 'first-layer', all(act == 'accept-all' ? 'yes' : 'no')) };
     root.hidden = true;
     const title = element('h2', { tabIndex: -1 }, act == 'accept-all' ? words.accepted : words.declined);
@@ -448,8 +449,9 @@ if (window.assent) {
   }).observe(document, { childList: true, subtree: true });
   document.addEventListener('DOMContentLoaded', () => {
     paint();
-    // At the end of the page, where there is room; a dialog that is moved must be opened anew.
-    if (host?.nextElementSibling && !(document.activeElement == host && !root.open)) {
+    // At the end of the page, where there is room, unless somebody is in it; a dialog that is moved must be opened anew.
+    const at = host?.shadowRoot.activeElement;
+    if (host?.nextElementSibling && !host.dataset.layout && (!at || at == root)) {
       root.open && root.close();
       document.body.append(host);
       toFront();

@@ -36,5 +36,20 @@ pub const PAGES_CSS: &str = include_str!("pages/pages.css");
 /// The same for the middle of a page in a shadow root of a site's own page: an element with the class `middle`.
 #[must_use]
 pub fn part_css() -> String {
-    PAGES_CSS.replace(":root", ":host") + include_str!("pages/part.css")
+    // There `rem` is the size of the site's page, whatever that is.
+    let mut css = String::new();
+    let mut rest = PAGES_CSS;
+    while let Some((before, after)) = rest.split_once("rem") {
+        let number = before.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        if number.len() < before.len() && !line.starts_with("@media") {
+            css += number;
+            css += &format!("calc({} * var(--assent-rem, 1rem))", &before[number.len()..]);
+        } else {
+            css += before;
+            css += "rem";
+        }
+        rest = after;
+    }
+    (css + rest).replace(":root", ":host") + include_str!("pages/part.css")
 }

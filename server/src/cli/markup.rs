@@ -1,6 +1,7 @@
 //! The question as plain markup, for pages that a server puts together: what people without script are asked, in the place where the
 //! inline layout stands. Script replaces nothing of it: inside `noscript` it is there only for who has none.
 
+use assent_core::languages::is_right_to_left;
 use assent_core::notice::{Asked, Notice};
 use assent_core::site::SiteFile;
 use std::fmt::Write as _;
@@ -12,8 +13,9 @@ pub(super) fn markup(file: &SiteFile, notice: &Notice, language: &str) -> String
     let api = format!("{}/v1/{}", file.public_url, file.id);
     let (lang, title, intro) = (escape(language), escape(&text.title), escape(&text.intro));
     let who = escape(&text.words.asked_by.replacen("{}", &notice.controller.name, 1));
+    let dir = if is_right_to_left(language) { " dir=\"rtl\"" } else { "" };
     let mut html = format!(
-        "<div data-assent=\"here\"><noscript><section aria-labelledby=\"assent-title\" lang=\"{lang}\">\n\
+        "<div data-assent=\"here\"><noscript><section aria-labelledby=\"assent-title\" lang=\"{lang}\"{dir}>\n\
          <p>{who}</p>\n<h2 id=\"assent-title\">{title}</h2>\n<p>{intro}</p>\n"
     );
     let answers = [("accept-all", "yes", &text.words.accept), ("reject-all", "no", &text.words.decline)];

@@ -69,9 +69,7 @@ impl Verdict {
         if !self.holds {
             return Ok(self);
         }
-        let Some(note) = &self.checkpoint else {
-            bail!("--policy: a data directory has no one checkpoint to judge; judge a copy of each log")
-        };
+        let note = self.checkpoint.as_deref().unwrap_or_default();
         let kind = self.json["kind"].as_str().unwrap_or_default().to_string();
         let assessed = policy.open(note).map_err(anyhow::Error::from);
         let assessed = assessed.and_then(|signed| Ok(policy.assess(&signed)?));
@@ -89,10 +87,7 @@ impl Verdict {
         let names: Vec<&str> = cosigned_by.iter().map(|by| by.witness.as_str()).collect();
         let names =
             if names.is_empty() { "nobody, and the policy needs nobody".into() } else { names.join(", ") };
-        // Opened by a key of the policy, which is the reader's.
-        self.lines.retain(|line| line != trust(KeyTrust::SelfAsserted));
-        self.lines.push(format!("Signed with a key that the policy names. Cosigned by {names}."));
-        self.json["key_pinned"] = true.into();
+        self.lines.push(format!("Signed with a key that the policy names, and cosigned by {names}."));
         let by = cosigned_by.iter().map(|by| json!({ "witness": by.witness, "time": by.time }));
         self.json["cosigned_by"] = by.collect();
         Ok(self)
@@ -120,15 +115,23 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn judge(arguments: &Arguments) -> anyhow::Result<Verdict> {
-    let Some(path) = &arguments.policy else { return judge_file(arguments) };
+    let key = arguments.key.as_deref().map(key).transpose()?;
+    let Some(path) = &arguments.policy else { return judge_file(arguments, key) };
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let policy = Policy::parse_bytes(&text).with_context(|| format!("{} is not a policy", path.display()))?;
-    judge_file(arguments)?.under(&policy)
+    if data::is_one(&arguments.file) && !log::is_one(&arguments.file) {
+        bail!("--policy: a data directory has no one checkpoint to judge; judge a copy of each log")
+    }
+    // Where it names one log, its key is the one to trust.
+    let key = match policy.logs() {
+        [log] => key.or_else(|| Some(log.key.clone())),
+        _ => key,
+    };
+    judge_file(arguments, key)?.under(&policy)
 }
 
-fn judge_file(arguments: &Arguments) -> anyhow::Result<Verdict> {
+fn judge_file(arguments: &Arguments, key: Option<VerifierKey>) -> anyhow::Result<Verdict> {
     let path = &arguments.file;
-    let key = arguments.key.as_deref().map(key).transpose()?;
     if path.is_dir() {
         return folder(path, key, arguments.operator_key.as_deref());
     }

@@ -67,7 +67,6 @@ pub(super) const GUILT: &[&str] = &[
     "you will miss",
     "you'll miss",
     "miss out",
-    "sad",
     "support us by accepting",
     "ydych chi'n siŵr",
     "ydych chi’n siŵr",
@@ -374,10 +373,24 @@ pub(super) fn is_tracker(name: &str) -> bool {
     TRACKERS.iter().any(|tracker| {
         name.strip_prefix(tracker)
             .is_some_and(|rest| tracker.ends_with('_') || !rest.starts_with(char::is_alphabetic))
+            // Without an underscore before them they are whole names: `ide_theme` is an editor's.
+            && (tracker.starts_with('_') || name == *tracker)
     })
 }
 
-/// Whether one of `phrases` stands in `text`, as whole words: `sad` is not in `ambassador`. In scripts other than Latin words have
+/// Words that turn the one after them, or before them, into its opposite.
+const NOT: &[&str] = &[
+    "non", "not", "no", "un", "nicht", "ddim", "nad", "nid", "pas", "olmayan", "değil", "nu", "nie", "inne",
+    "ne", "não", "не", "غير",
+];
+
+/// Whether a text says that something is not so: "non-essential". As whole words, and in Chinese anywhere.
+pub(super) fn denies(text: &str) -> bool {
+    let text = text.to_lowercase();
+    text.contains('非') || text.split(|c: char| !c.is_alphabetic()).any(|word| NOT.contains(&word))
+}
+
+/// Whether one of `phrases` stands in `text`, as whole words: `used` is not in `unused`. In scripts other than Latin words have
 /// other ends, or none that can be seen, and any place counts.
 pub(super) fn contains(text: &str, phrases: &[&str]) -> bool {
     let text = text.to_lowercase();

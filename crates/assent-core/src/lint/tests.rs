@@ -272,7 +272,7 @@ fn what_a_purpose_is_must_fit_what_is_said_of_it() {
     for name in ["_ga", "_ga_*", "_gcl_au", "_hjSession_12", "_pk_id*", "IDE"] {
         breaks("necessary-not", |file| file.purposes[0].storage[0].name = name.into());
     }
-    for name in ["identity", "_gallery", "_garden*"] {
+    for name in ["identity", "ide_theme", "muid-2", "_gallery", "_garden*"] {
         let mut file = fair();
         file.purposes[0].storage[0].name = name.into();
         assert_eq!(check(&file.notice().unwrap()), [], "{name}");
@@ -333,6 +333,34 @@ fn unfair_words_are_found_in_many_languages_and_fair_ones_left_alone() {
             "Non-essential statistics".into();
         assert_eq!(check(&file.notice().unwrap()), [], "{text}");
     }
+}
+
+#[test]
+fn lawful_names_and_messages_are_left_alone() {
+    for name in [
+        "Zorunlu olmayan çerezler",
+        "非必要",
+        "غير ضرورية",
+        "Cwcis nad ydynt yn hanfodol",
+        "Pliki inne niż niezbędne",
+        "Nu sunt strict necesare",
+        "Не необхідні",
+    ] {
+        let mut file = fair();
+        first_text(&mut file).purposes.get_mut(&analytics()).unwrap().name = name.into();
+        assert_eq!(check(&file.notice().unwrap()), [], "{name}");
+    }
+    breaks("necessary-not", |file| {
+        first_text(file).purposes.get_mut(&analytics()).unwrap().name = "Casino necessary cookies".into();
+    });
+    // What is written in a message is not stored on a device.
+    let mut file = fair();
+    let text = first_text(&mut file);
+    text.alerts_intro = "We rest on our legitimate interest in telling our donors about events.".into();
+    let own = text.alerts.get_mut("news").unwrap();
+    own.name = "Essential works on your street, and help with seasonal affective disorder (SAD)".into();
+    own.description = "Messages may include a link to book.".into();
+    assert_eq!(check(&file.notice().unwrap()), []);
 }
 
 /// The interface's own words keep every rule, in each language of the box; a language that is given in part is told so.

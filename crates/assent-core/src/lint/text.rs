@@ -1,7 +1,7 @@
 //! Rules of the words: what each text must have, and what must not stand in one.
 
 use super::{Say, phrases};
-use crate::notice::{Notice, Purpose, PurposeText, Route, Text};
+use crate::notice::{Asked, Notice, Purpose, PurposeText, Route, Text};
 use crate::words::Words;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -42,6 +42,7 @@ pub(super) fn language(notice: &Notice, language: &str, text: &Text, say: &mut S
             say("text-empty", place.clone(), "Write the text; nobody can agree to a blank.");
         }
         tone(&place, value, say);
+        claims(&place, value, say);
     }
     tone(&format!("{base}.alerts_intro"), &text.alerts_intro, say);
     words(&base, language, &text.words, say);
@@ -64,7 +65,11 @@ fn tone(place: &str, text: &str, say: &mut Say<'_>) {
         let message = "Ask for a press: going on, scrolling or closing says nothing.";
         say("no-press", place.to_string(), message);
     }
-    if found(phrases::LEGITIMATE) {
+}
+
+/// What nobody can claim for storing and reading on a device. Messages are another matter: soft opt-in rests on an interest, and says so.
+fn claims(place: &str, text: &str, say: &mut Say<'_>) {
+    if phrases::contains(text, phrases::LEGITIMATE) {
         let message = "Take it out: storing and reading need consent, the statistics route or necessity, and no interest makes up for it.";
         say("legitimate-interest", place.to_string(), message);
     }
@@ -105,6 +110,7 @@ fn words(base: &str, language: &str, words: &Words, say: &mut Say<'_>) {
             say("placeholder-lost", place, "Keep each `{}` of the built-in sentence.");
         } else {
             tone(&place, word, say);
+            claims(&place, word, say);
         }
     }
 }
@@ -113,16 +119,19 @@ fn of_purpose(place: &str, purpose: &Purpose, own: &PurposeText, say: &mut Say<'
     if own.name.trim().is_empty() || own.description.trim().is_empty() {
         say("text-empty", place.to_string(), "Write the name and the description.");
     }
-    if phrases::contains(&own.description, phrases::VAGUE) {
+    let on_banner = purpose.asked == Asked::Banner;
+    if on_banner && phrases::contains(&own.description, phrases::VAGUE) {
         let message = "Say what is done with the data and by whom.";
         say("vague-purpose", format!("{place}.description"), message);
     }
     for (key, text) in [("name", &own.name), ("description", &own.description)] {
         tone(&format!("{place}.{key}"), text, say);
+        if on_banner {
+            claims(&format!("{place}.{key}"), text, say);
+        }
     }
-    let name = own.name.to_lowercase();
-    let is_denied = ["non-", "non ", "not ", "no ", "nicht ", "ddim "].iter().any(|word| name.contains(word));
-    if purpose.is_choice() && phrases::contains(&name, phrases::ESSENTIAL) && !is_denied {
+    let claims_need = phrases::contains(&own.name, phrases::ESSENTIAL) && !phrases::denies(&own.name);
+    if on_banner && purpose.is_choice() && claims_need {
         let message = "Name it after what it does: it can be refused, so it is not necessary.";
         say("necessary-not", format!("{place}.name"), message);
     }

@@ -147,7 +147,7 @@ async fn by_form(
         form::see_other(&page, cookie)
     };
     if trapped {
-        // Answered as if it had been taken.
+        // Answered as if it had been taken, but for the receipt: there is none.
         let random: [u8; 16] = app::random_bytes()?;
         let id = ReceiptId::from_parts(app::now(), &std::array::from_fn(|place| random[place]));
         return done(id, None, &request);
