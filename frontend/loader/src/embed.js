@@ -420,7 +420,7 @@ const open = () => {
 if (window.assent) {
   // The tag is there twice.
 } else if (!isSafe(location)) {
-  console.error('assent: not https, so nothing runs');
+  console.error('assent: not https');
 } else {
   for (const tool of TOOLS) attempt(tool, purposes, (tell) => listeners.push(tell));
   readChoice();
@@ -450,8 +450,7 @@ if (window.assent) {
   document.addEventListener('DOMContentLoaded', () => {
     paint();
     // At the end of the page, where there is room, unless somebody is in it; a dialog that is moved must be opened anew.
-    const at = host?.shadowRoot.activeElement;
-    if (host?.nextElementSibling && !host.dataset.layout && (!at || at == root)) {
+    if (host?.nextElementSibling && !host.dataset.layout && [null, root].includes(host.shadowRoot.activeElement)) {
       root.open && root.close();
       document.body.append(host);
       toFront();
