@@ -61,7 +61,8 @@ impl Assets {
     pub fn load(web_dir: &Path) -> io::Result<Self> {
         let css = "text/css; charset=utf-8";
         let pages = Packed::new(ui::pages::PAGES_CSS.as_bytes().to_vec(), css);
-        let mut files = BTreeMap::from([("pages.css", pages)]);
+        let part = Packed::new(ui::pages::part_css().into_bytes(), css);
+        let mut files = BTreeMap::from([("pages.css", pages), ("part.css", part)]);
         for (name, kind) in
             [("assent.js", "text/javascript; charset=utf-8"), ("assent_bg.wasm", "application/wasm")]
         {

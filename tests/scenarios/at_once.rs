@@ -1,23 +1,10 @@
 //! Two windows of one person decide at once, while nothing reaches the service: both decisions are recorded, each once, by one person, and
 //! both windows obey the later one.
 
-use crate::harness::{Browser, CLINIC, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Stack, Visitor, in_every_browser, until_so};
 use assent_core::decision::{Act, Choice, Standing};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_windows_decide_at_once_in_chromium() {
-    two_windows_decide_at_once(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_windows_decide_at_once_in_firefox() {
-    two_windows_decide_at_once(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_windows_decide_at_once_in_webkit() {
-    two_windows_decide_at_once(Browser::WebKit).await;
-}
+in_every_browser!(two_windows_decide_at_once);
 
 async fn two_windows_decide_at_once(browser: Browser) {
     let stack = Stack::starts().await;

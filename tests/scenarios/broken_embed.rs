@@ -1,7 +1,7 @@
 //! An embed that arrives broken, and a widget that is not the one it names: the page works, nothing runs that waits, and people can
 //! still choose.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, until_so};
 use assent_core::decision::Act;
 use serde_json::json;
 
@@ -27,20 +27,7 @@ fn page(stack: &Stack, script: &str) -> String {
     )
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_widget_that_is_not_the_one_is_never_compiled_in_chromium() {
-    a_widget_that_is_not_the_one_is_never_compiled(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_widget_that_is_not_the_one_is_never_compiled_in_firefox() {
-    a_widget_that_is_not_the_one_is_never_compiled(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_widget_that_is_not_the_one_is_never_compiled_in_webkit() {
-    a_widget_that_is_not_the_one_is_never_compiled(Browser::WebKit).await;
-}
+in_every_browser!(a_widget_that_is_not_the_one_is_never_compiled);
 
 async fn a_widget_that_is_not_the_one_is_never_compiled(browser: Browser) {
     let stack = Stack::starts().await;
@@ -77,20 +64,7 @@ async fn a_widget_that_is_not_the_one_is_never_compiled(browser: Browser) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn half_an_embed_runs_nothing_in_chromium() {
-    half_an_embed_runs_nothing(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn half_an_embed_runs_nothing_in_firefox() {
-    half_an_embed_runs_nothing(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn half_an_embed_runs_nothing_in_webkit() {
-    half_an_embed_runs_nothing(Browser::WebKit).await;
-}
+in_every_browser!(half_an_embed_runs_nothing);
 
 async fn half_an_embed_runs_nothing(browser: Browser) {
     let stack = Stack::starts().await;

@@ -1,7 +1,7 @@
 //! The question as a server includes it in its pages: people without script answer there, people with script meet the banner in its place, and
 //! nothing moves.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, until_so};
 use crate::layouts::look;
 use assent_core::decision::Act;
 use assent_core::record::Surface;
@@ -57,20 +57,7 @@ async fn without_script_the_included_forms_are_enough(browser: Browser) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn with_script_the_banner_stands_in_its_place_in_chromium() {
-    with_script_the_banner_stands_in_its_place(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn with_script_the_banner_stands_in_its_place_in_firefox() {
-    with_script_the_banner_stands_in_its_place(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn with_script_the_banner_stands_in_its_place_in_webkit() {
-    with_script_the_banner_stands_in_its_place(Browser::WebKit).await;
-}
+in_every_browser!(with_script_the_banner_stands_in_its_place);
 
 async fn with_script_the_banner_stands_in_its_place(browser: Browser) {
     let stack = Stack::starts().await;

@@ -1,7 +1,7 @@
 //! What a purpose left behind goes with a no: on every path and parent domain that a script may reach, on whatever subdomain the no is
 //! said. And what the notice does not know never runs.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, until_so};
 use serde_json::{Value, json};
 
 const PAGE: &str =
@@ -18,20 +18,7 @@ fn also_under_www(file: String) -> String {
     file.replacen("origins = [", &format!("origins = [\"http://www.{host}\", "), 1)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_purpose_left_is_removed_everywhere_in_chromium() {
-    what_a_purpose_left_is_removed_everywhere(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_purpose_left_is_removed_everywhere_in_firefox() {
-    what_a_purpose_left_is_removed_everywhere(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_purpose_left_is_removed_everywhere_in_webkit() {
-    what_a_purpose_left_is_removed_everywhere(Browser::WebKit).await;
-}
+in_every_browser!(what_a_purpose_left_is_removed_everywhere);
 
 async fn what_a_purpose_left_is_removed_everywhere(browser: Browser) {
     let stack = Stack::starts().await;
@@ -70,20 +57,7 @@ async fn what_a_purpose_left_is_removed_everywhere(browser: Browser) {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_declared_never_runs_and_says_so_in_chromium() {
-    what_nobody_declared_never_runs_and_says_so(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_declared_never_runs_and_says_so_in_firefox() {
-    what_nobody_declared_never_runs_and_says_so(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_declared_never_runs_and_says_so_in_webkit() {
-    what_nobody_declared_never_runs_and_says_so(Browser::WebKit).await;
-}
+in_every_browser!(what_nobody_declared_never_runs_and_says_so);
 
 async fn what_nobody_declared_never_runs_and_says_so(browser: Browser) {
     let stack = Stack::starts().await;

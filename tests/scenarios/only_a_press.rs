@@ -1,26 +1,13 @@
 //! Only a person's press is a yes (PROMISES L-1): no scrolling, going on, closing, leaving or typing, and no program that presses.
 
-use crate::harness::{Browser, CLINIC, Log, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Log, Pages, Stack, Visitor, in_every_browser, until_so};
 use serde_json::json;
 
 const PAGE: &str = "<head><script src='%TAG%'></script>
     <script type=text/plain data-purpose=analytics src=/counted.js></script></head>
     <body><h1>A page</h1><p style='height:3000px'>Text.</p><a id=next href=/second>Next</a>";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_but_a_persons_press_is_a_yes_in_chromium() {
-    nothing_but_a_persons_press_is_a_yes(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_but_a_persons_press_is_a_yes_in_firefox() {
-    nothing_but_a_persons_press_is_a_yes(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_but_a_persons_press_is_a_yes_in_webkit() {
-    nothing_but_a_persons_press_is_a_yes(Browser::WebKit).await;
-}
+in_every_browser!(nothing_but_a_persons_press_is_a_yes);
 
 async fn nothing_but_a_persons_press_is_a_yes(browser: Browser) {
     let stack = Stack::starts().await;

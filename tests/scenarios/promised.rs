@@ -1,22 +1,11 @@
 //! What documents say is true: the README's line for tools that Assent does not know, and the table of what shows each promise.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, project, tests_folder, until_so};
+use crate::harness::{
+    Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, project, tests_folder, until_so,
+};
 use serde_json::json;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_line_for_any_other_tool_tells_it_in_chromium() {
-    the_line_for_any_other_tool_tells_it(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_line_for_any_other_tool_tells_it_in_firefox() {
-    the_line_for_any_other_tool_tells_it(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_line_for_any_other_tool_tells_it_in_webkit() {
-    the_line_for_any_other_tool_tells_it(Browser::WebKit).await;
-}
+in_every_browser!(the_line_for_any_other_tool_tells_it);
 
 async fn the_line_for_any_other_tool_tells_it(browser: Browser) {
     let readme = std::fs::read_to_string(project().join("README.md")).unwrap();

@@ -1,26 +1,13 @@
 //! For how long a choice is remembered: as the site's notice says, and by what the server set, so that it outlives what a browser
 //! throws away of scripts' (Safari: after seven days).
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, until_so};
 use serde_json::json;
 
 const GATE: &str =
     "<script type=text/plain data-purpose=analytics src=/counted.js></script></head><body><h1>A page</h1>";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_choice_is_remembered_as_long_as_the_site_says_in_chromium() {
-    a_choice_is_remembered_as_long_as_the_site_says(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_choice_is_remembered_as_long_as_the_site_says_in_firefox() {
-    a_choice_is_remembered_as_long_as_the_site_says(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_choice_is_remembered_as_long_as_the_site_says_in_webkit() {
-    a_choice_is_remembered_as_long_as_the_site_says(Browser::WebKit).await;
-}
+in_every_browser!(a_choice_is_remembered_as_long_as_the_site_says);
 
 async fn a_choice_is_remembered_as_long_as_the_site_says(browser: Browser) {
     let stack = Stack::starts().await;
@@ -51,20 +38,7 @@ async fn a_choice_is_remembered_as_long_as_the_site_says(browser: Browser) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_scripts_wrote_is_lost_and_the_choice_stays_in_chromium() {
-    what_scripts_wrote_is_lost_and_the_choice_stays(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_scripts_wrote_is_lost_and_the_choice_stays_in_firefox() {
-    what_scripts_wrote_is_lost_and_the_choice_stays(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_scripts_wrote_is_lost_and_the_choice_stays_in_webkit() {
-    what_scripts_wrote_is_lost_and_the_choice_stays(Browser::WebKit).await;
-}
+in_every_browser!(what_scripts_wrote_is_lost_and_the_choice_stays);
 
 async fn what_scripts_wrote_is_lost_and_the_choice_stays(browser: Browser) {
     let stack = Stack::starts().await;

@@ -2,7 +2,7 @@
 //! not leave for it.
 
 use crate::axe;
-use crate::harness::{Api, Browser, CLINIC, Pages, Stack, Visitor, until_so};
+use crate::harness::{Api, Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, until_so};
 use assent_core::decision::Choice;
 use assent_core::hash::base64_decode;
 use assent_core::notice::Channel;
@@ -14,20 +14,7 @@ const PLACE: &str = "[data-assent=alerts]";
 const ADDRESS: &str = "gwenllian@post.example.org";
 const SEND: &str = "form.sign-up button[type=submit]";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn somebody_signs_up_without_leaving_the_page_in_chromium() {
-    somebody_signs_up_without_leaving_the_page(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn somebody_signs_up_without_leaving_the_page_in_firefox() {
-    somebody_signs_up_without_leaving_the_page(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn somebody_signs_up_without_leaving_the_page_in_webkit() {
-    somebody_signs_up_without_leaving_the_page(Browser::WebKit).await;
-}
+in_every_browser!(somebody_signs_up_without_leaving_the_page);
 
 async fn presses(visitor: &Visitor, css: &str) {
     until_so(&format!("`{css}` to be pressed"), async || match visitor.in_shadow(PLACE, css).await {
@@ -121,10 +108,11 @@ async fn somebody_signs_up_without_leaving_the_page(browser: Browser) {
 #[tokio::test(flavor = "multi_thread")]
 async fn strict_policies_let_it_in_and_what_fails_leaves_the_link() {
     let stack = Stack::starts().await;
-    let api = stack.site(CLINIC).api;
+    let site = stack.site(CLINIC);
+    let (api, assent) = (&site.api, site.assent());
     let page = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>A page</title>
-         <meta http-equiv=Content-Security-Policy content=\"default-src 'none'; script-src 'nonce-r4nd0m'; connect-src {api}/; \
+         <meta http-equiv=Content-Security-Policy content=\"default-src 'none'; script-src 'nonce-r4nd0m'; connect-src {assent}; \
          require-trusted-types-for 'script'; trusted-types %POLICY%\">
          <main><h1>Alerts</h1><div data-assent=alerts><a href='{api}/alerts'>Choose your alerts</a></div></main>
          <script nonce=r4nd0m async src='{api}/alerts.js'></script>"

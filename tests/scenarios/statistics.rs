@@ -1,6 +1,6 @@
 //! The statistics route as people meet it: told on the first layer, on from then on, off by one press, and what it stored is gone.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, until_so};
 use assent_core::decision::Decision;
 use serde_json::{Value, json};
 
@@ -16,20 +16,7 @@ pub(crate) fn counts(file: String) -> String {
     file.replacen(old, &format!("id = \"analytics\"\n{conditions}"), 1).replacen(pixel, "", 1)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn statistics_are_told_and_one_press_ends_them_in_chromium() {
-    statistics_are_told_and_one_press_ends_them(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn statistics_are_told_and_one_press_ends_them_in_firefox() {
-    statistics_are_told_and_one_press_ends_them(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn statistics_are_told_and_one_press_ends_them_in_webkit() {
-    statistics_are_told_and_one_press_ends_them(Browser::WebKit).await;
-}
+in_every_browser!(statistics_are_told_and_one_press_ends_them);
 
 async fn statistics_are_told_and_one_press_ends_them(browser: Browser) {
     let stack = Stack::starts().await;

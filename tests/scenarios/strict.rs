@@ -1,7 +1,7 @@
 //! The strictest policy that pages have: nonces, `strict-dynamic`, Trusted Types, no inline style. Everything works, and nothing is
 //! complained about.
 
-use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, until_so};
+use crate::harness::{Browser, CLINIC, Pages, Stack, Visitor, in_every_browser, until_so};
 use serde_json::json;
 
 const PAGE: &str = "<head><meta http-equiv=Content-Security-Policy content=\"script-src 'nonce-n1' 'strict-dynamic' 'wasm-unsafe-eval';
@@ -14,20 +14,7 @@ const PAGE: &str = "<head><meta http-equiv=Content-Security-Policy content=\"scr
     <iframe data-purpose=embeds data-src=/frame.html title='A film' width=400 height=260></iframe>
     <template data-purpose=analytics><p id=out>Out of the template.</p></template>";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_strictest_policy_is_kept_in_chromium() {
-    the_strictest_policy_is_kept(Browser::Chromium).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_strictest_policy_is_kept_in_firefox() {
-    the_strictest_policy_is_kept(Browser::Firefox).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_strictest_policy_is_kept_in_webkit() {
-    the_strictest_policy_is_kept(Browser::WebKit).await;
-}
+in_every_browser!(the_strictest_policy_is_kept);
 
 async fn the_strictest_policy_is_kept(browser: Browser) {
     let stack = Stack::starts().await;

@@ -53,9 +53,9 @@ const LOADER: [&str; 4] = [
     "--footer:js=}",
 ];
 
-/// What carries the sign-up form into sites' pages is a function of two arguments.
+/// What carries the sign-up form into sites' pages is a function of one argument.
 const ALERTS: [&str; 4] =
-    ["--bundle", "--format=esm", "--banner:js=(DATA,CSS)=>{\"use strict\";", "--footer:js=}"];
+    ["--bundle", "--format=esm", "--banner:js=(DATA)=>{\"use strict\";", "--footer:js=}"];
 
 /// What tells one tool of others is a function of two arguments, sent only where a notice names the tool.
 const TOOL: [&str; 4] =

@@ -1,10 +1,10 @@
 // The sign-up form for alerts in a page of the site: carried there from Assent's own page, of which it is the middle part.
 //
-// It runs inside a function of two arguments, DATA (`api`, `language`, `rtl`, `again`) and CSS. What is asked, checked, said and
+// It runs inside a function of one argument, DATA (`api`, `language`, `rtl`, `again`, `css`). What is asked, checked, said and
 // recorded is the server's task, word for word as on its page; here is no state, no choice and nothing about cookies. Whatever
 // fails leaves the link that the site wrote into the place, or what the person typed.
 
-const { api, language, rtl, again } = DATA;
+const { api, language, rtl, again, css } = DATA;
 const address = `${api}/alerts?lang=${language}`;
 
 const rules = { createHTML: (text) => text };
@@ -17,13 +17,14 @@ try {
 
 // The size that the person chose, whatever the page makes of `rem`.
 try {
-  window.CSS.registerProperty({ name: '--assent-rem', syntax: '<length>', inherits: true, initialValue: '16px' });
+  CSS.registerProperty({ name: '--assent-rem', syntax: '<length>', inherits: true, initialValue: '16px' });
 } catch {
   // There already, or an older browser, where sizes follow the text around them.
 }
 
 const sheet = new CSSStyleSheet();
-sheet.replaceSync(CSS);
+let styled;
+const style = async () => sheet.replaceSync(await (await fetch(css)).text());
 
 const made = (name, className, ...children) => {
   const element = Object.assign(document.createElement(name), { className });
@@ -49,7 +50,7 @@ const middle = async (request, options) => {
 const begin = async (place) => {
   let main, root;
   try {
-    main = await middle(address);
+    [main] = await Promise.all([middle(address), (styled ||= style())]);
     // The script may be there twice.
     if (place.shadowRoot) return;
     root = place.attachShadow({ mode: 'open' });

@@ -115,6 +115,8 @@ struct FormData<'a> {
     rtl: bool,
     /// What it says when the service is away.
     again: &'a str,
+    /// Address of its styles.
+    css: &'a str,
 }
 
 fn alerts(file: &SiteFile, notice: &Notice, assets: &Assets) -> BTreeMap<String, Packed> {
@@ -122,11 +124,12 @@ fn alerts(file: &SiteFile, notice: &Notice, assets: &Assets) -> BTreeMap<String,
     if notice.asked_at(Asked::AlertForm).next().is_none() {
         return BTreeMap::new();
     }
-    let (api, css) = (format!("{}/v1/{}", file.public_url, file.id), in_script(&ui::pages::part_css()));
+    let api = format!("{}/v1/{}", file.public_url, file.id);
+    let css = format!("{}/v1/assets/{}/part.css", file.public_url, assets.hash);
     let in_language = |(language, text): (&String, &Text)| {
         let again = &text.words.clone().filled(language).try_again;
-        let data = FormData { api: &api, language, rtl: is_right_to_left(language), again };
-        let script = format!("({function})({},{css});", in_script(&data));
+        let data = FormData { api: &api, language, rtl: is_right_to_left(language), again, css: &css };
+        let script = format!("({function})({});", in_script(&data));
         (language.clone(), Packed::new(script.into_bytes(), SCRIPT))
     };
     notice.languages.iter().map(in_language).collect()

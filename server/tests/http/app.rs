@@ -171,7 +171,7 @@ pub(crate) fn key() -> String {
 fn write_config(folder: &TempDir) {
     let web = folder.path().join("web");
     std::fs::create_dir(&web).unwrap();
-    std::fs::write(web.join("alerts.js"), "(DATA,CSS)=>{};\n").unwrap();
+    std::fs::write(web.join("alerts.js"), "(DATA)=>{};\n").unwrap();
     std::fs::write(web.join("loader.js"), "(DATA,HTML,CSS,ASSETS)=>{};\n").unwrap();
     std::fs::write(web.join("assent.js"), "export default 1").unwrap();
     std::fs::write(web.join("assent_bg.wasm"), "\0asm").unwrap();

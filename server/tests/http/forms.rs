@@ -91,10 +91,16 @@ async fn a_sign_up_in_the_sites_own_page_is_told_there() {
 
     let script = app.ask(to(Method::GET, "/v1/clinic/alerts.js").body(Body::empty()).unwrap()).await;
     assert_eq!(script.status, StatusCode::OK, "{}", script.text());
-    assert!(script.text().starts_with(
-        "((DATA,CSS)=>{})({\"api\":\"https://privacy.example.org/v1/clinic\",\"language\":\"en\""
-    ));
-    assert!(script.text().contains(":host") && !script.text().contains(":root"), "styles for a shadow root");
+    assert!(
+        script.text().starts_with(
+            "((DATA)=>{})({\"api\":\"https://privacy.example.org/v1/clinic\",\"language\":\"en\""
+        )
+    );
+    let text = script.text();
+    let css = text.split_once("\"css\":\"https://privacy.example.org").unwrap().1.split('"').next().unwrap();
+    let css = app.ask(to(Method::GET, css).body(Body::empty()).unwrap()).await;
+    assert_eq!((css.status, css.header(header::ACCESS_CONTROL_ALLOW_ORIGIN)), (StatusCode::OK, "*"));
+    assert!(css.text().contains(":host") && !css.text().contains(":root"), "styles for a shadow root");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The widget's files and the pages' stylesheet, immutable below the hash of their content.
+//! The widget's files and the stylesheets of pages and of the form in sites' pages, immutable below the hash of their content.
 
 use crate::app::App;
 use crate::assets::Packed;
@@ -9,11 +9,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
-/// One of the files browsers load: `assent.js`, `assent_bg.wasm` or `pages.css`.
+/// One of the files browsers load: `assent.js`, `assent_bg.wasm`, `pages.css` or `part.css`.
 #[utoipa::path(
     get, path = "/v1/assets/{hash}/{file}", tag = "Embed",
     params(("hash" = String, Path, description = "Names the content of all files; the embed carries it."),
-        ("file" = String, Path, description = "`assent.js`, `assent_bg.wasm` or `pages.css`.")),
+        ("file" = String, Path, description = "`assent.js`, `assent_bg.wasm`, `pages.css` or `part.css`.")),
     responses((status = 200, description = "The file; brotli when accepted; immutable."),
         (status = 404, description = "`not-found`: not a file of this version.", body = crate::http::schema::Problem,
             content_type = "application/problem+json"))

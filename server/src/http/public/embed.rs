@@ -1,6 +1,9 @@
 //! The script behind the one tag, the texts of the layers behind the first, and the script that carries the sign-up form for alerts.
 
 use super::assets::send;
+use crate::app::embed::Embeds;
+use crate::app::sites::Site;
+use crate::assets::Packed;
 use crate::http::error::{Code, Problem};
 use crate::http::extract::InSite;
 use crate::http::language;
@@ -29,10 +32,7 @@ pub(in crate::http) async fn embed(
     query: PageQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (language, _) = site.notice.text(language::wanted(query.lang.as_deref(), &headers));
-    let embeds = site.embeds.as_ref().ok_or(Code::WebFilesMissing)?;
-    let packed = embeds.get(language).ok_or(Code::WebFilesMissing)?;
-    Ok(send(packed, &headers, "public, max-age=300"))
+    in_language(&site, &query, &headers, Embeds::get)
 }
 
 /// The script that puts the sign-up form for alerts into the site's pages, at each element with `data-assent="alerts"`:
@@ -53,13 +53,10 @@ pub(in crate::http) async fn alerts(
     query: PageQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (language, _) = site.notice.text(language::wanted(query.lang.as_deref(), &headers));
     if site.notice.asked_at(Asked::AlertForm).next().is_none() {
         return Err(Code::NotFound.into());
     }
-    let packed = site.embeds.as_ref().and_then(|embeds| embeds.alerts(language));
-    let packed = packed.ok_or(Code::WebFilesMissing)?;
-    Ok(send(packed, &headers, "public, max-age=300"))
+    in_language(&site, &query, &headers, Embeds::alerts)
 }
 
 /// The script of the one tag at an address that never answers anything else, for pages that state its `integrity`. `assent site tags --pinned`
@@ -94,6 +91,18 @@ pub(in crate::http) async fn layers(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     named(&site, path, ".json", &headers)
+}
+
+/// A script in the best language.
+fn in_language(
+    site: &Site,
+    query: &PageQuery,
+    headers: &HeaderMap,
+    script: for<'a> fn(&'a Embeds, &str) -> Option<&'a Packed>,
+) -> Result<Response, Problem> {
+    let (language, _) = site.notice.text(language::wanted(query.lang.as_deref(), headers));
+    let packed = site.embeds.as_ref().and_then(|embeds| script(embeds, language));
+    Ok(send(packed.ok_or(Code::WebFilesMissing)?, headers, "public, max-age=300"))
 }
 
 /// A file that is named after its content.
