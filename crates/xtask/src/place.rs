@@ -26,7 +26,6 @@ impl Place {
     pub(crate) fn find() -> Result<Self> {
         let mut command = cargo();
         command.args(["metadata", "--no-deps", "--format-version", "1"]);
-        command.current_dir(env!("CARGO_MANIFEST_DIR"));
         let text = crate::run::output(&mut command)?;
         let metadata: Value =
             serde_json::from_str(&text).context("cargo metadata printed something that is not JSON")?;
@@ -63,7 +62,9 @@ impl Place {
 /// The cargo that runs this program, or the one on the path, at work in the project's root.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    // Two checkouts may share a target directory: cargo says which of them runs this program; the one that built it may be gone.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    command.current_dir(PathBuf::from(package).join("../.."));
     // Cargo tells its children about the package being run; a nested cargo must not take that for its own.
     for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
         command.env_remove(name);

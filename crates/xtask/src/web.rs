@@ -43,7 +43,7 @@ const WASM_OPT: [&str; 7] = [
 
 /// How `esbuild` shrinks scripts; syntax newer than the target's is rewritten for older browsers.
 const ESBUILD: [&str; 5] =
-    ["--minify", "--target=es2020", "--charset=utf8", "--legal-comments=none", "--log-level=warning"];
+    ["--minify", "--target=es2021", "--charset=utf8", "--legal-comments=none", "--log-level=warning"];
 
 /// The loader is one function of five arguments; the server writes the call behind it (frontend/loader/README.md).
 const LOADER: [&str; 4] = [

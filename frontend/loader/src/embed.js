@@ -6,7 +6,7 @@
 
 import { allows, isChoice, isFresh, newest, older, print, unsaid } from './cookie.js';
 import { onAgree, scan, setAllowed } from './gates.js';
-import { dir, isSafe, policy, sheets } from './page.js';
+import { dir, policy, sheets } from './page.js';
 import { enqueue, flush } from './queue.js';
 import { clear } from './storage.js';
 
@@ -14,6 +14,8 @@ const { api, language, layout, memory, purposes, words } = DATA;
 const asked = purposes.filter(isChoice);
 const choicesPage = `${api}/choices?lang=${language}`;
 const seconds = () => Math.floor(Date.now() / 1000);
+// What can wait until the page is drawn: opening a browser's storage for the first time takes longer than everything else here.
+const later = window.requestIdleCallback || setTimeout;
 
 // What was said, if anything; also the memory where cookies are refused.
 let choice;
@@ -163,7 +165,8 @@ const decide = (act, surface, choices) => {
   if (gpc || dnt) body.signals = { gpc, dnt };
   const receipt = enqueue({ key: crypto.randomUUID(), subject: choice.token, body: JSON.stringify(body), at });
   receipt.then((text) => tell('recorded', text));
-  send();
+  // Not in the press itself: what it does is seen first.
+  setTimeout(send);
   return receipt;
 };
 
@@ -285,7 +288,7 @@ const paint = () => {
     toFront();
     told = 1;
     apply();
-    (window.requestIdleCallback || setTimeout)(load);
+    later(load);
   }
 };
 
@@ -322,25 +325,41 @@ const show = (what) => {
   }
 };
 
-// The first layer's buttons, as long as the widget is not there. Acts that can say yes begin with `a` and `s`: `accept-all`, `save`.
+// The first layer's yes and no, and its other buttons as long as the widget is not there. Acts that can say yes begin with
+// `a` and `s`: `accept-all`, `save`.
 const pressed = (event) => {
   const act = event.target.closest('[data-act]')?.dataset.act;
   // Programs may press for a no, and only people for a yes, here and in the widget, which hears it later.
   if (!event.isTrusted && /^[as]/.test(act)) return event.stopPropagation();
-  if (widget || !act) return;
+  if (!act || (widget && (act == 'choose' || !root.querySelector('[data-act=choose]')))) return;
   if (act == 'choose' || (DATA.age && act == 'accept-all')) {
     show('choose');
   } else if (act == 'close') {
     note.textContent = '';
     kept = 0;
   } else {
+    event.stopPropagation();
     wanted = 0;
     kept = { act, receipt: decide(act, 'first-layer', all(act == 'accept-all' ? 'yes' : 'no')) };
+    // Out of sight at once and without a new layout; what follows comes when that was drawn.
+    root.style.visibility = 'hidden';
+    requestAnimationFrame(() => setTimeout(confirm));
+  }
+};
+
+// Says what was pressed: the widget, or what stands in for it.
+const confirm = () => {
+  root.style.visibility = '';
+  if (!kept) return;
+  const { act } = kept;
+  if (widget) {
+    show(act);
+  } else {
     root.hidden = true;
     const title = element('h2', { tabIndex: -1 }, act == 'accept-all' ? words.accepted : words.declined);
-    const alert = element('div', { role: 'alert' }, title);
     const hide = element('button', { type: 'button', className: 'act' }, words.hide);
     hide.dataset.act = 'close';
+    const alert = element('div', { role: 'alert' }, title);
     const said = element('div', { className: 'say' }, alert, element('p', {}, words.change_any_time));
     note.append(element('section', { className: 'bar', lang: language }, said, element('div', { className: 'acts' }, hide)));
     title.focus();
@@ -395,13 +414,13 @@ const load = () =>
         fillRoot();
       }
       const texts = await layers;
-      const later = new CSSStyleSheet();
-      later.replaceSync(JSON.parse(texts).css);
-      host.shadowRoot.adoptedStyleSheets = [...sheets, later];
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(JSON.parse(texts).css);
+      host.shadowRoot.adoptedStyleSheets = [...sheets, sheet];
       module.start(root, texts, bridge);
       widget = module;
-      const first = kept ? kept.act : wanted;
-      if (first) show(first);
+      if (kept) confirm();
+      else if (wanted) show(wanted);
       else if (!isDue()) widget.press('hide');
     } catch (error) {
       // Forbidden, blocked or broken: the buttons work without it, and single choices have their own page.
@@ -419,7 +438,8 @@ const open = () => {
 
 if (window.assent) {
   // The tag is there twice.
-} else if (!isSafe(location)) {
+} else if (!isSecureContext) {
+  // Plain http can be read and changed on its way, except to this very machine.
   console.error('assent: not https');
 } else {
   for (const tool of TOOLS) attempt(tool, purposes, (tell) => listeners.push(tell));
@@ -456,9 +476,9 @@ if (window.assent) {
       toFront();
     }
     // What is drawn is measured anyway; only a page under a question needs its end before it is complete.
-    if (host && isDue()) makeRoom();
+    if (host && isDue()) later(makeRoom);
   });
-  addEventListener('load', () => host && makeRoom());
+  addEventListener('load', () => host && later(makeRoom));
   document.addEventListener('click', (event) => {
     const link = event.composedPath()[0].closest?.('[data-assent=open]');
     if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
@@ -466,11 +486,14 @@ if (window.assent) {
       open();
     }
   }, true);
-  // In a window that stays in sight only storage tells: the other one put its decision into the queue. A page that the browser
-  // kept and shows again was told of nothing meanwhile.
   document.addEventListener('visibilitychange', again);
+  // A page that the browser kept and shows again was told of nothing meanwhile.
   addEventListener('pageshow', again);
-  addEventListener('storage', again);
-  addEventListener('online', () => send());
-  send();
+  addEventListener('online', send);
+  later(() => {
+    // In a window that stays in sight only storage tells: the other one put its decision into the queue.
+    addEventListener('storage', again);
+    again();
+    send();
+  });
 }

@@ -19,9 +19,5 @@ export const sheets = [sheet];
 // The direction that the notice's language is written in, whatever the page's is.
 export const dir = DATA.rtl ? 'rtl' : 'ltr';
 
-// Plain http can be read and changed on its way, except to this very machine.
-export const isSafe = ({ protocol, hostname }) =>
-  protocol == 'https:' || /^((.+\.)?localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-
 // Puts `value` where a sentence of the notice says `{}`.
 export const fill = (sentence, value) => sentence.replace('{}', () => value);
