@@ -143,8 +143,7 @@ fn bundled(stack: &Stack, entry: &str) -> String {
     let modules = npm("react-dom/package.json").ancestors().nth(2).unwrap().to_path_buf();
     let path = stack.path("entry.js");
     std::fs::write(&path, entry).unwrap();
-    let built = Command::new("node")
-        .arg(npm("esbuild/bin/esbuild"))
+    let built = Command::new(npm(".bin/esbuild"))
         .arg(&path)
         .args(["--bundle", "--jsx=automatic", "--log-level=error"])
         .args(["NODE_ENV=\"production\""].map(|value| format!("--define:process.env.{value}")))

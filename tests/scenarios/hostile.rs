@@ -2,7 +2,7 @@
 //! that is years off, a policy that blocks half, a notice full of markup, a service that is slow or answers rubbish, a frame. The page
 //! works, nothing runs before a yes, the person can choose, and what they chose is recorded once.
 
-use crate::harness::{Browser, CLINIC, Holder, Pages, Stack, Visitor, in_every_browser, until, until_so};
+use crate::harness::{Browser, CLINIC, Holder, Looks, Pages, Stack, Visitor, in_every_browser, until, until_so};
 use crate::statistics::counts as counts_unasked;
 use assent_core::decision::Act;
 use assent_core::subject::SubjectToken;
@@ -41,19 +41,23 @@ async fn page(stack: &Stack, script: &str, change: impl FnOnce(String) -> String
 /// Asks on a page; a yes holds at once and is recorded once. Gives the visitor on that page.
 async fn asks_and_records_once(browser: Browser, stack: &Stack, pages: &Pages) -> Visitor {
     let visitor = Visitor::arrives(browser).await;
+    is_asked_and_recorded_once(&visitor, stack, pages).await;
+    visitor
+}
+
+async fn is_asked_and_recorded_once(visitor: &Visitor, stack: &Stack, pages: &Pages) {
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
-    assert_eq!(ran(&visitor).await, 0, "before a yes");
+    assert_eq!(ran(visitor).await, 0, "before a yes");
     visitor.presses("accept-all").await;
-    until_so("the script to run", async || ran(&visitor).await == 1).await;
-    let holder = holder(&visitor).await;
+    until_so("the script to run", async || ran(visitor).await == 1).await;
+    let holder = holder(visitor).await;
     let history = until("the record", async || {
         Some(stack.api(CLINIC).history(&holder).await).filter(|history| !history.is_empty())
     })
     .await;
     let acts: Vec<_> = history.iter().map(|record| record.act).collect();
     assert_eq!(acts, [Act::AcceptAll]);
-    visitor
 }
 
 // WebKit's driver hands what it finds through the page's own lists and texts, and presses nothing where libraries changed those.
@@ -92,6 +96,20 @@ async fn without_cookies_the_choice_holds_as_long_as_the_page(browser: Browser) 
         get() { throw new DOMException('no', 'SecurityError') }, set() { throw new DOMException('no', 'SecurityError') } });";
     let pages = page(&stack, script, |file| file).await;
     let visitor = asks_and_records_once(browser, &stack, &pages).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    assert_eq!(ran(&visitor).await, 0, "what is not remembered is not allowed");
+}
+
+in_every_browser!(a_browser_that_keeps_nothing_is_asked_on_every_page);
+
+/// Not as a page's script would have it: the person's own setting.
+async fn a_browser_that_keeps_nothing_is_asked_on_every_page(browser: Browser) {
+    let stack = Stack::starts().await;
+    let pages = page(&stack, "", |file| file).await;
+    let visitor = Visitor::arrives_with(browser, Looks { keeps: false, ..Looks::default() }).await;
+    is_asked_and_recorded_once(&visitor, &stack, &pages).await;
+    assert_eq!(visitor.runs("return document.cookie").await, "");
     visitor.visits(&pages.origin).await;
     visitor.is_asked().await;
     assert_eq!(ran(&visitor).await, 0, "what is not remembered is not allowed");

@@ -203,7 +203,6 @@ const refused = (item) => {
   choice.choices = unsaid(asked, choice);
   writeChoice();
   apply();
-  kept = 0;
   show('ask');
 };
 
@@ -307,6 +306,8 @@ const toFront = () => {
 const show = (what) => {
   if (!host) return;
   note.textContent = '';
+  // The latest press counts: what was kept to be confirmed is said already.
+  if (kept?.act != what) kept = 0;
   if (widget) {
     root.hidden = false;
     widget.press(what);
@@ -318,9 +319,7 @@ const show = (what) => {
   } else if (broken) {
     location.assign(choicesPage);
   } else {
-    // The latest press counts: what was kept for the widget to confirm is said already.
     wanted = what;
-    kept = 0;
     load();
   }
 };

@@ -60,13 +60,15 @@ pub(crate) struct Looks {
     pub(crate) forced: bool,
     /// Whether scripts of pages run.
     pub(crate) script: bool,
+    /// Whether pages may keep anything: cookies and, in Chromium and Firefox, every other storage.
+    pub(crate) keeps: bool,
     /// Width and height of the page in CSS pixels.
     pub(crate) size: (u32, u32),
 }
 
 impl Default for Looks {
     fn default() -> Self {
-        Self { language: "en-GB", dark: false, forced: false, script: true, size: (1280, 900) }
+        Self { language: "en-GB", dark: false, forced: false, script: true, keeps: true, size: (1280, 900) }
     }
 }
 
@@ -332,7 +334,10 @@ fn capabilities(browser: Browser, looks: Looks, profile: &TempDir) -> Map<String
                         format!("--lang={}", looks.language),
                         format!("--user-data-dir={}", folder.display()),
                     ],
-                    "prefs": { "intl.accept_languages": looks.language },
+                    "prefs": {
+                        "intl.accept_languages": looks.language,
+                        "profile.default_content_setting_values.cookies": if looks.keeps { 1 } else { 2 },
+                    },
                 },
             })
         }
@@ -341,6 +346,7 @@ fn capabilities(browser: Browser, looks: Looks, profile: &TempDir) -> Map<String
             args.extend(looks.dark.then_some("--dark-mode"));
             // The driver's own scripts run all the same.
             args.extend((!looks.script).then_some("--enable-javascript-markup=false"));
+            args.extend((!looks.keeps).then_some("--cookies-policy=never"));
             json!({ "webkitgtk:browserOptions": { "binary": minibrowser(), "args": args } })
         }
         Browser::Firefox => json!({
@@ -353,6 +359,7 @@ fn capabilities(browser: Browser, looks: Looks, profile: &TempDir) -> Map<String
                     "layout.css.prefers-color-scheme.content-override": i32::from(!looks.dark),
                     "browser.display.document_color_use": if looks.forced { 2 } else { 0 },
                     "ui.prefersReducedMotion": 1,
+                    "network.cookie.cookieBehavior": if looks.keeps { 5 } else { 2 },
                     // A zoom is the window's, and stays when the address changes.
                     "browser.zoom.siteSpecific": false,
                     // An empty browser that talks to nobody by itself.
