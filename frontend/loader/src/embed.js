@@ -487,7 +487,7 @@ if (window.assent) {
   }, true);
   document.addEventListener('visibilitychange', again);
   // A page that the browser kept and shows again was told of nothing meanwhile.
-  addEventListener('pageshow', again);
+  addEventListener('pageshow', ({ persisted }) => persisted && again());
   addEventListener('online', send);
   later(() => {
     // In a window that stays in sight only storage tells: the other one put its decision into the queue.
