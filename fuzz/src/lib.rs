@@ -13,6 +13,7 @@ use assent_core::export_format::{ExportVerifier, Line};
 use assent_core::hash::sha256;
 use assent_core::note::{Note, NoteSignature, SignerKey, VerifierKey};
 use assent_core::notice::Notice;
+use assent_core::policy::Policy;
 use assent_core::proof::TlogProof;
 use assent_core::receipt::Receipt;
 use assent_core::record::Record;
@@ -21,6 +22,7 @@ use assent_core::subject::{SubjectId, SubjectToken};
 use assent_core::tile::{TilePath, decode_bundle, decode_hashes, encode_bundle, encode_hashes};
 use assent_core::view::Source;
 use assent_core::wire::DecisionRequest;
+use assent_core::witness::{AddCheckpoint, Seen, read_cosignatures, read_size};
 use assent_core::{dpv, kantara, lint, view};
 use serde_json::{from_slice, from_str, to_string};
 
@@ -29,6 +31,10 @@ fn log_key() -> VerifierKey {
     let seed = std::array::from_fn(|i| i as u8);
     SignerKey::from_seed("privacy.example.org/v1/clinic/log", &seed).expect("a good name").verifier()
 }
+
+/// Signed with [`log_key`]: `tests/vectors/made/checkpoints.json`.
+const CHECKPOINT: &str = "privacy.example.org/v1/clinic/log\n5\nidGsiktyj5h7f5WmCGezx7nYGJQJvswv4TNHHTSDiXk=\n\n\
+    — privacy.example.org/v1/clinic/log icN+YeT6P6rmI9q8yfuEHbP75t7zKIRpRTPq9GC/sYQuw2tm92EKxZqNm9Z/u9cW9QjMsd0UdVwjruRpfr9IhbkxYw0=\n";
 
 /// Fails unless what was printed reads as the same value again.
 fn again<T: PartialEq + Debug, E: Debug>(value: &T, printed: Result<T, E>) {
@@ -89,6 +95,27 @@ pub fn tlog_proof(data: &[u8]) {
     let Ok(proof) = TlogProof::parse(text) else { return };
     assert_eq!(proof.to_string(), text);
     let _ = proof.verify(&sha256(b"leaf"), &log_key());
+}
+
+/// What a witness is sent, judged from nothing and from a tree as large as it says; and what a witness answers, over it.
+pub fn add_checkpoint(data: &[u8]) {
+    let _ = read_size(data);
+    let Ok(request) = AddCheckpoint::parse_bytes(data) else { return };
+    let text = request.to_string();
+    assert_eq!(text.as_bytes(), data);
+    let trusted = [log_key()];
+    for seen in [Seen::NOTHING, Seen { size: request.old(), root: sha256(data) }] {
+        if let Ok(signed) = request.judge(&trusted, &seen) {
+            let _ = read_cosignatures(data, signed.note(), &trusted);
+        }
+    }
+}
+
+pub fn policy(data: &[u8]) {
+    let Ok(policy) = Policy::parse_bytes(data) else { return };
+    again(&policy, Policy::parse(&policy.to_string()));
+    let Ok(signed) = policy.open(CHECKPOINT) else { return };
+    let _ = policy.assess(&signed);
 }
 
 pub fn receipt(data: &[u8]) {

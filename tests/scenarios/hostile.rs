@@ -2,7 +2,9 @@
 //! that is years off, a policy that blocks half, a notice full of markup, a service that is slow or answers rubbish, a frame. The page
 //! works, nothing runs before a yes, the person can choose, and what they chose is recorded once.
 
-use crate::harness::{Browser, CLINIC, Holder, Looks, Pages, Stack, Visitor, in_every_browser, until, until_so};
+use crate::harness::{
+    Browser, CLINIC, Holder, Looks, Pages, Stack, Visitor, in_every_browser, until, until_so,
+};
 use crate::statistics::counts as counts_unasked;
 use assent_core::decision::Act;
 use assent_core::subject::SubjectToken;

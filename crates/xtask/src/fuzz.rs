@@ -193,6 +193,24 @@ fn seeds(place: &Place, target: &str) -> Result<PathBuf> {
             let texts: Vec<Vec<u8>> = inputs.iter().filter_map(|note| before_blank_line(note)).collect();
             inputs.extend(texts);
         }
+        "add_checkpoint" => {
+            let checkpoints = vectors(&place.root, "made/checkpoints.json")?;
+            let note = checkpoints["checkpoints"][0]["note"].as_str().unwrap_or_default();
+            inputs.push(format!("old 0\n\n{note}").into_bytes());
+            let hash = "idGsiktyj5h7f5WmCGezx7nYGJQJvswv4TNHHTSDiXk=";
+            inputs.push(format!("old 3\n{hash}\n{hash}\n\n{note}").into_bytes());
+            inputs.push(b"5\n".to_vec());
+        }
+        "policy" => {
+            let checkpoints = vectors(&place.root, "made/checkpoints.json")?;
+            let [log, one, two] =
+                [&checkpoints["key"], &checkpoints["witnesses"][0], &checkpoints["witnesses"][1]]
+                    .map(|key| key.as_str().unwrap_or_default());
+            inputs.push(format!("log {log}\nquorum none\n").into_bytes());
+            let parties =
+                format!("witness a {one} https://witness.example/1\nwitness b {two}\ngroup both all a b\n");
+            inputs.push(format!("# Two\nlog {log} https://log.example\n{parties}quorum both\n").into_bytes());
+        }
         "entry_bundle" => inputs.push([&[0, 2][..], &[0, 1], b"a", &[0, 0]].concat()),
         "tile_hashes" => inputs.push([&[0, 1][..], &[7; 32]].concat()),
         "decision_request" => inputs.push(DECISION.as_bytes().to_vec()),
@@ -240,7 +258,7 @@ mod tests {
     fn every_target_has_seeds_and_every_seed_a_target() {
         let place = Place::find().unwrap();
         let all = targets(&place.root).unwrap();
-        assert_eq!(all.len(), 15);
+        assert_eq!(all.len(), 17);
         for target in &all {
             let folder = seeds(&place, target).unwrap();
             assert!(fs::read_dir(folder).unwrap().count() > 0, "{target}");

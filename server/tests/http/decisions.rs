@@ -2,10 +2,12 @@
 
 use crate::app::{HOLDER, OTHER, SITE, TestApp, key, to};
 use assent_core::receipt::Receipt;
+use assent_core::subject::SubjectToken;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use serde_json::json;
 use server::app::sites::LogIs;
+use std::sync::Arc;
 
 #[tokio::test]
 async fn a_receipt_that_verifies_and_a_cookie() {
@@ -93,6 +95,40 @@ async fn many_at_once_of_one_person_are_all_kept() {
     for answer in [one, two, three] {
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     }
+}
+
+/// A full queue says when to come again; whoever then does is recorded, and once.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_can_wait_are_told_to_come_again() {
+    let app = Arc::new(TestApp::new().await.configured("[limits]\nqueue = 1\n"));
+    let body = app.decision(json!({ "analytics": "yes" })).to_string();
+    let before = app.entries();
+    let mut waiting: Vec<u8> = (0..64).collect();
+    let mut refused = 0;
+    while !waiting.is_empty() {
+        let mut asked = tokio::task::JoinSet::new();
+        for who in waiting.drain(..) {
+            let request = to(Method::POST, "/v1/clinic/decisions")
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::ORIGIN, crate::app::ORIGIN)
+                .header("assent-subject", SubjectToken::from_random([who; 16]).reveal())
+                .header("idempotency-key", format!("once-{who}"))
+                .body(Body::from(body.clone()))
+                .unwrap();
+            let app = Arc::clone(&app);
+            asked.spawn(async move { (who, app.ask(request).await) });
+        }
+        for (who, answer) in asked.join_all().await {
+            if answer.status != StatusCode::CREATED {
+                answer.is_problem(503, "busy");
+                assert_eq!(answer.header(header::RETRY_AFTER), "2");
+                refused += 1;
+                waiting.push(who);
+            }
+        }
+    }
+    assert!(refused > 0, "64 at once fit into a queue of one");
+    assert_eq!(app.entries(), before + 64);
 }
 
 /// One person could post without end, and each of their requests reads all they said before.

@@ -1,6 +1,8 @@
 //! A store that went back behind what was public: the file of the public checkpoint tells, and the server does not start.
 
 use crate::app::TestApp;
+use assent_core::checkpoint::Checkpoint;
+use assent_core::note::VerifierKey;
 use serde_json::json;
 use server::app::App;
 use server::config::load;
@@ -50,4 +52,32 @@ async fn a_log_that_ends_before_what_was_public_is_not_served() {
     fs::remove_dir_all(data.join("published")).unwrap();
     let app = TestApp::on(folder);
     assert_eq!(app.entries(), before);
+}
+
+#[tokio::test]
+async fn a_damaged_public_checkpoint_is_never_served_and_is_published_anew() {
+    let app = TestApp::new().await;
+    app.records(json!({ "analytics": "yes" })).await;
+    let publish = |app: &TestApp| {
+        let site = app.app.sites.all().remove(0);
+        site.publication.publish(&site.ledger, "clinic").unwrap();
+    };
+    publish(&app);
+    let key = VerifierKey::parse(app.get("/v1/clinic/log/key").await.text().trim()).unwrap();
+    let mut folder = app.stopped();
+    let path = folder.path().join("data/published/clinic");
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(7) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        fs::write(&path, &damaged).unwrap();
+        let app = TestApp::on(folder);
+        let served = app.get("/v1/clinic/log/checkpoint").await;
+        if served.status.is_success() {
+            Checkpoint::verify(&served.text(), &key).unwrap();
+        }
+        publish(&app);
+        assert_eq!(app.get("/v1/clinic/log/checkpoint").await.body, whole, "byte {at}");
+        folder = app.stopped();
+    }
 }
