@@ -14,8 +14,9 @@ const { api, language, layout, memory, purposes, words } = DATA;
 const asked = purposes.filter(isChoice);
 const choicesPage = `${api}/choices?lang=${language}`;
 const seconds = () => Math.floor(Date.now() / 1000);
-// What can wait until the page is drawn: opening a browser's storage for the first time takes longer than everything else here.
-const later = window.requestIdleCallback || setTimeout;
+// What can wait until the page is drawn, and on a page that is never idle no longer than this: opening a browser's storage for the
+// first time takes longer than everything else here.
+const later = (step) => (window.requestIdleCallback || setTimeout)(step, { timeout: 2000 });
 
 // What was said, if anything; also the memory where cookies are refused.
 let choice;
@@ -127,12 +128,6 @@ const decide = (act, surface, choices) => {
     show('choose');
     return new Promise(() => {});
   }
-  // The same press, already taken before the widget was there.
-  if (kept && kept.act == act) {
-    const { receipt } = kept;
-    kept = 0;
-    return receipt;
-  }
   // In a window beside this one the same person may have decided a moment ago.
   readChoice();
   let at = seconds();
@@ -159,12 +154,13 @@ const decide = (act, surface, choices) => {
   }
   told = 1;
   writeChoice();
-  apply();
-  if (!isDue()) release();
   const body = { notice: DATA.notice, language, act, surface, choices, acted: new Date().toISOString() };
   if (gpc || dnt) body.signals = { gpc, dnt };
   const receipt = enqueue({ key: crypto.randomUUID(), subject: choice.token, body: JSON.stringify(body), at });
   receipt.then((text) => tell('recorded', text));
+  // After it is in the queue: what runs now may decide, too.
+  apply();
+  if (!isDue()) release();
   // Not in the press itself: what it does is seen first.
   setTimeout(send);
   return receipt;
@@ -184,17 +180,22 @@ const say = async (act, choices, surface = 'page') => {
   if (Object.values(said).includes('yes') && !navigator.userActivation?.isActive) {
     throw new Error('assent: a yes needs a press');
   }
-  const receipt = decide(act, surface, said);
+  return elsewhere(act, surface, said);
+};
+
+// Decides something that was not pressed in the banner; what the banner says of an earlier press is over.
+const elsewhere = (...what) => {
+  const receipt = decide(...what);
+  kept = 0;
+  if (note) note.textContent = '';
   settle();
   return receipt;
 };
 
 // In the place of held-back content: yes to what it needs, and to nothing else.
 onAgree((ids) => {
-  decide('save', 'content', each(asked.map(({ id }) => id).filter((id) => ids.includes(id)), 'yes'));
-  settle();
+  elsewhere('save', 'content', each(asked.map(({ id }) => id).filter((id) => ids.includes(id)), 'yes'));
 });
-
 
 // The service will never take this decision, so it does not hold: forgotten, and asked again. Until the answer comes,
 // nothing runs that the decision forbade.
@@ -285,9 +286,11 @@ const paint = () => {
   if (isDue()) {
     fillRoot();
     toFront();
-    told = 1;
-    apply();
-    later(load);
+    later(() => {
+      told = 1;
+      apply();
+      load();
+    });
   }
 };
 
@@ -314,7 +317,6 @@ const show = (what) => {
   } else if (what == 'ask') {
     fillRoot();
     root.hidden = false;
-    toFront();
     load();
   } else if (broken) {
     location.assign(choicesPage);
@@ -322,14 +324,15 @@ const show = (what) => {
     wanted = what;
     load();
   }
+  toFront();
 };
 
-// The first layer's yes and no, and its other buttons as long as the widget is not there. Acts that can say yes begin with
-// `a` and `s`: `accept-all`, `save`.
+// The first layer's yes and no, and its other buttons as long as the widget is not there, which hears the later layers'. Acts
+// that can say yes begin with `a` and `s`: `accept-all`, `save`.
 const pressed = (event) => {
   const act = event.target.closest('[data-act]')?.dataset.act;
-  // Programs may press for a no, and only people for a yes, here and in the widget, which hears it later.
-  if (!event.isTrusted && /^[as]/.test(act)) return event.stopPropagation();
+  // Programs may press for a no, and only people for a yes. What was pressed and is out of sight is not pressed again.
+  if (root.style.opacity || (!event.isTrusted && /^[as]/.test(act))) return event.stopPropagation();
   if (!act || (widget && (act == 'choose' || !root.querySelector('[data-act=choose]')))) return;
   if (act == 'choose' || (DATA.age && act == 'accept-all')) {
     show('choose');
@@ -339,20 +342,24 @@ const pressed = (event) => {
   } else {
     event.stopPropagation();
     wanted = 0;
-    kept = { act, receipt: decide(act, 'first-layer', all(act == 'accept-all' ? 'yes' : 'no')) };
-    // Out of sight at once and without a new layout; what follows comes when that was drawn.
-    root.style.visibility = 'hidden';
+    const press = (kept = { act });
+    press.receipt = decide(act, 'first-layer', all(act == 'accept-all' ? 'yes' : 'no'));
+    // Out of sight at once, without a new layout and with the focus where it is; what follows comes when that was drawn.
+    root.style.opacity = 0;
     requestAnimationFrame(() => setTimeout(confirm));
   }
 };
 
 // Says what was pressed: the widget, or what stands in for it.
 const confirm = () => {
-  root.style.visibility = '';
-  if (!kept) return;
+  root.style.opacity = '';
+  // Something else is on screen, or is said, by now.
+  if (!kept) return settle();
   const { act } = kept;
   if (widget) {
     show(act);
+    // That the service is away was said to nobody.
+    send();
   } else {
     root.hidden = true;
     const title = element('h2', { tabIndex: -1 }, act == 'accept-all' ? words.accepted : words.declined);
@@ -360,7 +367,7 @@ const confirm = () => {
     hide.dataset.act = 'close';
     const alert = element('div', { role: 'alert' }, title);
     const said = element('div', { className: 'say' }, alert, element('p', {}, words.change_any_time));
-    note.append(element('section', { className: 'bar', lang: language }, said, element('div', { className: 'acts' }, hide)));
+    note.replaceChildren(element('section', { className: 'bar', lang: language }, said, element('div', { className: 'acts' }, hide)));
     title.focus();
   }
 };
@@ -374,7 +381,12 @@ const ask = async (path) => {
 
 // What the widget may ask of the page (ARCHITECTURE.md).
 const bridge = {
-  decide: (act, surface, choices) => decide(act, surface, JSON.parse(choices)),
+  decide: (act, surface, choices) => {
+    // The first layer's press, which is taken already.
+    const press = kept;
+    kept = 0;
+    return press ? press.receipt : decide(act, surface, JSON.parse(choices));
+  },
   choices: () => {
     const said = {};
     for (const purpose of asked) {
@@ -470,7 +482,7 @@ if (window.assent) {
     paint();
     // At the end of the page, where there is room, unless somebody is in it; a dialog that is moved must be opened anew.
     if (host?.nextElementSibling && !host.dataset.layout && [null, root].includes(host.shadowRoot.activeElement)) {
-      root.open && root.close();
+      release();
       document.body.append(host);
       toFront();
     }
@@ -489,6 +501,8 @@ if (window.assent) {
   // A page that the browser kept and shows again was told of nothing meanwhile.
   addEventListener('pageshow', ({ persisted }) => persisted && again());
   addEventListener('online', send);
+  // The last moment of a page that is left.
+  addEventListener('pagehide', send);
   later(() => {
     // In a window that stays in sight only storage tells: the other one put its decision into the queue.
     addEventListener('storage', again);

@@ -1,7 +1,7 @@
 //! The first layer: the question, with three plain buttons.
 //!
 //! Accept and decline are the same element with the same class, in this order on every layer; a person who declines
-//! does exactly as much as one who accepts. The loader listens for `data-act` before this is hydrated.
+//! does exactly as much as one who accepts. The loader hears their yes and no, before this is hydrated and after.
 
 use crate::{BannerData, fill};
 use assent_core::notice::Route;

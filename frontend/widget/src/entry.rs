@@ -71,7 +71,8 @@ pub fn start(root: HtmlElement, data: &str, host: Host) -> Result<(), JsError> {
     Ok(())
 }
 
-// Every button and switch of every layer. A switch is clicked by keys and by its label too.
+// Every button and switch of every layer but the first one's yes and no, which the loader takes. A switch is clicked by keys and by its
+// label too.
 fn clicked(event: &Event) {
     let Some(target) = event.target() else { return };
     let target: Element = target.unchecked_into();
@@ -84,7 +85,7 @@ fn clicked(event: &Event) {
 }
 
 /// A button of the widget, by its `data-act`, or something that happened outside: `choose` (the way back), `accept-all` or
-/// `reject-all` (pressed before the widget was there), `ask` (the answer was not taken), `hide` (decided in another tab),
+/// `reject-all` (pressed on the first layer: to be confirmed), `ask` (the answer was not taken), `hide` (decided in another tab),
 /// `waiting` (the service is away).
 #[wasm_bindgen]
 pub fn press(what: &str) {

@@ -24,7 +24,7 @@ pub struct Pressed {
 /// Something to be done outside this module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Hand the decision to the loader: it applies at once.
+    /// Hand the decision to the loader: it applies at once. (One from the first layer is there already.)
     Decide(Pressed),
     /// Fetch the last receipt and check it.
     FetchReceipt,
