@@ -97,6 +97,51 @@ async fn a_sites_own_controls(browser: Browser) {
     assert_eq!(visitor.runs(script).await, 0);
 }
 
+in_every_browser!(a_sites_own_no_is_never_taken_for_an_earlier_press);
+
+/// Where the widget cannot run, what the banner says of a press stands until it is put away. What is said meanwhile counts.
+async fn a_sites_own_no_is_never_taken_for_an_earlier_press(browser: Browser) {
+    let stack = Stack::starts().await;
+    let policy = "<meta http-equiv=content-security-policy content=\"script-src * 'unsafe-inline'\">";
+    let page = PAGE.replace("<head>", &format!("<head>{policy}"));
+    let pages = Pages::of(&stack, CLINIC, &page, |file| file).await;
+    let visitor = Visitor::arrives(browser).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    let counts = async || visitor.runs("return assent.state().allowed.analytics").await == true;
+    visitor.presses("reject-all").await;
+    visitor.sees_in_banner("[data-act='close']").await;
+    visitor.presses_on_page("#yes").await;
+    until_so("the yes to hold", async || counts().await).await;
+    ends(&visitor, "assent.rejectAll()").await;
+    assert!(!counts().await);
+    let history = stack.api(CLINIC).history(&visitor.holder().await).await;
+    let said: Vec<_> = history.iter().map(|record| (record.act, record.surface)).collect();
+    assert_eq!(
+        said,
+        [(Act::RejectAll, Surface::FirstLayer), (Act::Save, Surface::Page), (Act::RejectAll, Surface::Page)]
+    );
+}
+
+in_every_browser!(two_presses_at_once_are_one_decision_and_the_way_back_counts);
+
+async fn two_presses_at_once_are_one_decision_and_the_way_back_counts(browser: Browser) {
+    let stack = Stack::starts().await;
+    let pages = Pages::of(&stack, CLINIC, PAGE, |file| file).await;
+    let visitor = Visitor::arrives(browser).await;
+    visitor.visits(&pages.origin).await;
+    visitor.is_asked().await;
+    let script = "const no = document.querySelector('#assent-choices').shadowRoot.querySelector('[data-act=reject-all]');
+        no.click(); no.click(); assent.open()";
+    visitor.runs(script).await;
+    visitor.sees_in_banner("[data-act='save']").await;
+    visitor.has_sent_everything(CLINIC).await;
+    assert_eq!(stack.api(CLINIC).history(&visitor.holder().await).await.len(), 1);
+    visitor.sees_in_banner("[data-act='save']").await;
+    visitor.presses("close").await;
+    until_so("the choices to close", async || !visitor.shows_in_banner("[data-act='save']").await).await;
+}
+
 /// Global Privacy Control, for browsers that have no such setting.
 const GPC: &str = "<script>if (!('globalPrivacyControl' in navigator))
     Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })</script>";
