@@ -44,7 +44,7 @@ function assent_language(): string
 add_action('wp_head', function () {
     if (assent_site() !== '' && !is_admin()) {
         $address = assent_site() . '/embed.js?lang=' . assent_language();
-        wp_print_script_tag(['src' => esc_url($address), 'async' => true, 'fetchpriority' => 'high']);
+        wp_print_script_tag(['src' => esc_url($address), 'async' => true]);
     }
 }, 0);
 

@@ -50,7 +50,7 @@ const ours = ({ web, assent }) => {
   return {
     name: 'assent',
     full: false,
-    head: '<script async fetchpriority="high" src="/v1/bench/embed.js"></script>',
+    head: '<script async src="/v1/bench/embed.js"></script>',
     files: {
       '/v1/bench/embed.js': embed,
       [address(/\/v1\/bench\/layers\/[0-9a-f]+\.json/)]: site('--layers'),

@@ -70,8 +70,7 @@ fn every_page_carries_the_one_tag_and_the_way_back() {
             let base = format!("http://privacy.{id}.localhost:8700/v1/{id}");
             assert!(html.starts_with("<!doctype html>\n<!-- "), "{place}: no opening comment");
             assert!(html.contains(&format!("<html lang=\"{language}\">")), "{place}: language");
-            let embed =
-                format!("<script async fetchpriority=\"high\" src=\"{base}/embed.js{query}\"></script>");
+            let embed = format!("<script async src=\"{base}/embed.js{query}\"></script>");
             assert_eq!(html.matches(&embed).count(), 1, "{place}: one tag");
             assert_eq!(html.matches("embed.js").count(), 1, "{place}: one tag");
             let back = format!("<a data-assent=\"open\" href=\"{base}/choices{query}\">");

@@ -199,7 +199,7 @@ fn tags(path: &Path, lang: Option<&str>, advanced: bool, pinned: Option<Loaded>)
             anyhow::bail!("another notice is in force: publish the file first (assent site apply)");
         }
         super::data(&format!(
-            "<script async fetchpriority=\"high\" crossorigin=\"anonymous\" integrity=\"{}\" src=\"{api}/embed/{}\"></script>\n",
+            "<script async crossorigin=\"anonymous\" integrity=\"{}\" src=\"{api}/embed/{}\"></script>\n",
             integrity(&script),
             script_name(&script)
         ))?;
@@ -210,7 +210,7 @@ fn tags(path: &Path, lang: Option<&str>, advanced: bool, pinned: Option<Loaded>)
         return Ok(ExitCode::SUCCESS);
     }
     let query = lang.map(|lang| format!("?lang={lang}")).unwrap_or_default();
-    super::data(&format!("<script async fetchpriority=\"high\" src=\"{api}/embed.js{query}\"></script>\n"))?;
+    super::data(&format!("<script async src=\"{api}/embed.js{query}\"></script>\n"))?;
     if notice.asked_at(Asked::AlertForm).next().is_some() {
         super::note(format_args!(
             "The sign-up form for alerts can stand in a page: <div data-assent=\"alerts\"><a href=\"{api}/alerts{query}\">…</a></div> and <script \

@@ -16,7 +16,7 @@ use axum::response::Response;
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// The script for the site's pages: `<script async fetchpriority="high" src="…/embed.js"></script>`.
+/// The script for the site's pages: `<script async src="…/embed.js"></script>`.
 #[utoipa::path(
     get, path = "/v1/{site}/embed.js", tag = "Embed",
     params(("site" = String, Path, description = "The site."),
