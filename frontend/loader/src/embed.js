@@ -449,8 +449,9 @@ const open = () => {
 
 if (window.assent) {
   // The tag is there twice.
-} else if (!isSecureContext) {
-  // Plain http can be read and changed on its way, except to this very machine.
+} else if (!crypto.randomUUID) {
+  // Where it is not, a page is not secure (plain http can be read and changed on its way, except to this very machine), or the
+  // browser is so old that nothing could be recorded.
   console.error('assent: not https');
 } else {
   for (const tool of TOOLS) attempt(tool, purposes, (tell) => listeners.push(tell));
