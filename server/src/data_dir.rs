@@ -146,6 +146,12 @@ impl DataDir {
         &self.key
     }
 
+    /// The folder of all of it.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.root.clone()
+    }
+
     /// The store's folder.
     #[must_use]
     pub fn store(&self) -> PathBuf {

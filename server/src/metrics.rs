@@ -108,7 +108,7 @@ impl Collector for Logs {
             }
         }
         type Gauge = fn(&Site) -> i64;
-        let gauges: [(&str, &str, Gauge); 5] = [
+        let gauges: [(&str, &str, Gauge); 6] = [
             ("log_entries", "Leaves under the newest checkpoint", |site| site.ledger.size() as i64),
             ("published_entries", "Leaves under the public checkpoint", |site| {
                 site.publication.size() as i64
@@ -118,6 +118,9 @@ impl Collector for Logs {
             }),
             ("witness_failures", "Questions to witnesses that brought no cosignature", |site| {
                 site.publication.failures() as i64
+            }),
+            ("standings_ready", "1 when what holds for every address was worked out", |site| {
+                i64::from(site.standings.prepared())
             }),
             ("log_writable", "1 while the log takes decisions", |site| i64::from(site.ledger.is_writable())),
         ];

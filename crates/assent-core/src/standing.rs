@@ -133,6 +133,27 @@ pub fn held<'a>(
     standings
 }
 
+/// Until when what holds at `now` goes on holding if nobody says anything: Unix milliseconds, [`u64::MAX`] for ever. Never too late, and
+/// sometimes early: then [`held`] is to be asked again.
+#[must_use]
+pub fn holds_until(notice: &Notice, held: &BTreeMap<PurposeId, Held>, now: u64) -> u64 {
+    let each = held.iter().filter_map(|(id, held)| Some((notice.purpose(id)?, held)));
+    let ends = each.flat_map(|(purpose, held)| {
+        let changes = purpose.changed_at().map(|at| at.saturating_mul(1000)).filter(|at| *at > now);
+        let days = match (held.standing, purpose.asked) {
+            (Standing::Granted, Asked::Banner) => Some(notice.memory.grant_days),
+            (Standing::Granted, Asked::AlertForm) => purpose.ends_after_days,
+            _ => None,
+        };
+        let lasts = match held.standing {
+            Standing::Unconfirmed => Some(CONFIRM_MS),
+            _ => days.map(|days| u64::from(days) * DAY_MS),
+        };
+        [changes, lasts.map(|lasts| held.since.saturating_add(lasts))]
+    });
+    ends.flatten().min().unwrap_or(u64::MAX)
+}
+
 /// Ends a yes to an alert whose time is over by `at`.
 fn end_if_over(alert: &Purpose, held: &mut Held, at: u64) {
     let lasts = alert.ends_after_days.map(|days| u64::from(days) * DAY_MS);
@@ -155,6 +176,9 @@ pub fn may_answer(replaced: Option<u64>, acted: u64) -> bool {
 mod tests {
     use super::*;
     use crate::fixture;
+    use proptest::prelude::*;
+    use proptest::{collection, option};
+    use std::string::ToString;
     use std::vec::Vec;
 
     fn after(said: &[(u64, &str, Decision)], now: u64, purpose: &str) -> Standing {
@@ -304,6 +328,43 @@ mod tests {
             Granted,
             "nobody can be talked with there"
         );
+    }
+
+    proptest! {
+        /// Whatever was said: until the time that `holds_until` names, and a millisecond before it, all of it holds.
+        #[test]
+        fn what_holds_goes_on_holding_as_long_as_is_said(
+            said in collection::vec((0_u64..900, 0_u64..3, 0_usize..7, any::<[bool; 3]>(), any::<bool>()), 0..8),
+            (changed, ends) in (option::of(0_i64..900), option::of(1_u16..400)),
+            (now, share) in (0_u64..900, 0_u64..1000),
+        ) {
+            let mut notice = fixture::site_file().notice().unwrap();
+            for purpose in notice.purposes.iter_mut().filter(|purpose| purpose.is_choice()) {
+                let at = changed.map(|day| jiff::Timestamp::from_second(day * 86_400).unwrap().to_string());
+                purpose.changed = at;
+                purpose.ends_after_days = ends.filter(|_| purpose.asked == Asked::AlertForm);
+            }
+            let mut times: Vec<_> = said.iter().map(|(day, ..)| *day).collect();
+            times.sort_unstable();
+            let maps: Vec<_> = said.iter().map(|(_, _, what, _, alert)| {
+                let id = if *alert { "email-news" } else { "analytics" };
+                // Only an alert is ever confirmed.
+                let decision = Some(Decision::ALL[*what]).filter(|what| *alert || *what != Decision::Confirmed);
+                BTreeMap::from([(PurposeId::new(id).unwrap(), decision.unwrap_or(Decision::Given))])
+            }).collect();
+            let said: Vec<_> = said.iter().zip(times).zip(&maps).map(|(((_, before, _, [settled, young, talked], _), day), decisions)| Said {
+                at: day * DAY_MS, acted: Some(day.saturating_sub(*before) * DAY_MS),
+                settled: *settled, young: *young, talked: *talked, decisions,
+            }).collect();
+            let now = now.max(said.last().map_or(0, |said| said.at / DAY_MS)) * DAY_MS;
+            let at_now = held(&notice, said.iter().copied(), now);
+            let until = holds_until(&notice, &at_now, now).min(now + 2000 * DAY_MS);
+            if until > now {
+                for later in [now + (until - 1 - now) / 1000 * share, until - 1] {
+                    prop_assert_eq!(&held(&notice, said.iter().copied(), later), &at_now, "at {}", later);
+                }
+            }
+        }
     }
 
     #[test]

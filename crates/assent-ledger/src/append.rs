@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::backup::PER_PART;
+use crate::changes::{About, ChangePlace};
 use crate::draft::Published;
 use crate::draft::{Draft, PublishedNotice};
 use crate::error::{AppendError, ReadError};
@@ -48,6 +49,8 @@ pub(crate) enum Request {
 
 /// A change of the log that is not a decision.
 pub(crate) trait Change: Send {
+    /// About whom it is.
+    fn about(&self) -> About;
     /// Does it and answers whoever asked. Nothing: the outcome is unknown and the log stands still.
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail>;
     /// Answers whoever asked that it was not done.
@@ -296,6 +299,7 @@ pub(crate) struct Made {
     batch: Batch,
     grown: Grown,
     records: Vec<(ReceiptId, u64, String, Salt)>,
+    about: Vec<ChangePlace>,
     /// Where the log ends when it has landed.
     pub(crate) after: Tail,
     began: Instant,
@@ -352,6 +356,7 @@ pub(crate) fn make(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Opti
         *after.newest(*kind) = Some(DocumentRef { kind: *kind, index, hash: *hash, time });
     }
     let mut records = Vec::with_capacity(judged.drafts.len());
+    let mut about = Vec::new();
     for (accepted, dice) in judged.drafts.iter().zip(dice.chunks_exact(DICE)) {
         let draft = &accepted.draft;
         let (id, salt, nonce) = throw(time, dice);
@@ -365,6 +370,9 @@ pub(crate) fn make(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Opti
         secrets = secrets.max(slot + 1);
         let hashes = draft.contacts.iter().map(|one| shared.keys.contact_hash(one.channel, &one.address));
         let contacts: Vec<Hash> = hashes.collect();
+        about.extend(contacts.iter().map(ChangePlace::of_contact));
+        // Of somebody new nothing was worked out yet.
+        about.extend(accepted.previous.map(|_| ChangePlace::of_subject(&draft.subject)));
         let record = complete(shared, accepted, &contacts, (id, time, tail.head));
         let leaf = Leaf::event(origin, record.as_bytes(), &salt);
         let (index, covering) = (growing.next(), growing.covering());
@@ -378,7 +386,7 @@ pub(crate) fn make(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Opti
     }
     let (batch, grown) = growing.finish(secrets);
     (after.head, after.tree) = (batch.head, grown.tree.clone());
-    Some(Made { judged, batch, grown, records, after, began })
+    Some(Made { judged, batch, grown, records, about, after, began })
 }
 
 impl Made {
@@ -400,7 +408,9 @@ impl Made {
     /// Records it at the end of the log that it was made for, and answers everybody: the other half of the story. Nothing: the
     /// outcome is unknown and the log stands still.
     pub(crate) fn land(self, shared: &Shared, before: Tail) -> Option<Tail> {
-        let Made { judged, batch, grown, records, after, began } = self;
+        let Made { judged, batch, grown, records, about, after, began } = self;
+        // Until readers see it, nobody answers from what was worked out before.
+        let changing = shared.changes.begin(About::Places(about));
         let after = Tail { tree: before.tree.clone(), ..after };
 
         // 4. to 7. The store commit, the read back, the signature, the errand.
@@ -416,6 +426,7 @@ impl Made {
         match landed {
             Ok((tail, recorded)) => {
                 shared.stats.committed(tail.head.size - before.head.size, began.elapsed());
+                drop(changing);
                 answer(judged, before.head.size, recorded);
                 Some(tail)
             }

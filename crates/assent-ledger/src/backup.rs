@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::append::{Change, Tail};
+use crate::changes::About;
 use crate::draft::Progress;
 use crate::error::AppendError;
 use crate::keys::KeyStoreError;
@@ -255,6 +256,10 @@ struct Last {
 }
 
 impl Change for Last {
+    fn about(&self) -> About {
+        About::Nobody
+    }
+
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
         let Self { todo, reply, from } = *self;
         drop(reply.send(last(shared, &tail, todo, from)));

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::append::{Change, Stopped, Tail, commit, land, time_after};
+use crate::changes::{About, ChangePlace};
 use crate::error::{AppendError, ErasureError, OpenError, ReadError};
 use crate::growing::Growing;
 use crate::ledger::{PurgedMonth, Shared};
@@ -78,6 +79,10 @@ pub(crate) struct ForSubject {
 }
 
 impl Change for ForSubject {
+    fn about(&self) -> About {
+        About::Places(vec![ChangePlace::of_subject(&self.subject)])
+    }
+
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
         let Self { subject, wish, reply } = *self;
         shared.hear_wish();
@@ -107,6 +112,10 @@ pub(crate) struct MarkContact {
 }
 
 impl Change for MarkContact {
+    fn about(&self) -> About {
+        About::Places(vec![ChangePlace::of_contact(&self.contact)])
+    }
+
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
         let value = self.on.then(|| shared.outside.clock.now().to_be_bytes().to_vec());
         let done = mark(shared, &tail, self.kind, &self.contact.0, value);
@@ -125,6 +134,10 @@ pub(crate) struct Jobs {
 }
 
 impl Change for Jobs {
+    fn about(&self) -> About {
+        About::Nobody
+    }
+
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
         let mut batch = Batch::new(shared.config.site.clone(), tail.head);
         let count = self.jobs.len() as u64;
@@ -143,6 +156,10 @@ impl Change for Jobs {
 pub(crate) struct Tell(pub(crate) Reply<u64>);
 
 impl Change for Tell {
+    fn about(&self) -> About {
+        About::Nobody
+    }
+
     fn run(self: Box<Self>, shared: &Shared, mut tail: Tail) -> Option<Tail> {
         let mut told = 0;
         loop {

@@ -29,6 +29,7 @@ use tokio::sync::oneshot;
 use crate::append::{Answer, Change, Recorded, Request};
 use crate::attendant::{self, Errands};
 use crate::backup::{self, CopyError, LogCopy, Parts};
+use crate::changes::{ChangePlace, Changes, Moment};
 use crate::checkpoint_file::CheckpointFile;
 use crate::draft::{
     Appended, CheckReport, Draft, ExportFilter, ExportSummary, LogConfig, NoticeVersion, Opened, Progress,
@@ -73,6 +74,9 @@ pub struct Ledger {
 /// How long after a batch that could not be stored the log counts as not taking decisions, in milliseconds, unless one is.
 const FAILED_MS: u64 = 60_000;
 
+/// Contacts that are in memory at once where all of them are looked at.
+const CONTACTS_AT_ONCE: usize = 1024;
+
 /// What the sequencer and readers have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -86,6 +90,8 @@ pub(crate) struct Shared {
     pub(crate) errands: Errands,
     /// Parts of entries whose rows were replaced, while a copy is made.
     pub(crate) touched: Touched,
+    /// For whoever remembers what was worked out about somebody.
+    pub(crate) changes: Changes,
     /// Of the tree, for proofs.
     tiles: Tiles,
     /// Months that were purged: no row under them may be opened.
@@ -207,6 +213,7 @@ impl Ledger {
             tiles: Tiles::default(),
             errands: Errands::default(),
             touched: Touched::default(),
+            changes: Changes::default(),
             purged: RwLock::default(),
             purging: Mutex::default(),
             wishes: AtomicU64::new(0),
@@ -691,6 +698,43 @@ impl Ledger {
             naming.rows.insert(index, row);
         }
         Ok(naming)
+    }
+
+    /// Now, for [`Self::unchanged_since`]: to be asked for before what is remembered is read.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        self.shared.changes.moment()
+    }
+
+    /// Whether nothing changed about these subjects and contacts since a moment: nothing that they said, and nothing about
+    /// whether they may be read, written to or reached. An acknowledged change always shows; now and then one shows that was none.
+    #[must_use]
+    pub fn unchanged_since(&self, moment: Moment, places: impl IntoIterator<Item = ChangePlace>) -> bool {
+        self.shared.changes.none_since(moment, places.into_iter())
+    }
+
+    /// Hands over every contact that a record names, as long as `each` answers true, in memory that does not grow with them. Nothing is
+    /// opened for it. Blocks. Answers whether it came to the end.
+    ///
+    /// # Errors
+    /// [`ReadError`], also what `each` failed with.
+    pub fn each_contact(
+        &self,
+        each: &mut dyn FnMut(&Hash) -> Result<bool, ReadError>,
+    ) -> Result<bool, ReadError> {
+        let mut last = None;
+        loop {
+            let contacts = self.shared.store.contacts(self.site(), last.as_ref(), CONTACTS_AT_ONCE)?;
+            for contact in &contacts {
+                if !each(contact)? {
+                    return Ok(false);
+                }
+            }
+            match contacts.last() {
+                Some(contact) => last = Some(*contact),
+                None => return Ok(true),
+            }
+        }
     }
 
     /// When anybody who named a contact last decided anything: milliseconds since 1970 UTC.

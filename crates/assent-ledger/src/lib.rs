@@ -9,6 +9,7 @@
 mod append;
 mod attendant;
 mod backup;
+mod changes;
 mod check;
 mod checkpoint_file;
 mod draft;
@@ -37,6 +38,7 @@ mod touched;
 mod tree;
 
 pub use backup::{CopyError, LogCopy, PartKind, Parts, RestoreError, restore};
+pub use changes::{ChangePlace, Moment};
 pub use check::check_unopened;
 pub use draft::{
     Appended, CheckReport, Contact, Draft, ExportFilter, ExportSummary, Idempotency, LogConfig,

@@ -18,6 +18,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::append::{Change, Request, Stopped, Tail, commit, land, time_after};
+use crate::changes::About;
 use crate::draft::{Opened, Progress};
 use crate::erase::{self, Doomed, Failed, Reply, destroy, draw_salt, pardon, settle, summary_row};
 use crate::error::{AppendError, ErasureError, ReadError};
@@ -252,6 +253,11 @@ struct Carry {
 }
 
 impl Change for Carry {
+    /// The records stay what they are.
+    fn about(&self) -> About {
+        About::Nobody
+    }
+
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
         let done = carry(shared, &tail, &self.rows);
         settle(shared, tail, done, self.reply)
@@ -308,6 +314,10 @@ struct Purge {
 }
 
 impl Change for Purge {
+    fn about(&self) -> About {
+        About::Everybody
+    }
+
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
         if self.wishes != shared.wishes() {
             return settle(shared, tail, Ok(false), self.reply);

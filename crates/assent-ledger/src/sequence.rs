@@ -85,7 +85,10 @@ impl Sequencer<'_> {
             if let Some(change) = change {
                 self.settle();
                 match self.standing() {
-                    Some(at) => self.tail = change.run(self.shared, at),
+                    Some(at) => {
+                        let _changing = self.shared.changes.begin(change.about());
+                        self.tail = change.run(self.shared, at);
+                    }
                     None => change.refuse(AppendError::Unavailable),
                 }
             }

@@ -169,6 +169,13 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreError`].
     fn contact(&self, site: &SiteId, contact: &Hash) -> Result<Vec<u64>, StoreError>;
 
+    /// Contacts that leaves name, each once, in the order of their bytes: `most` at most of those that come after one, or from the
+    /// first. One that no leaf names any more may be among them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn contacts(&self, site: &SiteId, after: Option<&Hash>, most: usize) -> Result<Vec<Hash>, StoreError>;
+
     /// A document, by its hash.
     ///
     /// # Errors

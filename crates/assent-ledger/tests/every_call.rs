@@ -148,6 +148,10 @@ impl Store for Faulty {
         self.read("contact")?.contact(site, contact)
     }
 
+    fn contacts(&self, site: &SiteId, after: Option<&Hash>, most: usize) -> Result<Vec<Hash>, StoreError> {
+        self.read("contacts")?.contacts(site, after, most)
+    }
+
     fn document(&self, site: &SiteId, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
         self.read("document")?.document(site, hash)
     }

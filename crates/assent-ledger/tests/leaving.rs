@@ -14,8 +14,8 @@ use assent_ledger::store::memory::Fault;
 use assent_ledger::store::{GoneReason, Store};
 use assent_ledger::testing::block_on;
 use assent_ledger::{
-    Appended, Contact, Draft, ErasureError, ExportFilter, Hold, Ledger, Opened, PurgePlan, ReadError,
-    Retention,
+    Appended, ChangePlace, Contact, Draft, ErasureError, ExportFilter, Hold, Ledger, Opened, PurgePlan,
+    ReadError, Retention,
 };
 use common::{DAY, START, World, append, assert_good, config, decide, draft, subject};
 
@@ -107,6 +107,66 @@ fn an_erased_person_is_found_nowhere_and_everybody_else_is_as_before() {
     assert!(ledger.receipt(&subject(1), first.id).unwrap().is_none());
     assert!(ledger.receipt(&subject(1), again.id).unwrap().is_some());
     sweep(&ledger);
+}
+
+#[test]
+fn an_acknowledged_change_shows_to_whoever_remembers() {
+    let world = World::new();
+    let ledger = world.create();
+    append(&ledger, with_contact(1)).unwrap();
+    let places = |ledger: &Ledger, who| {
+        [ChangePlace::of_subject(&subject(who)), ChangePlace::of_contact(&contact(ledger, who))]
+    };
+    let hash = contact(&ledger, 1);
+    // What is done, and whether it is about the person, or the address.
+    type Does<'a> = &'a dyn Fn(&Ledger);
+    let all: [(&str, Does<'_>, bool, bool); 10] = [
+        ("somebody new decides", &|ledger| drop(decide(ledger, 2)), false, false),
+        ("decides again", &|ledger| drop(decide(ledger, 1)), true, false),
+        (
+            "jobs",
+            &|ledger| drop(block_on(ledger.set_jobs(vec![(b"k".to_vec(), Some(b"v".to_vec()))]))),
+            false,
+            false,
+        ),
+        (
+            "restricted",
+            &|ledger| drop(block_on(ledger.restrict(subject(1), "r".into())).unwrap()),
+            true,
+            false,
+        ),
+        ("released", &|ledger| _ = block_on(ledger.release(subject(1))).unwrap(), true, false),
+        ("bounced", &|ledger| _ = block_on(ledger.set_bounced(hash, true)).unwrap(), false, true),
+        ("suppressed", &|ledger| _ = block_on(ledger.suppress(hash, true)).unwrap(), false, true),
+        ("erased", &|ledger| _ = erase(ledger, 1).unwrap(), true, false),
+        ("told", &|ledger| _ = block_on(ledger.tell_erasures()).unwrap(), false, false),
+        ("named anew", &|ledger| drop(append(ledger, with_contact(1)).unwrap()), false, true),
+    ];
+    for (what, does, about_person, about_address) in all {
+        let is_over = || ledger.unchanged_since(ledger.moment(), places(&ledger, 1));
+        while !is_over() {
+            std::thread::yield_now();
+        }
+        let moment = ledger.moment();
+        does(&ledger);
+        // Whoever asked hears of some changes a moment before they are over.
+        while !is_over() {
+            std::thread::yield_now();
+        }
+        let [person, address] = places(&ledger, 1).map(|place| ledger.unchanged_since(moment, [place]));
+        assert_eq!((!person, !address), (about_person, about_address), "{what}");
+        assert!(ledger.unchanged_since(moment, places(&ledger, 7)), "{what}: nothing about anybody else");
+    }
+    let mut named = Vec::new();
+    assert!(
+        ledger
+            .each_contact(&mut |hash| {
+                named.push(*hash);
+                Ok(true)
+            })
+            .unwrap()
+    );
+    assert_eq!(named, [hash]);
 }
 
 #[test]

@@ -113,6 +113,22 @@ pub(crate) fn contacts(number: SiteNumber, contact: &Hash) -> Key {
     key(number, b'C', &[&contact.0])
 }
 
+/// Where the contacts of a site begin.
+pub(crate) fn every_contact(number: SiteNumber) -> Key {
+    kind(number, b'C')
+}
+
+/// The first key after them.
+pub(crate) fn after_contacts(number: SiteNumber) -> Key {
+    kind(number, b'C' + 1)
+}
+
+/// The contact of a key under it.
+pub(crate) fn parse_contact(key: &[u8]) -> Option<Hash> {
+    let (_, _, rest) = parse(key).filter(|(_, kind, _)| *kind == b'C')?;
+    rest.first_chunk::<32>().map(|contact| Hash(*contact))
+}
+
 pub(crate) fn contact(number: SiteNumber, contact: &Hash, index: u64) -> Key {
     key(number, b'C', &[&contact.0, &index.to_be_bytes()])
 }

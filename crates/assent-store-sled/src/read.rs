@@ -170,6 +170,29 @@ impl Store for SledStore {
         Ok(found.into_iter().collect())
     }
 
+    fn contacts(&self, site: &SiteId, after: Option<&Hash>, most: usize) -> Result<Vec<Hash>, StoreError> {
+        let comes_after = |contact: &&Hash| after.is_none_or(|after| after < *contact);
+        let take = |recent: &SiteRecent| -> BTreeSet<Hash> {
+            recent.contacts().filter(comes_after).copied().collect()
+        };
+        let Some((number, mut found)) = self.inner.with(site, take) else { return Ok(Vec::new()) };
+        let from =
+            after.map_or_else(|| keys::every_contact(number), |after| keys::contact(number, after, u64::MAX));
+        let mut here = 0;
+        for entry in self.inner.sled()?.index()?.between(&from, &keys::after_contacts(number)) {
+            let (key, _) = entry?;
+            let contact = keys::parse_contact(&key).ok_or_else(|| StoreError::damaged("read a contact"))?;
+            if after == Some(&contact) {
+                continue;
+            }
+            here += usize::from(found.insert(contact));
+            if here >= most {
+                break;
+            }
+        }
+        Ok(found.into_iter().take(most).collect())
+    }
+
     fn document(&self, site: &SiteId, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
         match self.inner.with(site, |recent| recent.document(hash).map(<[u8]>::to_vec)) {
             None => Ok(None),

@@ -224,6 +224,11 @@ impl SiteRecent {
         indices.iter().filter_map(|index| Some((*index, self.row(*index)?)))
     }
 
+    /// Contacts that leaves here name.
+    pub(crate) fn contacts(&self) -> impl Iterator<Item = &Hash> {
+        self.contacts.keys()
+    }
+
     /// A contact's leaves that are here, oldest first.
     pub(crate) fn contact(&self, contact: &Hash) -> &[u64] {
         self.contacts.get(contact).map_or(&[], Vec::as_slice)

@@ -1,14 +1,14 @@
 //! How fast "may we?" is answered, by how many subscribers there are: one by one and in bulk, against the same server answering
-//! the same yes to everybody without looking. Addresses are taken evenly from all of them, so no cache knows them all.
+//! the same yes to everybody without looking, once the server has worked out what holds for everybody. Addresses are taken evenly from all of them, so no cache knows them all.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use assent_core::notice::{Asked, Channel};
 
 use crate::fill::address;
-use crate::load::{Load, Outcome, Pace};
+use crate::load::{self, Load, Outcome, Pace};
 use crate::rig::Rig;
 use crate::speed::in_turns;
 use crate::table::{Row, Table, Unit, Wanted, count, median, median_ratio};
@@ -44,6 +44,7 @@ pub(crate) fn measure(rig: &Rig, plan: &Plan, table: &mut Table) -> Result<()> {
         say(format_args!("{} subscribers", count(people)));
         let log = rig.subscribers(&format!("subscribers-{people}"), &alert.id, people)?;
         let server = rig.serve(&log)?;
+        let ready_after = standings_ready(rig, server.address)?;
         let question = Question { rig, topic, people };
         let sides = [server.address, constant.address];
         measure_one(&question, plan, sides, number as u8 * 10, table)?;
@@ -56,11 +57,32 @@ pub(crate) fn measure(rig: &Rig, plan: &Plan, table: &mut Table) -> Result<()> {
             // The store's own cache, ledger.cache_mib.
             wanted: Wanted::AtMost(f64::from(128 << 20), f64::from(64 << 20)),
             unit: Unit::Bytes,
-            detail: format!("{} MiB in all", memory >> 20),
+            detail: format!(
+                "{} MiB in all; every standing worked out {:.1} s after the start",
+                memory >> 20,
+                ready_after.as_secs_f64()
+            ),
         });
         server.stop()?;
     }
     constant.stop()
+}
+
+/// Waits until the server worked out what holds for every address; from now until then.
+fn standings_ready(rig: &Rig, address: SocketAddr) -> Result<Duration> {
+    let (began, mut question) = (Instant::now(), Vec::new());
+    rig.asker.metrics(&mut question);
+    let mut stream = TcpStream::connect(address)?;
+    loop {
+        crate::stop::check()?;
+        let answer = load::ask(&mut stream, &question, 200)?;
+        let text = String::from_utf8_lossy(&answer);
+        let mut lines = text.lines().filter(|line| line.starts_with("assent_standings_ready{"));
+        if lines.any(|line| line.ends_with(" 1")) {
+            return Ok(began.elapsed());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 fn measure_one(

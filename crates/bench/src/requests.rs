@@ -119,6 +119,11 @@ impl Asker {
         self.get("/readyz", "", bytes);
     }
 
+    /// Its figures, `standings_ready` among them.
+    pub(crate) fn metrics(&self, bytes: &mut Vec<u8>) {
+        self.get("/metrics", "", bytes);
+    }
+
     fn get(&self, path: &str, headers: &str, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(format!("GET {path} {}{headers}\r\n", self.head).as_bytes());
     }

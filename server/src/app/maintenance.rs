@@ -132,6 +132,10 @@ pub async fn every_night(app: Arc<App>) {
                 }
             }
         }
+        // A purge changes something about everybody.
+        if let Err(error) = app.sites.prepare_standings() {
+            tracing::error!(%error, "standings are worked out as they are asked for");
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! "May we write to this address about this?": asked before sending, for one address or many.
 //!
 //! Only a confirmed, unbroken yes is a yes, or what the alert's route makes of it, and it comes with what the message must carry so
-//! that it can be stopped. Everything else is a no with its reason. Answered from the log each time, so that no answer is older than what was recorded.
+//! that it can be stopped. Everything else is a no with its reason. Answered from the log, or from what was worked out from it before
+//! ([`standings`](super::alerts::standings)) when nothing changed since, so that no answer is older than what was recorded.
 
 use super::alerts::link::ContactKey;
 use super::alerts::message;
-use super::alerts::subscriber::{Subscriber, alerts_on};
+use super::alerts::standings::AddressStanding;
+use super::alerts::subscriber::alerts_on;
 use super::contact::{NotAnAddress, normalise};
 use super::sites::Site;
 use assent_core::decision::Choice;
@@ -33,6 +35,19 @@ pub enum MayError {
     /// The ledger could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+}
+
+/// The answer for one address, if it is known without the log. Does not wait.
+///
+/// # Errors
+/// [`MayError::Address`].
+pub fn may_at_once(site: &Site, request: &MayRequest, now: u64) -> Result<Option<MayResponse>, MayError> {
+    let contact = normalise(request.channel, &request.address)?;
+    let Some(alert) = alert(site, request.channel, &request.topic) else {
+        return Ok(Some(no(MayReason::NoRoute, None)));
+    };
+    let hash = site.ledger.contact_hash(contact.channel, &contact.address);
+    Ok(site.standings.remembered(site, &hash, now).map(|all| answer_of(site, alert, hash, &all)))
 }
 
 /// The answer for one address. Blocks.
@@ -74,14 +89,18 @@ fn answer(
 ) -> Result<MayResponse, ReadError> {
     let Some(alert) = alert else { return Ok(no(MayReason::NoRoute, None)) };
     let hash = site.ledger.contact_hash(contact.channel, &contact.address);
-    Ok(answer_of(site, alert, hash, &Subscriber::read(site, &hash, now)?))
+    let all = match site.standings.remembered(site, &hash, now) {
+        Some(all) => all,
+        None => site.standings.read(site, &hash, now)?,
+    };
+    Ok(answer_of(site, alert, hash, &all))
 }
 
-/// The answer for an address of which everything was read.
+/// The answer for an address, from what holds for it.
 #[must_use]
-pub fn answer_of(site: &Site, alert: &Purpose, hash: Hash, all: &Subscriber) -> MayResponse {
-    let receipt = all.receipt(&alert.id).map(|id| id.to_string());
-    let standing = all.standing(&alert.id);
+pub fn answer_of(site: &Site, alert: &Purpose, hash: Hash, all: &AddressStanding) -> MayResponse {
+    let (standing, receipt) = all.alert(&site.notice, &alert.id);
+    let receipt = receipt.map(|id| id.to_string());
     if !site.notice.may_send(alert) {
         return no(MayReason::NoRoute, receipt);
     }
@@ -93,18 +112,17 @@ pub fn answer_of(site: &Site, alert: &Purpose, hash: Hash, all: &Subscriber) -> 
     if !is_service && !standing.allows() {
         return no(standing.into(), receipt);
     }
-    if all.bounced.is_some() {
+    if all.bounced {
         return no(MayReason::Bounced, receipt);
     }
     let channel = alert.channel.unwrap_or(Channel::Email);
     // What belongs to a service is not subscribed to, so a mail program has nothing to end.
     let one_click = channel == Channel::Email && !is_service;
     let contact = ContactKey { channel, hash };
-    let last = all.history.last().map(|opened| opened.record.language.clone());
     let message = MessageLinks {
         list_unsubscribe: one_click.then(|| format!("<{}>", message::stop(site, contact, alert.id.clone()))),
         list_unsubscribe_post: one_click.then(|| ONE_CLICK.to_string()),
-        your_alerts: message::centre(site, contact, &last.unwrap_or_default()),
+        your_alerts: message::centre(site, contact, &all.language),
     };
     let reason = match alert.route {
         Route::SoftOptIn => MayReason::SoftOptIn,

@@ -4,6 +4,8 @@
 //! force. A crash in between leaves `next.toml`: at the next start it is put in force if its notice was published,
 //! and dropped if not, so that file and log never disagree for long.
 
+use super::alerts::standings::{Preparer, Standings};
+use super::alerts::{Sealer, link};
 use super::embed::Embeds;
 use super::publish::Publication;
 use crate::assets::Assets;
@@ -27,7 +29,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use zip::ZipArchive;
 
 /// One site as it is served now. Replaced as a whole when a site file is published.
@@ -45,6 +47,10 @@ pub struct Site {
     pub publication: Publication,
     /// The embed in every language, ready to send; nothing without built web files.
     pub embeds: Option<Embeds>,
+    /// What seals links in messages.
+    pub links: Sealer,
+    /// What holds for addresses, as far as it was worked out.
+    pub standings: Standings,
     /// Records a subject may have before nothing more is taken but what ends something (`limits.decisions_per_person`).
     pub most_decisions: usize,
 }
@@ -69,6 +75,8 @@ pub struct Sites {
     served: RwLock<BTreeMap<SiteId, Arc<Site>>>,
     /// One publication at a time.
     publishing: tokio::sync::Mutex<()>,
+    /// Works out what holds for addresses; only where somebody is served.
+    preparer: OnceLock<Preparer>,
 }
 
 /// Whether publishing a site file begins the site's log. A history is begun once, and on purpose: a server that lost its
@@ -255,7 +263,9 @@ impl Sites {
         let (served, publishing) = (RwLock::default(), tokio::sync::Mutex::new(()));
         let (queue, accept_clock) = (config.limits.queue, config.ledger.accept_clock);
         let most_decisions = config.limits.decisions_per_person;
-        let sites = Self { data, store, queue, most_decisions, accept_clock, assets, served, publishing };
+        let preparer = OnceLock::new();
+        let sites =
+            Self { data, store, queue, most_decisions, accept_clock, assets, served, publishing, preparer };
         let folders = fs::read_dir(sites.data.sites())?;
         for folder in folders {
             let name = folder?.file_name();
@@ -386,10 +396,11 @@ impl Sites {
             .map_err(|source| DataDirError::Io { path: self.path(&file.id, "site.toml"), source })?;
         tracing::info!(site = %file.id, notice = %published.hash, changed = published.changed, "site file applied");
         let assets = Arc::clone(&self.assets);
-        let (kept, most) = (self.data.published(&file.id), self.most_decisions);
+        let (kept, most, root) = (self.data.published(&file.id), self.most_decisions, self.data.root());
         let site = super::blocking(move || {
             let embeds = before.as_ref().and_then(|site| site.embeds.as_ref());
-            Site::new((file, notice, published.hash), ledger, kept, &assets, embeds, most)
+            let standings = Standings::new(root);
+            Site::new((file, notice, published.hash), ledger, (kept, standings), &assets, embeds, most)
         });
         self.serve(site.await.and_then(|site| site).map_err(ApplyError::Stopped)?);
         Ok(Applied { notice: published, begun })
@@ -466,7 +477,7 @@ impl Sites {
         if file.notice().map(|notice| notice.hash()) != Ok(version.hash) {
             tracing::warn!(site = %id, "the site file makes another notice than the published one: apply it again");
         }
-        let kept = self.data.published(id);
+        let kept = (self.data.published(id), Standings::new(self.data.root()));
         Site::new((file, notice, version.hash), ledger, kept, &self.assets, None, self.most_decisions)
             .map(Some)
     }
@@ -481,8 +492,27 @@ impl Sites {
     }
 
     fn serve(&self, site: Site) {
-        let id = site.file.id.clone();
-        self.served.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(site));
+        let (id, site) = (site.file.id.clone(), Arc::new(site));
+        self.served.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&site));
+        if let Some(preparer) = self.preparer.get() {
+            preparer.prepare(&site);
+        }
+    }
+
+    /// Works out what holds for every address that is not remembered, on a thread of its own, and from now on after each publication.
+    ///
+    /// # Errors
+    /// The thread cannot be had.
+    pub fn prepare_standings(&self) -> io::Result<()> {
+        let preparer = match self.preparer.get() {
+            Some(preparer) => preparer,
+            None => {
+                let begun = Preparer::begin(super::now)?;
+                self.preparer.get_or_init(|| begun)
+            }
+        };
+        self.all().iter().for_each(|site| preparer.prepare(site));
+        Ok(())
     }
 
     /// Where everything lies.
@@ -519,7 +549,7 @@ impl Site {
     fn new(
         (file, notice, hash): (SiteFile, Notice, Hash),
         ledger: Arc<Ledger>,
-        published: PathBuf,
+        (published, standings): (PathBuf, Standings),
         assets: &Assets,
         before: Option<&Embeds>,
         most_decisions: usize,
@@ -530,7 +560,8 @@ impl Site {
         let embeds = asks.then(|| Embeds::render(&file, &notice, hash, &key, assets, before));
         let embeds = embeds.flatten();
         let publication = Publication::new(&file, &ledger, published)?;
-        Ok(Self { file, notice: Arc::new(notice), hash, ledger, publication, embeds, most_decisions })
+        let (notice, links) = (Arc::new(notice), link::sealer(&ledger));
+        Ok(Self { file, notice, hash, ledger, publication, embeds, links, standings, most_decisions })
     }
 }
 

@@ -53,6 +53,7 @@ async fn serve(config: Config, data_dir: DataDir, service: Service) -> anyhow::R
     let app = tokio::task::spawn_blocking(move || App::open(config, data_dir)).await??;
     let app = Arc::new(app);
     tracing::info!(%address, sites = app.sites.all().len(), "listening");
+    app.sites.prepare_standings()?;
     let nights = tokio::spawn(crate::app::maintenance::every_night(Arc::clone(&app)));
     let publisher = tokio::spawn(crate::app::publish::whenever_due(Arc::clone(&app)));
     let outbox = tokio::spawn(crate::app::alerts::outbox::whenever_due(Arc::clone(&app)));

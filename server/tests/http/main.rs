@@ -27,6 +27,7 @@ mod people;
 mod post;
 mod rolled_back;
 mod staff;
+mod standings;
 mod texts;
 mod told;
 mod webhooks;

@@ -187,6 +187,14 @@ fn assert_everything_is_found(store: &dyn Store, batches: &[Batch]) {
         assert_eq!(store.records(site, subject).expect("records"), *records, "oldest first, nobody else's");
         assert_eq!(store.newest(site, subject).expect("newest"), records.last().copied());
     }
+    let (mut paged, mut after) = (Vec::new(), None);
+    while let [.., last] = store.contacts(site, after.as_ref(), 2).expect("contacts")[..] {
+        paged.extend(store.contacts(site, after.as_ref(), 2).expect("contacts"));
+        after = Some(last);
+    }
+    // What no leaf names any more may still be among them.
+    paged.retain(|contact| !store.contact(site, contact).expect("contact").is_empty());
+    assert_eq!(paged, by_contact.keys().copied().collect::<Vec<_>>());
     for (contact, indices) in &by_contact {
         assert_eq!(store.contact(site, contact).expect("contact"), *indices);
     }

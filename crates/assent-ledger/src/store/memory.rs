@@ -4,7 +4,7 @@
 //! [`MemoryStore::inject`] makes commits fail the ways real ones do; [`MemoryStore::tamper`] changes what is kept, as a
 //! bad disk or a bad administrator would; [`MemoryStore::watch`] holds commits up, so that a test knows what happens meanwhile.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -226,6 +226,12 @@ impl Store for MemoryStore {
 
     fn contact(&self, site: &SiteId, contact: &Hash) -> Result<Vec<u64>, StoreError> {
         Ok(self.every(site, |index, record| record.contacts.contains(contact).then_some(index)))
+    }
+
+    fn contacts(&self, site: &SiteId, after: Option<&Hash>, most: usize) -> Result<Vec<Hash>, StoreError> {
+        let named = self.every(site, |_, record| Some(record.contacts.clone()));
+        let named: BTreeSet<Hash> = named.into_iter().flatten().collect();
+        Ok(named.into_iter().filter(|one| after.is_none_or(|after| after < one)).take(most).collect())
     }
 
     fn document(&self, site: &SiteId, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {

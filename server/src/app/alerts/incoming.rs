@@ -7,7 +7,7 @@
 
 use super::link::ContactKey;
 use super::outbox::{Answer, Job, Task, refused};
-use super::sealed::{Use, open, seal};
+use super::sealed::{Sealer, Use};
 use super::stop::{Which, stop};
 use super::subscriber::Subscriber;
 use crate::app::contact::normalise;
@@ -162,11 +162,11 @@ impl Sealed {
     fn new(site: &Site, written: &Written) -> Self {
         // It has text keys and whole numbers.
         let plain = serde_json::to_vec(written).unwrap_or_default();
-        Self(seal(&site.ledger, &TEXTS, &plain))
+        Self(Sealer::new(&site.ledger, &TEXTS).seal(&plain))
     }
 
     pub(super) fn open(&self, site: &Site) -> Option<Written> {
-        serde_json::from_slice(&open(&site.ledger, &TEXTS, &self.0)?).ok()
+        serde_json::from_slice(&Sealer::new(&site.ledger, &TEXTS).open(&self.0)?).ok()
     }
 }
 

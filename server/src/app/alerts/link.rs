@@ -4,7 +4,7 @@
 //! anybody else: it is [`sealed`](super::sealed), so that nobody can forge one, and one of another
 //! site does not open. Links do not age; what they lead to says whether it still counts.
 
-use super::sealed::{Use, open, seal};
+use super::sealed::{Sealer, Use};
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
@@ -57,20 +57,26 @@ pub enum Link {
     },
 }
 
+/// What seals a site's links.
+#[must_use]
+pub fn sealer(ledger: &Ledger) -> Sealer {
+    Sealer::new(ledger, &LINKS)
+}
+
 impl Link {
     /// The link's text: letters, digits, `-` and `_`.
     #[must_use]
-    pub fn seal(&self, ledger: &Ledger) -> String {
-        seal(ledger, &LINKS, &self.to_bytes())
+    pub fn seal(&self, links: &Sealer) -> String {
+        links.seal(&self.to_bytes())
     }
 
     /// Reads a link of this site. Nothing for anything else, whatever is wrong with it.
     #[must_use]
-    pub fn open(text: &str, ledger: &Ledger) -> Option<Self> {
+    pub fn open(text: &str, links: &Sealer) -> Option<Self> {
         if text.len() > LINK_MAX {
             return None;
         }
-        Self::from_bytes(&open(ledger, &LINKS, text)?)
+        Self::from_bytes(&links.open(text)?)
     }
 
     fn to_bytes(&self) -> Vec<u8> {

@@ -3,6 +3,7 @@
 //! A list is true when it is written and grows old at once: whoever sends later asks "may we?" again. Suppressed addresses are
 //! kept as keyed hashes only, so that is what the second list holds.
 
+use super::standings::AddressStanding;
 use super::subscriber::Subscriber;
 use crate::app::may::answer_of;
 use crate::app::sites::Site;
@@ -63,7 +64,7 @@ pub fn allowed(
         }
         for contact in shown.record.contacts.iter().filter(|contact| Some(contact.channel) == alert.channel) {
             let all = Subscriber::read(site, &contact.hash, now)?;
-            let answer = answer_of(site, alert, contact.hash, &all);
+            let answer = answer_of(site, alert, contact.hash, &AddressStanding::of(site, &all));
             // Whoever confirmed more than once stands where they did last.
             let by_this = answer.receipt.as_deref() == Some(shown.record.id.as_str());
             if answer.may != Choice::Yes || !by_this {

@@ -26,7 +26,7 @@ pub fn confirmation(
 ) -> Mail {
     let (language, text, words) = words(site, language);
     let controller = &site.notice.controller.name;
-    let link = Link::Confirm { subject, contact, replaces }.seal(&site.ledger);
+    let link = Link::Confirm { subject, contact, replaces }.seal(&site.links);
     let why = if replaces.is_some() { &words.mail_move_why } else { &words.mail_confirm_why };
     let mut body = Body::default();
     body.paragraph(&fill(why, controller));
@@ -115,7 +115,7 @@ fn ending(sentence: &str, text: &Text, words: &Words, (purpose, end): (&PurposeI
 }
 
 fn keep(site: &Site, contact: ContactKey, purpose: &PurposeId, language: &str) -> String {
-    let link = Link::Keep { contact, purpose: purpose.clone() }.seal(&site.ledger);
+    let link = Link::Keep { contact, purpose: purpose.clone() }.seal(&site.links);
     format!("{}/keep/{link}?lang={language}", site.api())
 }
 
@@ -177,13 +177,13 @@ fn text(site: &Site, said: &str, to: String, id: String) -> TextMessage {
 /// Address of everything about an address.
 #[must_use]
 pub fn centre(site: &Site, contact: ContactKey, language: &str) -> String {
-    format!("{}/your-alerts/{}?lang={language}", site.api(), Link::Centre { contact }.seal(&site.ledger))
+    format!("{}/your-alerts/{}?lang={language}", site.api(), Link::Centre { contact }.seal(&site.links))
 }
 
 /// Address that stops one alert: a POST stops it (RFC 8058), a GET shows a page.
 #[must_use]
 pub fn stop(site: &Site, contact: ContactKey, purpose: PurposeId) -> String {
-    format!("{}/stop/{}", site.api(), Link::Stop { contact, purpose }.seal(&site.ledger))
+    format!("{}/stop/{}", site.api(), Link::Stop { contact, purpose }.seal(&site.links))
 }
 
 fn words<'a>(site: &'a Site, language: &str) -> (String, &'a Text, Words) {

@@ -17,7 +17,10 @@ pub mod rows;
 mod say;
 mod sealed;
 pub mod sign_up;
+pub mod standings;
 pub mod stop;
 pub mod subscriber;
 pub mod talk;
 pub mod told;
+
+pub use sealed::Sealer;

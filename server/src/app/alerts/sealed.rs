@@ -24,34 +24,53 @@ pub(super) struct Use {
     pub(super) label: &'static str,
 }
 
-/// Seals: letters, digits, `-` and `_`.
-pub(super) fn seal(ledger: &Ledger, usage: &Use, plain: &[u8]) -> String {
-    let nonce = nonce(ledger, usage, plain);
-    let payload = Payload { msg: plain, aad: usage.label.as_bytes() };
-    // Fails only for texts of gigabytes.
-    let sealed = cipher(ledger, usage).encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
-    URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())
+/// Seals and opens for one use of one site.
+pub struct Sealer {
+    cipher: ChaCha20Poly1305,
+    nonces: Hmac<Sha256>,
+    label: &'static str,
 }
 
-/// What was sealed here for this use. Nothing for anything else, whatever is wrong with it.
-pub(super) fn open(ledger: &Ledger, usage: &Use, text: &str) -> Option<Vec<u8>> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
-    let payload = Payload { msg: sealed, aad: usage.label.as_bytes() };
-    cipher(ledger, usage).decrypt(&Nonce::from(*nonce), payload).ok()
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sealer").field("label", &self.label).finish_non_exhaustive()
+    }
 }
 
-fn cipher(ledger: &Ledger, usage: &Use) -> ChaCha20Poly1305 {
-    ChaCha20Poly1305::new(&(*ledger.derived_key(usage.key)).into())
-}
+impl Sealer {
+    pub(super) fn new(ledger: &Ledger, usage: &Use) -> Self {
+        let key = ledger.derived_key(usage.nonces);
+        let nonces = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*key);
+        Self {
+            cipher: ChaCha20Poly1305::new(&(*ledger.derived_key(usage.key)).into()),
+            nonces: nonces.expect("HMAC takes keys of any length"),
+            label: usage.label,
+        }
+    }
 
-fn nonce(ledger: &Ledger, usage: &Use, plain: &[u8]) -> [u8; NONCE_LEN] {
-    let key = ledger.derived_key(usage.nonces);
-    let mut mac =
-        <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*key).expect("HMAC takes keys of any length");
-    mac.update(plain);
-    let hash: [u8; 32] = mac.finalize().into_bytes().into();
-    let mut nonce = [0; NONCE_LEN];
-    nonce.copy_from_slice(&hash[..NONCE_LEN]);
-    nonce
+    /// Seals: letters, digits, `-` and `_`.
+    pub(super) fn seal(&self, plain: &[u8]) -> String {
+        let nonce = self.nonce(plain);
+        let payload = Payload { msg: plain, aad: self.label.as_bytes() };
+        // Fails only for texts of gigabytes.
+        let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
+        URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())
+    }
+
+    /// What was sealed here for this use. Nothing for anything else, whatever is wrong with it.
+    pub(super) fn open(&self, text: &str) -> Option<Vec<u8>> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
+        let payload = Payload { msg: sealed, aad: self.label.as_bytes() };
+        self.cipher.decrypt(&Nonce::from(*nonce), payload).ok()
+    }
+
+    fn nonce(&self, plain: &[u8]) -> [u8; NONCE_LEN] {
+        let mut mac = self.nonces.clone();
+        mac.update(plain);
+        let hash: [u8; 32] = mac.finalize().into_bytes().into();
+        let mut nonce = [0; NONCE_LEN];
+        nonce.copy_from_slice(&hash[..NONCE_LEN]);
+        nonce
+    }
 }

@@ -10,7 +10,7 @@ use assent_core::decision::{Act, Decision, Standing};
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Asked, Channel, Purpose};
-use assent_core::standing::{Held, Said, held};
+use assent_core::standing::{Held, Said, held, holds_until};
 use assent_core::subject::SubjectId;
 use assent_ledger::{Contact, Opened, ReadError, ReceiptId};
 use std::collections::BTreeMap;
@@ -86,6 +86,12 @@ impl Subscriber {
     #[must_use]
     pub fn since(&self, purpose: &PurposeId) -> u64 {
         self.held.get(purpose).map_or(0, |held| held.since)
+    }
+
+    /// Until when all of it holds if nobody says anything: Unix milliseconds. `now` is what it was read with.
+    #[must_use]
+    pub fn holds_until(&self, site: &Site, now: u64) -> u64 {
+        holds_until(&site.notice, &self.held, now)
     }
 
     /// The receipt behind [`Self::standing`]: for a yes, of its confirmation, or of the record that needs none.

@@ -28,7 +28,7 @@ pub(in crate::http) async fn page(
     query: PageQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let about = match Link::open(&text, &site.ledger).and_then(parts) {
+    let about = match Link::open(&text, &site.links).and_then(parts) {
         Some((subject, contact, _)) => {
             let reader = Arc::clone(&site);
             about(app::blocking(move || waiting(&reader, subject, contact, app::now())).await??)
@@ -55,7 +55,7 @@ pub(in crate::http) async fn post(
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let language = language(&app, request).await?;
-    let about = match Link::open(&text, &site.ledger).and_then(parts) {
+    let about = match Link::open(&text, &site.links).and_then(parts) {
         Some(parts) => match confirm(&site, parts, app::now()).await? {
             Waiting::For(wanted, _) => About::Confirmed(wanted),
             other => about(other),

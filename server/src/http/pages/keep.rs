@@ -28,7 +28,7 @@ pub(in crate::http) async fn page(
     query: PageQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let about = match Link::open(&text, &site.ledger) {
+    let about = match Link::open(&text, &site.links) {
         Some(Link::Keep { contact, purpose }) => {
             let (reader, alert) = (Arc::clone(&site), purpose.clone());
             let end = app::blocking(move || ends(&reader, contact, &alert, app::now())).await??;
@@ -56,7 +56,7 @@ pub(in crate::http) async fn post(
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let language = language(&app, request).await?;
-    let about = match Link::open(&text, &site.ledger) {
+    let about = match Link::open(&text, &site.links) {
         Some(Link::Keep { contact, purpose })
             if keep(&site, contact, purpose.clone(), app::now()).await? =>
         {

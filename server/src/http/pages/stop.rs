@@ -30,7 +30,7 @@ pub(in crate::http) async fn page(
     query: PageQuery,
     headers: HeaderMap,
 ) -> Response {
-    let about = match Link::open(&text, &site.ledger) {
+    let about = match Link::open(&text, &site.links) {
         Some(Link::Stop { purpose, .. }) => About::Stop(purpose),
         _ => About::Over,
     };
@@ -65,7 +65,7 @@ pub(in crate::http) async fn post(
         read_body(request.into_body(), app.config.limits.body_bytes).await?;
         (Act::OneClick, None)
     };
-    let about = match Link::open(&text, &site.ledger) {
+    let about = match Link::open(&text, &site.links) {
         Some(Link::Stop { contact, purpose }) => {
             stop(&site, contact, Which::One(purpose.clone()), act, app::now()).await?;
             About::Stopped(purpose)

@@ -254,7 +254,7 @@ fn all_receipts(
 }
 
 fn contact(site: &Site, text: &str) -> Option<ContactKey> {
-    match Link::open(text, &site.ledger) {
+    match Link::open(text, &site.links) {
         Some(Link::Centre { contact }) => Some(contact),
         _ => None,
     }

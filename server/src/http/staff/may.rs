@@ -3,7 +3,7 @@
 use super::IsStaff;
 use crate::app;
 use crate::app::App;
-use crate::app::may::{may, may_bulk};
+use crate::app::may::{may, may_at_once, may_bulk};
 use crate::http::error::Problem;
 use crate::http::extract::{InSite, StrictJson, strict_json};
 use assent_core::wire::{MayBulkRequest, MayRequest};
@@ -28,8 +28,13 @@ pub(in crate::http) async fn ask(
     InSite(site): InSite,
     StrictJson(request): StrictJson<MayRequest>,
 ) -> Result<Response, Problem> {
-    let reader = Arc::clone(&site);
-    let answer = app::blocking(move || may(&reader, &request, app::now())).await??;
+    let answer = match may_at_once(&site, &request, app::now())? {
+        Some(answer) => answer,
+        None => {
+            let reader = Arc::clone(&site);
+            app::blocking(move || may(&reader, &request, app::now())).await??
+        }
+    };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 
