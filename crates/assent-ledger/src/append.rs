@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::backup::PER_PART;
 use crate::changes::{About, ChangePlace};
+use crate::cipher::NONCE_LEN;
 use crate::draft::Published;
 use crate::draft::{Draft, PublishedNotice};
 use crate::error::{AppendError, ReadError};
@@ -29,7 +30,7 @@ use crate::keys::{Secret, Slot};
 use crate::ledger::Shared;
 use crate::outside;
 use crate::recover::vouch;
-use crate::seal::{NONCE_LEN, Place};
+use crate::seal::Place;
 use crate::store::{
     Batch, CommitError, DocumentKind, DocumentRef, Head, RecordRef, RecordRow, RequestId, RowBody,
 };

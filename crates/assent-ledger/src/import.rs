@@ -18,13 +18,14 @@ use assent_core::subject::SubjectId;
 use assent_core::tile::TILE_HEIGHT;
 
 use crate::checkpoint_file::CheckpointFile;
+use crate::cipher::NONCE_LEN;
 use crate::draft::LogConfig;
 use crate::erase::untold_value;
 use crate::error::{CreateError, ImportError};
 use crate::keys::{KeyStore, OperatorKey, Secret, Slot};
 use crate::ledger::read_record;
 use crate::outside::{self, Outside};
-use crate::seal::{NONCE_LEN, Place};
+use crate::seal::Place;
 use crate::store::{
     Batch, DocumentKind, Gone, Head, LeafBytes, Mark, MarkKind, RecordRow, Row, RowBody, Salted, Store,
 };

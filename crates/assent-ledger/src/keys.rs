@@ -26,13 +26,12 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
 use assent_core::notice::Channel;
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::cipher::{Cipher, NONCE_LEN};
 use crate::files;
 use crate::outside::{Random, RandomError};
 use crate::touched::Touched;
@@ -106,13 +105,12 @@ pub enum KeyStoreError {
 }
 
 /// The end of one nonce in front of what it sealed.
-const NONCE_LEN: usize = 12;
 
 /// One site's secrets. Shared by the sequencer, which takes and destroys, by the attendant, which draws ahead, and by
 /// readers.
 pub(crate) struct KeyStore {
     folder: PathBuf,
-    wrap: ChaCha20Poly1305,
+    wrap: Cipher,
     log: RwLock<LogKeys>,
     slots: Slots,
     escrow: Mutex<Escrow>,
@@ -168,7 +166,7 @@ impl KeyStore {
     pub(crate) fn contact_hash(&self, channel: Channel, address: &str) -> Hash {
         let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
         let mut mac =
-            <Hmac<Sha256> as KeyInit>::new_from_slice(&*log.contact).expect("HMAC takes keys of any length");
+            <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*log.contact).expect("HMAC takes keys of any length");
         mac.update(b"assent/contact/v1\0");
         mac.update(channel.as_str().as_bytes());
         mac.update(b"\0");
@@ -180,7 +178,7 @@ impl KeyStore {
     pub(crate) fn derived(&self, usage: &str) -> Secret {
         let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
         let mut mac =
-            <Hmac<Sha256> as KeyInit>::new_from_slice(&*log.contact).expect("HMAC takes keys of any length");
+            <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*log.contact).expect("HMAC takes keys of any length");
         mac.update(b"assent/derived/v1\0");
         mac.update(usage.as_bytes());
         Zeroizing::new(mac.finalize().into_bytes().into())
@@ -334,47 +332,34 @@ pub(crate) fn restore_slots(folder: &Path, first: u64, bytes: &[u8]) -> Result<(
 }
 
 /// The site's wrapping key: HKDF-SHA-256 of the operator's key.
-fn wrapping(site: &SiteId, operator: &OperatorKey) -> ChaCha20Poly1305 {
+fn wrapping(site: &SiteId, operator: &OperatorKey) -> Cipher {
     let mut key = Zeroizing::new([0; 32]);
     let hkdf = Hkdf::<Sha256>::new(None, &*operator.0);
     // 32 bytes is a length HKDF-SHA-256 always gives.
     let _ = hkdf.expand_multi_info(&[b"assent/wrap/v1\0", site.as_str().as_bytes()], &mut *key);
-    ChaCha20Poly1305::new(&Key::from(*key))
+    Cipher::new(&key)
 }
 
-/// Encrypts; ChaCha20-Poly1305 fails only beyond 256 GiB.
-pub(crate) fn seal(cipher: &ChaCha20Poly1305, nonce: &[u8], plain: &[u8], bound: &[u8]) -> Vec<u8> {
-    let mut whole = [0; NONCE_LEN];
-    whole.copy_from_slice(nonce);
-    cipher.encrypt(&Nonce::from(whole), Payload { msg: plain, aad: bound }).unwrap_or_default()
-}
-
-/// Decrypts; nothing when key, nonce, content or `bound` is not what it was.
-pub(crate) fn open(
-    cipher: &ChaCha20Poly1305,
-    nonce: &[u8],
-    sealed: &[u8],
-    bound: &[u8],
-) -> Option<Zeroizing<Vec<u8>>> {
-    let nonce = <[u8; NONCE_LEN]>::try_from(nonce).ok()?;
-    cipher.decrypt(&Nonce::from(nonce), Payload { msg: sealed, aad: bound }).ok().map(Zeroizing::new)
+/// Opens what a nonce of unknown length came with.
+pub(crate) fn open(cipher: &Cipher, nonce: &[u8], sealed: &[u8], bound: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    cipher.open(nonce.try_into().ok()?, sealed, bound)
 }
 
 /// A whole key file: magic, nonce, ciphertext bound to the magic.
 fn seal_file(
-    wrap: &ChaCha20Poly1305,
+    wrap: &Cipher,
     magic: &[u8; 16],
     plain: &[u8],
     random: &dyn Random,
 ) -> Result<Vec<u8>, RandomError> {
     let mut nonce = [0; NONCE_LEN];
     random.fill(&mut nonce)?;
-    Ok([&magic[..], &nonce, &seal(wrap, &nonce, plain, magic)].concat())
+    Ok([&magic[..], &nonce, &wrap.seal(&nonce, plain, magic)].concat())
 }
 
 /// Reads a whole key file; nothing when there is none.
 fn open_file(
-    wrap: &ChaCha20Poly1305,
+    wrap: &Cipher,
     magic: &[u8; 16],
     path: &Path,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyStoreError> {

@@ -12,6 +12,7 @@ mod backup;
 mod changes;
 mod check;
 mod checkpoint_file;
+mod cipher;
 mod draft;
 mod erase;
 mod error;
@@ -40,6 +41,7 @@ mod tree;
 pub use backup::{CopyError, LogCopy, PartKind, Parts, RestoreError, restore};
 pub use changes::{ChangePlace, Moment};
 pub use check::check_unopened;
+pub use cipher::{Cipher, NONCE_LEN, TAG_LEN};
 pub use draft::{
     Appended, CheckReport, Contact, Draft, ExportFilter, ExportSummary, Idempotency, LogConfig,
     NoticeVersion, Opened, Progress, Published, PublishedNotice, Shown,

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::append::{Change, Request, Stopped, Tail, commit, land, time_after};
 use crate::changes::About;
+use crate::cipher::NONCE_LEN;
 use crate::draft::{Opened, Progress};
 use crate::erase::{self, Doomed, Failed, Reply, destroy, draw_salt, pardon, settle, summary_row};
 use crate::error::{AppendError, ErasureError, ReadError};
@@ -26,7 +27,7 @@ use crate::growing::Growing;
 use crate::keys::Slot;
 use crate::ledger::{Inside, PurgedMonth, Shared, read_record};
 use crate::outside::{self, month, month_name};
-use crate::seal::{NONCE_LEN, Place};
+use crate::seal::Place;
 use crate::store::{Batch, Mark, MarkKind, RecordRow, Row, RowBody};
 
 /// Rows looked at at a time.

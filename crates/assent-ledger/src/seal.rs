@@ -9,17 +9,14 @@
 use assent_core::commitment::{SALT_LEN, Salt};
 use assent_core::notice::Channel;
 use assent_core::subject::SubjectId;
-use chacha20poly1305::aead::KeyInit;
-use chacha20poly1305::{ChaCha20Poly1305, Key};
 use hkdf::Hkdf;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::cipher::{Cipher, NONCE_LEN};
 use crate::draft::Contact;
 use crate::keys::{self, Secret};
-
-pub(crate) const NONCE_LEN: usize = 12;
 
 /// Which row of which log, with its clear fields: what a sealed row is bound to.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +45,7 @@ struct SealedContact {
 }
 
 impl Place<'_> {
-    fn cipher(&self, subject: &Secret, period: &Secret) -> ChaCha20Poly1305 {
+    fn cipher(&self, subject: &Secret, period: &Secret) -> Cipher {
         let mut secrets = Zeroizing::new([0; 64]);
         secrets[..32].copy_from_slice(&**subject);
         secrets[32..].copy_from_slice(&**period);
@@ -56,7 +53,7 @@ impl Place<'_> {
         let info: [&[u8]; 3] = [self.origin.as_bytes(), &[0], &self.index.to_be_bytes()];
         // 32 bytes is a length HKDF-SHA-256 always gives.
         let _ = Hkdf::<Sha256>::new(None, &*secrets).expand_multi_info(&info, &mut *key);
-        ChaCha20Poly1305::new(&Key::from(*key))
+        Cipher::new(&key)
     }
 
     fn bound(&self) -> [u8; 36] {
@@ -89,7 +86,7 @@ impl Place<'_> {
             plain.extend_from_slice(&Zeroizing::new(json));
         }
         let mut bytes = nonce.to_vec();
-        bytes.extend_from_slice(&keys::seal(&self.cipher(subject, period), nonce, &plain, &self.bound()));
+        bytes.extend_from_slice(&self.cipher(subject, period).seal(nonce, &plain, &self.bound()));
         bytes
     }
 

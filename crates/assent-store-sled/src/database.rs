@@ -33,6 +33,9 @@ const INDEX: &str = "index";
 /// Bytes of page cache that the main one needs at most: it has a key for 256 entries.
 const MAIN_CACHE: u64 = 16 << 20;
 
+/// sled counts a page as long as it is on the disk; in memory it takes about so many times that.
+const IN_MEMORY: u64 = 3;
+
 /// Keys between two pauses: a few tenths of a millisecond.
 const FEW: usize = 32;
 
@@ -98,7 +101,7 @@ impl Database {
         remove_half_snapshots(folder).map_err(|error| unusable(error.into()))?;
         let sled = sled::Config::new()
             .path(folder)
-            .cache_capacity(cache)
+            .cache_capacity(cache / IN_MEMORY)
             .segment_size(SEGMENT)
             // Every step flushes for itself; a timer would only hide one that does not.
             .flush_every_ms(None);

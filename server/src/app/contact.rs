@@ -7,6 +7,7 @@ use assent_ledger::Contact;
 use email_address::{EmailAddress, Options};
 use phonenumber::Mode;
 use phonenumber::metadata::DATABASE;
+use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Longest address that SMTP can carry (RFC 5321, 4.5.3.1.3).
@@ -34,18 +35,26 @@ pub fn normalise(channel: Channel, text: &str) -> Result<Contact, NotAnAddress> 
 fn email(text: &str) -> Option<String> {
     let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
     // As it was written, and once more as it is kept: making it one form must not make another address of it.
-    let text: String = text.trim().nfc().collect();
+    let text = composed(text.trim());
     EmailAddress::parse_with_options(&text, options).ok()?;
     let (local, domain) = text.rsplit_once('@')?;
-    let local: String = local.to_lowercase().nfc().collect();
+    let local = local.to_lowercase();
+    let local = composed(&local);
     let domain = idna::domain_to_ascii(domain).ok()?;
     let bare = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let unquoted = bare.map(|bare| format!("{bare}@{domain}"));
     let kept = unquoted
         .filter(|text| EmailAddress::parse_with_options(text, options).is_ok())
         .unwrap_or_else(|| format!("{local}@{domain}"));
-    EmailAddress::parse_with_options(&kept, options).ok()?;
+    if kept != text {
+        EmailAddress::parse_with_options(&kept, options).ok()?;
+    }
     (kept.len() <= EMAIL_MAX).then_some(kept)
+}
+
+/// In NFC. ASCII is; most addresses are that.
+fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { text.into() } else { text.nfc().collect::<String>().into() }
 }
 
 fn phone(text: &str) -> Option<String> {

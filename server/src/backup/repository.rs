@@ -15,9 +15,7 @@ use super::{BackupError, Run};
 use crate::data_dir::{create_private, lock, replace_file};
 use crate::operator_key::OperatorKey;
 use assent_core::hash::{Hash, hex_encode};
-use assent_ledger::{PartKind, Parts};
-use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use assent_ledger::{Cipher, NONCE_LEN, PartKind, Parts};
 use hmac::{Hmac, Mac as _};
 use jiff::Timestamp;
 use sha2::Sha256;
@@ -28,8 +26,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use zeroize::Zeroizing;
-
-const NONCE: usize = 12;
 
 /// Backups made with one operator's key.
 #[derive(Debug)]
@@ -125,10 +121,10 @@ impl Repository {
         let path = self.run_path(name);
         let damaged = || BackupError::Damaged(path.clone());
         let bytes = fs::read(&path).map_err(io_error(&path))?;
-        let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or_else(damaged)?;
-        let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| damaged())?;
-        let opened = self.cipher(b"run").decrypt(&Nonce::from(nonce), payload(name.as_bytes(), sealed));
-        serde_json::from_slice(&opened.map_err(|_| damaged())?).map_err(|_| damaged())
+        let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
+        let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| damaged())?;
+        let opened = self.cipher(b"run").open(&nonce, sealed, name.as_bytes()).ok_or_else(damaged)?;
+        serde_json::from_slice(&opened).map_err(|_| damaged())
     }
 
     /// The name of the folder, in the folder of backups, that runs made with this key are in. Tells nothing of the key.
@@ -153,12 +149,11 @@ impl Repository {
         let name = name_of(run.time);
         let path = self.run_path(&name);
         let failed = |error: String| BackupError::Io { path: path.clone(), source: io::Error::other(error) };
-        let mut bytes = vec![0; NONCE];
+        let mut bytes = vec![0; NONCE_LEN];
         getrandom::fill(&mut bytes).map_err(|error| failed(error.to_string()))?;
-        let nonce: [u8; NONCE] = bytes[..].try_into().unwrap_or_default();
+        let nonce: [u8; NONCE_LEN] = bytes[..].try_into().unwrap_or_default();
         let json = serde_json::to_vec(run).map_err(|error| failed(error.to_string()))?;
-        let sealed = self.cipher(b"run").encrypt(&Nonce::from(nonce), payload(name.as_bytes(), &json));
-        bytes.extend(sealed.map_err(|error| failed(error.to_string()))?);
+        bytes.extend(self.cipher(b"run").seal(&nonce, &json, name.as_bytes()));
         replace_file(&path, &bytes)?;
         self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(name)
@@ -236,8 +231,8 @@ impl Repository {
         self.folder.join(folder(kind)).join(&hex[..2]).join(hex)
     }
 
-    fn cipher(&self, of: &[u8]) -> ChaCha20Poly1305 {
-        ChaCha20Poly1305::new(&Key::from(mac(&self.contents.0, &[of])))
+    fn cipher(&self, of: &[u8]) -> Cipher {
+        Cipher::new(&mac(&self.contents.0, &[of]))
     }
 }
 
@@ -246,8 +241,7 @@ impl Parts for Repository {
         let name = Hash(mac(&self.names.0, &[folder(kind).as_bytes(), b"\0", bytes]));
         let path = self.part_path(kind, name);
         // The key is of this content only, so one nonce does, and the same content is the same file.
-        let sealed = self.cipher(&name.0).encrypt(&Nonce::default(), payload(folder(kind).as_bytes(), bytes));
-        let sealed = sealed.map_err(io::Error::other)?;
+        let sealed = self.cipher(&name.0).seal(&[0; NONCE_LEN], bytes, folder(kind).as_bytes());
         match fs::read(&path) {
             Ok(there) if there == sealed => return Ok(name),
             // Every run from now on would name it, and none could be restored.
@@ -268,14 +262,9 @@ impl Parts for Repository {
         let path = self.part_path(kind, name);
         let at = |why: &str| io::Error::other(format!("{}: {why}", path.display()));
         let sealed = fs::read(&path).map_err(|error| at(&error.to_string()))?;
-        let bytes =
-            self.cipher(&name.0).decrypt(&Nonce::default(), payload(folder(kind).as_bytes(), &sealed));
-        bytes.map_err(|_| at("damaged"))
+        let bytes = self.cipher(&name.0).open(&[0; NONCE_LEN], &sealed, folder(kind).as_bytes());
+        bytes.map(|bytes| bytes.to_vec()).ok_or_else(|| at("damaged"))
     }
-}
-
-fn payload<'a>(aad: &'a [u8], msg: &'a [u8]) -> Payload<'a, 'a> {
-    Payload { msg, aad }
 }
 
 fn folder(kind: PartKind) -> &'static str {

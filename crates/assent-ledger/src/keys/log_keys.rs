@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use chacha20poly1305::ChaCha20Poly1305;
 use zeroize::Zeroizing;
 
 use super::{KeyStoreError, Secret, draw, file_error, open_file, seal_file};
+use crate::cipher::Cipher;
 use crate::files;
 use crate::outside::{Random, RandomError};
 
@@ -40,7 +40,7 @@ impl LogKeys {
     pub(super) fn write(
         &self,
         folder: &Path,
-        wrap: &ChaCha20Poly1305,
+        wrap: &Cipher,
         random: &dyn Random,
     ) -> Result<(), KeyStoreError> {
         let mut plain = Zeroizing::new(Vec::with_capacity(64 + self.periods.len() * 36));
@@ -54,7 +54,7 @@ impl LogKeys {
         files::replace_and_scrub(&path, &seal_file(wrap, MAGIC, &plain, random)?).map_err(file_error(&path))
     }
 
-    pub(super) fn read(folder: &Path, wrap: &ChaCha20Poly1305) -> Result<Self, KeyStoreError> {
+    pub(super) fn read(folder: &Path, wrap: &Cipher) -> Result<Self, KeyStoreError> {
         let path = folder.join(FILE);
         let plain = open_file(wrap, MAGIC, &path)?;
         let plain = plain.ok_or_else(|| KeyStoreError::Missing { path: path.clone() })?;

@@ -14,11 +14,11 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chacha20poly1305::ChaCha20Poly1305;
 use zeroize::Zeroizing;
 
-use super::{KeyStoreError, NONCE_LEN, Secret, file_error, open, open_file, seal, seal_file};
+use super::{KeyStoreError, Secret, file_error, open, open_file, seal_file};
 use crate::backup::PER_PART;
+use crate::cipher::{Cipher, NONCE_LEN};
 use crate::files;
 use crate::outside::Random;
 use crate::touched::Touched;
@@ -111,19 +111,19 @@ impl Slots {
     /// Writes secrets into slots from `first` on; durable when it returns.
     pub(super) fn write(
         &self,
-        wrap: &ChaCha20Poly1305,
+        wrap: &Cipher,
         first: u64,
         secrets: &[Secret],
         random: &dyn Random,
     ) -> Result<(), KeyStoreError> {
         let mut nonces = vec![0; NONCE_LEN * secrets.len()];
         random.fill(&mut nonces)?;
-        let slots: Vec<_> = (first..).zip(secrets).zip(nonces.chunks_exact(NONCE_LEN)).collect();
+        let slots: Vec<_> = (first..).zip(secrets).zip(nonces.as_chunks::<NONCE_LEN>().0).collect();
         for run in slots.chunk_by(|((a, _), _), ((b, _), _)| a / PER_SEGMENT == b / PER_SEGMENT) {
             let mut bytes = Vec::with_capacity(run.len() * LEN);
             for ((slot, secret), nonce) in run {
-                bytes.extend_from_slice(nonce);
-                bytes.extend_from_slice(&seal(wrap, nonce, &***secret, &slot.to_be_bytes()));
+                bytes.extend_from_slice(&nonce[..]);
+                bytes.extend_from_slice(&wrap.seal(nonce, &***secret, &slot.to_be_bytes()));
                 bytes.extend_from_slice(&IN_USE);
             }
             self.put(run[0].0.0, &bytes)?;
@@ -171,7 +171,7 @@ impl Slots {
         Ok(bytes)
     }
 
-    pub(super) fn read(&self, wrap: &ChaCha20Poly1305, slot: u64) -> Result<Slot, KeyStoreError> {
+    pub(super) fn read(&self, wrap: &Cipher, slot: u64) -> Result<Slot, KeyStoreError> {
         let path = || segment_path(&self.folder, slot / PER_SEGMENT);
         let mut bytes = Zeroizing::new([0; LEN]);
         let read = self
@@ -223,7 +223,7 @@ const ESCROW_MAGIC: &[u8; 16] = b"assent-escr/v1\n\0";
 pub(super) struct Escrow(BTreeMap<u64, Secret>);
 
 impl Escrow {
-    pub(super) fn read(folder: &Path, wrap: &ChaCha20Poly1305) -> Result<Self, KeyStoreError> {
+    pub(super) fn read(folder: &Path, wrap: &Cipher) -> Result<Self, KeyStoreError> {
         let path = folder.join(ESCROW_FILE);
         let Some(plain) = open_file(wrap, ESCROW_MAGIC, &path)? else { return Ok(Escrow(BTreeMap::new())) };
         let (entries, rest) = plain.as_chunks::<40>();
@@ -243,7 +243,7 @@ impl Escrow {
     pub(super) fn change(
         &mut self,
         folder: &Path,
-        wrap: &ChaCha20Poly1305,
+        wrap: &Cipher,
         random: &dyn Random,
         change: impl FnOnce(&mut BTreeMap<u64, Secret>),
     ) -> Result<(), KeyStoreError> {
@@ -261,7 +261,7 @@ impl Escrow {
     pub(super) fn write(
         &self,
         folder: &Path,
-        wrap: &ChaCha20Poly1305,
+        wrap: &Cipher,
         random: &dyn Random,
     ) -> Result<(), KeyStoreError> {
         let mut plain = Zeroizing::new(Vec::with_capacity(self.0.len() * 40));

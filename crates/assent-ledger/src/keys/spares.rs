@@ -6,11 +6,11 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use chacha20poly1305::ChaCha20Poly1305;
 use zeroize::Zeroizing;
 
 use super::slots::{Slot, Slots};
 use super::{KeyStoreError, Secret};
+use crate::cipher::Cipher;
 use crate::outside::Random;
 
 /// Drawn at once: two of the largest batches, 128 KiB on disk.
@@ -28,12 +28,7 @@ pub(super) struct Spares {
 
 impl Spares {
     /// Takes up what an earlier process drew and nobody got: slots from `next` on. Whatever was ready is forgotten.
-    pub(super) fn resume(
-        &self,
-        slots: &Slots,
-        wrap: &ChaCha20Poly1305,
-        next: u64,
-    ) -> Result<(), KeyStoreError> {
+    pub(super) fn resume(&self, slots: &Slots, wrap: &Cipher, next: u64) -> Result<(), KeyStoreError> {
         let _drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = VecDeque::new();
         for slot in next..slots.end() {
@@ -49,7 +44,7 @@ impl Spares {
     pub(super) fn take(
         &self,
         slots: &Slots,
-        wrap: &ChaCha20Poly1305,
+        wrap: &Cipher,
         count: usize,
         random: &dyn Random,
     ) -> Result<Vec<(u64, Secret)>, KeyStoreError> {
@@ -67,7 +62,7 @@ impl Spares {
     pub(super) fn draw_ahead(
         &self,
         slots: &Slots,
-        wrap: &ChaCha20Poly1305,
+        wrap: &Cipher,
         random: &dyn Random,
     ) -> Result<(), KeyStoreError> {
         self.draw(slots, wrap, random, FEW)
@@ -77,7 +72,7 @@ impl Spares {
     fn draw(
         &self,
         slots: &Slots,
-        wrap: &ChaCha20Poly1305,
+        wrap: &Cipher,
         random: &dyn Random,
         wanted: usize,
     ) -> Result<(), KeyStoreError> {

@@ -3,15 +3,12 @@
 //! The nonce is made from what is sealed (as AES-SIV does), so that the same thing is sealed the same again and nobody can forge
 //! one; whoever looks sees that two are the same, and nothing else.
 
-use assent_ledger::Ledger;
+use assent_ledger::{Cipher, Ledger, NONCE_LEN};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
-
-const NONCE_LEN: usize = 12;
+use zeroize::Zeroizing;
 
 /// What is sealed for one use does not open as another.
 #[derive(Debug)]
@@ -26,7 +23,7 @@ pub(super) struct Use {
 
 /// Seals and opens for one use of one site.
 pub struct Sealer {
-    cipher: ChaCha20Poly1305,
+    cipher: Cipher,
     nonces: Hmac<Sha256>,
     label: &'static str,
 }
@@ -42,7 +39,7 @@ impl Sealer {
         let key = ledger.derived_key(usage.nonces);
         let nonces = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*key);
         Self {
-            cipher: ChaCha20Poly1305::new(&(*ledger.derived_key(usage.key)).into()),
+            cipher: Cipher::new(&ledger.derived_key(usage.key)),
             nonces: nonces.expect("HMAC takes keys of any length"),
             label: usage.label,
         }
@@ -51,18 +48,15 @@ impl Sealer {
     /// Seals: letters, digits, `-` and `_`.
     pub(super) fn seal(&self, plain: &[u8]) -> String {
         let nonce = self.nonce(plain);
-        let payload = Payload { msg: plain, aad: self.label.as_bytes() };
-        // Fails only for texts of gigabytes.
-        let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
+        let sealed = self.cipher.seal(&nonce, plain, self.label.as_bytes());
         URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())
     }
 
     /// What was sealed here for this use. Nothing for anything else, whatever is wrong with it.
-    pub(super) fn open(&self, text: &str) -> Option<Vec<u8>> {
+    pub(super) fn open(&self, text: &str) -> Option<Zeroizing<Vec<u8>>> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
-        let payload = Payload { msg: sealed, aad: self.label.as_bytes() };
-        self.cipher.decrypt(&Nonce::from(*nonce), payload).ok()
+        self.cipher.open(nonce, sealed, self.label.as_bytes())
     }
 
     fn nonce(&self, plain: &[u8]) -> [u8; NONCE_LEN] {

@@ -11,20 +11,18 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use assent_core::hash::Hash;
-use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use assent_ledger::{Cipher, NONCE_LEN, TAG_LEN};
 use zeroize::Zeroizing;
 
 /// Bytes of one bucket, which one read brings.
-const BUCKET: usize = 4096;
+const BUCKET: usize = 2048;
 /// Buckets of a table that is begun.
-const FIRST: u64 = 64;
+const FIRST: u64 = 128;
 /// A bucket takes so many hundredths of what it could on average; then the table doubles. Few are full by then.
-const FULL: u64 = 60;
+const FULL: u64 = 50;
 /// The beginning of a contact's hash that stands in clear; buckets go by the part after it.
 const TAG: usize = 16;
 const NUMBER: usize = 8;
-const SEAL: usize = 16;
 /// What a table that doubles must leave free on its disk: decisions come first.
 const LEAVE_FREE: u64 = 1 << 30;
 
@@ -32,7 +30,7 @@ const LEAVE_FREE: u64 = 1 << 30;
 pub(super) struct Table {
     /// Bytes of each text.
     len: usize,
-    cipher: ChaCha20Poly1305,
+    cipher: Cipher,
     file: RwLock<Buckets>,
     filled: Mutex<Filled>,
 }
@@ -65,7 +63,7 @@ impl Table {
         file.set_len(FIRST * BUCKET as u64)?;
         let mut key = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *key).map_err(io::Error::other)?;
-        let cipher = ChaCha20Poly1305::new(&Key::from(*key));
+        let cipher = Cipher::new(&key);
         let file = RwLock::new(Buckets { file, count: FIRST });
         let table = Table { len, cipher, file, filled: Mutex::default() };
         if table.places() == 0 {
@@ -75,7 +73,7 @@ impl Table {
     }
 
     /// What stands at a contact. Never waits for whoever writes.
-    pub(super) fn get(&self, contact: &Hash) -> Option<Vec<u8>> {
+    pub(super) fn get(&self, contact: &Hash) -> Option<Zeroizing<Vec<u8>>> {
         let mut bucket = [0; BUCKET];
         {
             let buckets = self.file.try_read().ok()?;
@@ -83,8 +81,7 @@ impl Table {
         }
         let place = self.find(&bucket, contact)?;
         let (number, sealed) = self.place(&bucket, place)?.get(TAG..)?.split_first_chunk::<NUMBER>()?;
-        let payload = Payload { msg: sealed, aad: &contact.0 };
-        self.cipher.decrypt(&nonce(u64::from_be_bytes(*number)), payload).ok()
+        self.cipher.open(&nonce(u64::from_be_bytes(*number)), sealed, &contact.0)
     }
 
     /// Puts a text at a contact, in place of the one that stood there, or of another's where there is no room.
@@ -105,8 +102,7 @@ impl Table {
             (None, None) => (filled.sealed as usize % places, false),
         };
         filled.sealed += 1;
-        let payload = Payload { msg: text, aad: &contact.0 };
-        let sealed = self.cipher.encrypt(&nonce(filled.sealed), payload).map_err(io::Error::other)?;
+        let sealed = self.cipher.seal(&nonce(filled.sealed), text, &contact.0);
         let text = [&contact.0[..TAG], &filled.sealed.to_be_bytes(), &sealed].concat();
         buckets.file.write_all_at(&text, number * BUCKET as u64 + (place * self.place_len()) as u64)?;
         filled.places += u64::from(is_new);
@@ -120,7 +116,7 @@ impl Table {
     }
 
     fn place_len(&self) -> usize {
-        TAG + NUMBER + self.len + SEAL
+        TAG + NUMBER + self.len + TAG_LEN
     }
 
     /// Places of one bucket.
@@ -189,10 +185,10 @@ fn bucket_of(hash: &[u8], count: u64) -> u64 {
     hash.first_chunk::<8>().map_or(0, |first| u64::from_be_bytes(*first)) & (count - 1)
 }
 
-fn nonce(number: u64) -> Nonce {
-    let mut nonce = [0; 12];
-    nonce[4..].copy_from_slice(&number.to_be_bytes());
-    Nonce::from(nonce)
+fn nonce(number: u64) -> [u8; NONCE_LEN] {
+    let mut nonce = [0; NONCE_LEN];
+    nonce[NONCE_LEN - NUMBER..].copy_from_slice(&number.to_be_bytes());
+    nonce
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -220,7 +216,7 @@ mod tests {
         assert_eq!(table.get(&contact(0)), None);
         for number in 0..MANY {
             table.put(&contact(number), &text(number)).unwrap();
-            assert_eq!(table.get(&contact(number)).as_deref(), Some(&text(number)[..]));
+            assert_eq!(table.get(&contact(number)).unwrap()[..], text(number)[..]);
         }
         assert!(table.file_len() > FIRST * BUCKET as u64);
         let found = (0..MANY).filter(|number| table.get(&contact(*number)).is_some()).count();
@@ -229,8 +225,8 @@ mod tests {
         for number in 0..MANY {
             table.put(&contact(number), &text(number + 1)).unwrap();
         }
-        let stale =
-            (0..MANY).filter(|number| table.get(&contact(*number)).as_deref() == Some(&text(*number)[..]));
+        let stale = (0..MANY)
+            .filter(|number| table.get(&contact(*number)).is_some_and(|found| found[..] == text(*number)));
         assert_eq!(stale.count(), 0, "the later one stands");
         assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "the file has no name");
     }
