@@ -34,7 +34,7 @@ const INDEX: &str = "index";
 const MAIN_CACHE: u64 = 16 << 20;
 
 /// sled counts a page as long as it is on the disk; in memory it takes about so many times that.
-const IN_MEMORY: u64 = 3;
+const IN_MEMORY: u64 = 5;
 
 /// Keys between two pauses: a few tenths of a millisecond.
 const FEW: usize = 32;
