@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
+use assent_core::merkle;
 use assent_ledger::store::memory::{Fault, Seen, SiteLog};
 use assent_ledger::store::{Gone, GoneReason, RecordRow, Row, RowBody};
 use assent_ledger::testing::block_on;
@@ -316,6 +317,45 @@ fn a_receipt_is_never_signed_over_an_altered_tree() {
     world.store.tamper(&site(), |log| *log = good.clone());
     let again = ledger.receipt(&subject(11), appended[11].id).unwrap().unwrap();
     assert_eq!(again.receipt.to_json(), appended[11].receipt.to_json());
+}
+
+/// What witnesses and monitors are given: a damaged tree gives no proof, and one that was mended gives the right one.
+#[test]
+fn no_proof_is_made_of_an_altered_tree_and_a_mended_one_is_believed_again() {
+    let world = World::new();
+    let ledger = world.create();
+    let appended: Vec<_> = (0..600).map(|n| decide(&ledger, n)).collect();
+    let good = snapshot(&world);
+    let root = |size: u64| {
+        let mut tree = merkle::CompactTree::new();
+        good.leaves[..size as usize].iter().for_each(|leaf| tree.append(merkle::leaf_hash(leaf)));
+        tree.root()
+    };
+    let flips: [(u64, &dyn Fn(&mut SiteLog)); 2] =
+        [(11, &|log| log.leaves[10][9] ^= 1), (300, &|log| log.hashes.get_mut(&(1, 0)).unwrap().0[3] ^= 1)];
+    drop(ledger);
+    for (size, flip) in flips {
+        // Nothing of it was read yet.
+        let ledger = world.open().unwrap();
+        world.store.tamper(&site(), flip);
+        assert!(ledger.root(size).is_err(), "{size}");
+        assert!(ledger.consistency(size, 600).is_err(), "{size}");
+        assert!(ledger.consistency(size, 599).is_err(), "{size}");
+        world.store.tamper(&site(), |log| *log = good.clone());
+        assert_eq!(ledger.root(size).unwrap(), root(size));
+        for new in [599, 600] {
+            let grown = ledger.consistency(size, new).unwrap();
+            merkle::verify_consistency(size, &root(size), new, &root(new), &grown).unwrap();
+        }
+    }
+    // So too a receipt under the newest checkpoint.
+    let ledger = world.open().unwrap();
+    let newest = ledger.checkpoint();
+    world.store.tamper(&site(), |log| log.leaves[590][9] ^= 1);
+    assert!(ledger.receipt_under(&subject(570), appended[570].id, &newest).is_err());
+    world.store.tamper(&site(), |log| *log = good.clone());
+    let receipt = ledger.receipt_under(&subject(570), appended[570].id, &newest).unwrap().unwrap();
+    receipt.verify(Some(ledger.vkey())).unwrap();
 }
 
 #[test]
