@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
 
 mod alerts;
+mod altered_files;
 mod app;
 mod log;
 
