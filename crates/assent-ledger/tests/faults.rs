@@ -128,6 +128,32 @@ fn a_person_who_decides_again_meanwhile_is_judged_by_the_first_decision() {
     assert_eq!(ledger.size(), 9);
 }
 
+/// Whoever reads waits for nobody who writes: a commit that hangs holds up no receipt, tile, checkpoint, notice or export.
+#[test]
+fn everything_can_be_read_while_a_batch_is_on_its_way_to_the_disk() {
+    let world = World::new();
+    let ledger = world.create();
+    let notice = block_on(ledger.publish_notice(b"{}".to_vec())).unwrap();
+    let first = decide(&ledger, 1);
+    let (tells, lets) = world.store.watch();
+    let hangs = ledger.append(draft(2, None));
+    begins(&tells);
+    let (size, checkpoint) = (ledger.size(), ledger.checkpoint());
+    assert_eq!(size, 2);
+    let kept = ledger.receipt(&subject(1), first.id).unwrap().unwrap();
+    assert_eq!(kept.receipt.to_json(), first.receipt.to_json());
+    assert_eq!(ledger.history(&subject(1)).unwrap().len(), 1);
+    assert!(ledger.history(&subject(2)).unwrap().is_empty(), "what is not on the disk is shown to nobody");
+    assert_eq!(ledger.tile(0, 0, 2).unwrap().map(|tile| tile.len()), Some(64));
+    assert!(ledger.tile(0, 0, 3).unwrap().is_none());
+    assert!(ledger.notice(&notice.hash).unwrap().is_some());
+    assert_eq!(ledger.consistency(1, 2).unwrap().len(), 1);
+    ledger.check(&mut |_| {}).unwrap();
+    assert_eq!(ledger.checkpoint(), checkpoint);
+    drop(lets);
+    assert_eq!(block_on(hangs).unwrap().index, size);
+}
+
 #[test]
 fn a_crash_before_the_checkpoint_is_repaired_at_start() {
     let world = World::new();
