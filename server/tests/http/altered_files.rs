@@ -172,3 +172,43 @@ async fn a_flipped_bit_in_any_file_is_named_or_does_no_harm() {
     let site_file = |how| met.get(&("data/sites/clinic/site.toml".into(), how)).copied().unwrap_or_default();
     assert!(site_file(Met::Refused) >= 3 * times, "the file that is in no log is vouched for");
 }
+
+/// What the night's check finds is at `/healthz` and in the metrics until a check finds it mended.
+#[tokio::test]
+async fn damage_is_told_until_it_is_mended() {
+    let app = TestApp::new().await;
+    let place = app.records(json!({ "analytics": "yes" })).await;
+    let place =
+        place.header(header::LOCATION).strip_prefix("https://privacy.example.org").unwrap().to_string();
+    // Now the row is in its file.
+    let app = app.restarted();
+    let told = async |wrong: Option<&str>| {
+        let found = asks(&app, "fsck", json!({})).await.json();
+        let (health, metrics) = (app.get("/healthz").await, app.get("/metrics").await.text());
+        let gauge = |value: u8| metrics.contains(&format!("assent_fsck_damaged{{site=\"clinic\"}} {value}"));
+        let Some(wrong) = wrong else {
+            assert_eq!((&found["wrong"], health.status), (&Value::Null, StatusCode::OK));
+            return assert!(gauge(0), "{metrics}");
+        };
+        assert!(found["wrong"].as_str().is_some_and(|found| found.contains(wrong)), "{found}");
+        assert_eq!(health.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(health.text().starts_with("damaged: site clinic: "), "{}", health.text());
+        assert!(gauge(1), "{metrics}");
+    };
+    told(None).await;
+    for (name, wrong) in [
+        ("data/store/rows/0/0000000.rows", "row 2"),
+        ("data/sites/clinic/site.toml", "was altered since it was applied"),
+    ] {
+        let path = app.path(name);
+        let whole = std::fs::read(&path).unwrap();
+        let mut altered = whole.clone();
+        let last = altered.iter().rposition(|byte| *byte != 0).unwrap();
+        altered[last] ^= 0x10;
+        std::fs::write(&path, altered).unwrap();
+        told(Some(wrong)).await;
+        std::fs::write(&path, whole).unwrap();
+        told(None).await;
+    }
+    assert_eq!(receipt(&app, HOLDER, &place).await.status, StatusCode::OK);
+}
