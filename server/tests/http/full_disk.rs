@@ -29,7 +29,7 @@ impl Small {
         if mount.is_ok_and(|done| done.status.success()) {
             return Some(Self(folder));
         }
-        println!("skipped: no file system may be mounted here");
+        eprintln!("skipped: no file system may be mounted here");
         None
     }
 
