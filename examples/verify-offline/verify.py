@@ -2,104 +2,65 @@
 
     python3 verify.py receipt.json [KEY]
 
-KEY is the log's key, from the site's log page; without it the receipt is checked against the key it brings along, which
-anyone can make. Exit code: 0 the receipt holds, 1 it does not and the reason is named, 2 it could not be checked.
-Deliberately not here: what the record means, witnesses, and whether it is the latest (no receipt can tell).
-"""
-
-import base64, hashlib, hmac, json, sys
-
+KEY is the log's key, from its log page; without it: the key that the receipt brings along, which anyone can make. Exit code: 0 it holds,
+1 it does not, and why, 2 it could not be checked. Not here: what the record means, witnesses, whether it is the latest (no receipt can tell)."""
+import base64, hashlib, hmac, json, re, sys
+def end(code, *lines):
+    print(*lines, sep="\n", file=sys.stderr if code == 2 else sys.stdout)
+    sys.exit(code)
 try:
-    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 except ImportError:
-    sys.stderr.write("The package `cryptography` is missing: python3 -m pip install cryptography\n")
-    sys.exit(2)
-
-P = 2**255 - 19  # Points of small order, for which anybody can sign, have one of these as y, or a y of P or more.
-WEAK = {0, 1, P - 1} | {int.from_bytes(bytes.fromhex(y), "little") for y in (
-    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")}
-
-class Bad(Exception):
-    """Why the receipt does not hold: a code for programs and a sentence for people."""
-
+    end(2, "The package `cryptography` is missing: python3 -m pip install cryptography")
+class Bad(Exception): """Why the receipt does not hold: a code for programs and a sentence for people."""
 def need(condition, code, sentence):
-    if not condition:
-        raise Bad(code, sentence)
-
-def sha256(*parts):
-    return hashlib.sha256(b"".join(parts)).digest()
-
-def unbase64(text, length=None):
-    """The bytes, or None. Only the standard spelling counts: with padding, with no bits left over."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except ValueError:
-        return None
+    if not condition: raise Bad(code, sentence)
+def sha256(*parts): return hashlib.sha256(b"".join(parts)).digest()
+def is_name(text): return text != "" and not any(c == "+" or c.isspace() or c < " " for c in text)
+def number(text):  # Below 2^64, without sign or leading zero. Else None.
+    return int(text) if re.fullmatch("0|[1-9][0-9]{0,19}", text) and int(text) < 2**64 else None
+def unbase64(text, length=None):  # Only the standard spelling counts: with padding, with no bits left over. Else None.
+    data = base64.b64decode(text) if re.fullmatch("([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==|[A-Za-z0-9+/]=))?", text) else b""
     return data if base64.b64encode(data).decode() == text and length in (None, len(data)) else None
 
-def number(text):
-    """A number below 2^64 without sign or leading zero, or None."""
-    good = text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")
-    return int(text) if good and len(text) < 21 and int(text) < 2**64 else None
-
-def is_name(text):
-    return text != "" and not any(c == "+" or c.isspace() or c < " " for c in text)
-
-# ------------------------------------------------------------------------------------------------ what the file says
-
-def read_receipt(text):
-    """The record, the proof and the key (FORMAT.md, "Receipt")."""
-    def no_field_twice(pairs):
-        need(len(dict(pairs)) == len(pairs), "malformed", "this is not a receipt file: a field is there twice")
-        return dict(pairs)
+def read_receipt(data):  # The record, the proof and the key (FORMAT.md, "Receipt").
     try:
-        file = json.loads(text, object_pairs_hook=no_field_twice)
-        json.dumps(file, ensure_ascii=False).encode()  # Half a surrogate pair is no text.
+        pairs = json.loads(data.decode(), object_pairs_hook=tuple)
+        json.dumps(pairs, ensure_ascii=False).encode()  # Half a surrogate pair is no text.
     except (ValueError, RecursionError):
         raise Bad("malformed", "this is not a receipt file: it is not JSON") from None
-    four = isinstance(file, dict) and set(file) == {"format", "record", "proof", "key"} and all(isinstance(v, str) for v in file.values())
+    file = dict(pairs) if isinstance(pairs, tuple) else {}
+    four = set(file) == {"format", "record", "proof", "key"} and len(pairs) == 4 and all(isinstance(text, str) for text in file.values())
     need(four, "malformed", "this is not a receipt file: it does not have exactly its four texts")
     need(file["format"] == "assent-receipt/v1", "unknown-format", "this file is not in the format assent-receipt/v1")
     return file["record"], file["proof"], file["key"]
 
-def read_proof(text):
-    """The salt, the entry's number, the path to the root and the checkpoint (c2sp.org/tlog-proof)."""
-    head, _, checkpoint = text.partition("\n\n")
-    first, *lines = head.split("\n")
-    salt = unbase64(lines.pop(0)[6:]) if lines and lines[0].startswith("extra ") else b""
-    index = number(lines.pop(0)[6:]) if lines and lines[0].startswith("index ") else None
-    path = [unbase64(line, 32) for line in lines]
-    good = first == "c2sp.org/tlog-proof@v1" and None not in (salt, index, *path) and len(path) < 64 and checkpoint
-    need(good, "proof-malformed", "the receipt's proof cannot be read")
+def read_proof(text):  # The salt, the entry's number, the path to the root and the checkpoint (c2sp.org/tlog-proof).
+    shape = r"c2sp\.org/tlog-proof@v1\n(?:extra ([^\n]*)\n)?index ([^\n]*)((?:\n[^\n]+)*)\n\n(.+)"
+    salt, index, path, checkpoint = (re.fullmatch(shape, text, re.DOTALL) or re.match("()()()()", "")).groups()
+    salt, index, path = unbase64(salt or ""), number(index), [unbase64(line, 32) for line in path.split("\n")[1:]]
+    need(None not in (salt, index, *path) and len(path) < 64, "proof-malformed", "the receipt's proof cannot be read")
     return salt, index, path, checkpoint
-
-def read_key(text):
-    """Name, ID and type || point of `name+ID+base64(type || point)`; the ID is a hash of the rest (c2sp.org/signed-note)."""
+P, Y = 2**255 - 19, 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826  # Curve25519's prime; a y of order 8.
+def read_key(text):  # Name, ID and type || point of `name+ID+base64(type || point)`; the ID is a hash of the rest (c2sp.org/signed-note).
     name, stated, payload = (text.split("+", 2) + ["", ""])[:3]
-    payload = unbase64(payload, 33)
-    good = is_name(name) and payload is not None and payload[0] in (1, 4)
-    y = int.from_bytes(payload[1:], "little") % 2**255 if good else 0
-    good = good and sha256(name.encode(), b"\n", payload)[:4].hex() == stated and y < P and y not in WEAK
-    need(good, "key-malformed", "the receipt's key cannot be read")
+    payload = unbase64(payload, 33) or bytes(33)
+    y = int.from_bytes(payload[1:], "little") % 2**255  # For points of small order anybody can sign.
+    good = payload[0] in (1, 4) and sha256(name.encode(), b"\n", payload)[:4].hex() == stated and y < P and y not in (0, 1, Y, P - Y, P - 1)
+    need(good and is_name(name), "key-malformed", "the receipt's key cannot be read")
     return name, bytes.fromhex(stated), payload
 
-def read_checkpoint(note, name, key_id, payload):
-    """Size and root that the key signed (c2sp.org/signed-note, c2sp.org/tlog-checkpoint)."""
-    text, blank, block = note.rpartition("\n\n")
-    text += "\n"
-    lines = [line.split(" ") for line in block.removesuffix("\n").split("\n")]
-    good = blank and block.endswith("\n") and not any(c < " " and c != "\n" for c in note)
-    for line in lines:
-        good = good and len(line) == 3 and line[0] == "\u2014" and is_name(line[1]) and len(unbase64(line[2]) or b"") > 4
+def read_checkpoint(note, name, key_id, payload):  # Size and root that the key signed (c2sp.org/signed-note, c2sp.org/tlog-checkpoint).
+    text, block = (re.fullmatch("(.*\n)\n((?:\u2014 [^ \n]+ [^ \n]+\n)+)", note, re.DOTALL) or re.match("()()", "")).groups()
+    lines = [(who, unbase64(said) or b"") for _, who, said in (line.split(" ") for line in block.split("\n")[:-1])]
+    good = lines and not re.search("[\0-\x09\x0b-\x1f]", note) and all(is_name(who) and len(said) > 4 for who, said in lines)
     need(good, "checkpoint-malformed", "the receipt's checkpoint is not a signed note")
     need(payload[0] == 1, "not-a-log-key", "the receipt's key is a witness's key, not a log's")
-    ours = [unbase64(line[2])[4:] for line in lines if line[1] == name and unbase64(line[2])[:4] == key_id]
+    ours = [said[4:] for who, said in lines if who == name and said[:4] == key_id]
     need(ours, "signature-missing", "the checkpoint is not signed by the log's key")
     try:
-        for signature in ours:
-            Ed25519PublicKey.from_public_bytes(payload[1:]).verify(signature, text.encode())
-    except InvalidSignature:
+        for signature in ours: Ed25519PublicKey.from_public_bytes(payload[1:]).verify(signature, text.encode())
+    except Exception:  # Whatever it says: this was not signed.
         raise Bad("signature-wrong", "the checkpoint or its signature was changed: the signature does not fit") from None
     origin, size, root, *more = (text[:-1].split("\n") + ["", ""])[:max(3, text.count("\n"))]
     size, root = number(size), unbase64(root, 32)
@@ -108,59 +69,32 @@ def read_checkpoint(note, name, key_id, payload):
     need(origin == name, "origin-mismatch", f"the checkpoint is of {origin}, but the key belongs to {name}")
     return size, root
 
-# ------------------------------------------------------------------------------------------------ whether it is so
+def climb(node, index, size, path):  # The root of a tree of this size, from an entry and its path (RFC 6962 section 2.1.1).
+    need((size > 1) == bool(path), "proof-wrong", "the proof has too many hashes, or too few")
+    if size == 1: return node
+    half, *below, sibling = 1 << (size - 1).bit_length() - 1, *path
+    if index < half: return sha256(b"\1", climb(node, index, half, below), sibling)
+    return sha256(b"\1", sibling, climb(node, index - half, size - half, below))
 
-def verify(text, trusted=None):
-    """The record, the entry's number, the log's name and size, or Bad."""
-    record, proof, key = read_receipt(text)
-    salt, index, path, checkpoint = read_proof(proof)
-    name, key_id, payload = read_key(key)
+def verify(data, trusted=None):  # The record, the entry's number, the log's name and size, or Bad.
+    record, proof, key = read_receipt(data)
+    (salt, index, path, checkpoint), (name, key_id, payload) = read_proof(proof), read_key(key)
     need(trusted in (None, key), "key-not-trusted", f"the receipt is signed with the key {key}, which is not the trusted key {trusted}")
     need(len(salt) == 64, "salt-malformed", f"the receipt's proof must carry a salt of 64 bytes, not {len(salt)}")
     size, root = read_checkpoint(checkpoint, name, key_id, payload)
-    # The leaf: version 1, type 1 (event), and a commitment to this record in this log that only the salt opens.
-    hidden = hmac.new(salt, b"consent-ledger/event/v1\0" + sha256(name.encode()) + sha256(record.encode()), hashlib.sha256).digest()
-    node = sha256(b"\0", b"\1\1", hidden)
-    # From the leaf to the root (RFC 9162 section 2.1.3.2).
     need(index < size, "proof-wrong", f"there is no entry {index} in a log of {size}")
-    at, last = index, size - 1
-    for sibling in path:
-        need(last > 0, "proof-wrong", "the proof has too many hashes")
-        if at % 2 == 1 or at == last:
-            node = sha256(b"\1", sibling, node)
-            while at % 2 == 0 and at != 0:
-                at, last = at // 2, last // 2
-        else:
-            node = sha256(b"\1", node, sibling)
-        at, last = at // 2, last // 2
-    need(last == 0, "proof-wrong", "the proof has too few hashes")
-    need(node == root, "record-changed", "the record, its salt or its proof was changed: they do not lead to the signed checkpoint")
+    # The leaf: version 1, type 1 (event), and a commitment to this record in this log that only the salt opens.
+    leaf = b"\1\1" + hmac.digest(salt, b"consent-ledger/event/v1\0" + sha256(name.encode()) + sha256(record.encode()), "sha256")
+    need(climb(sha256(b"\0", leaf), index, size, path) == root, "record-changed", "the record, its salt or its proof was changed")
     return record, index, name, size
 
-def main(arguments):
-    if len(arguments) not in (2, 3):
-        sys.stderr.write(__doc__)
-        return 2
-    try:
-        with open(arguments[1], "rb") as file:
-            text = file.read()
-    except OSError as error:
-        sys.stderr.write(f"cannot read the file: {error}\n")
-        return 2
-    trusted = arguments[2].strip() if len(arguments) == 3 else None
-    try:
-        record, index, name, size = verify(text.decode(), trusted)
-    except UnicodeDecodeError:
-        print("This receipt does not hold: it is not UTF-8 text (malformed)")
-        return 1
-    except Bad as bad:
-        print(f"This receipt does not hold: {bad.args[1]} ({bad.args[0]})")
-        return 1
-    print(f"The receipt holds: this record is entry {index} of {size} in the log {name}.")
-    print("Signed with the key you gave." if trusted else "Signed with the key it brings along: compare it with the site's log page.")
-    print("It proves what was recorded then, not what was chosen later. The record:")
-    print(record.encode("unicode_escape").decode() if any(c < " " for c in record) else record)
-    return 0
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    if len(sys.argv) not in (2, 3): end(2, __doc__)
+    try:
+        record, index, name, size = verify(open(sys.argv[1], "rb").read(), *(key.strip() for key in sys.argv[2:]))
+    except OSError as error: end(2, f"cannot read the file: {error}")
+    except Bad as bad: end(1, f"This receipt does not hold: {bad.args[1]} ({bad.args[0]})")
+    trust = "Signed with the key you gave." if sys.argv[2:] else "Signed with the key it brings along: compare it with the site's log page."
+    record = record.encode("unicode_escape").decode() if any(c < " " for c in record) else record
+    end(0, f"The receipt holds: this record is entry {index} of {size} in the log {name}.", trust,
+        "It proves what was recorded then, not what was chosen later. The record:", record)

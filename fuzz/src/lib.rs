@@ -4,6 +4,18 @@
 //! A parser here has one spelling for each value, so what it reads it must print again, byte for byte; where a format is
 //! JSON or TOML, reading what was printed must give the same value. Nothing may panic, whatever comes in.
 
+mod bundles;
+#[allow(dead_code, reason = "the server asks for more")]
+#[path = "../../server/src/bundle/check.rs"]
+mod check;
+#[allow(dead_code, reason = "the server asks for more")]
+#[path = "../../server/src/copied_log.rs"]
+mod copied_log;
+#[path = "../../server/src/bundle/read.rs"]
+mod read;
+
+pub use bundles::{bundle, bundle_file};
+
 use std::fmt::Debug;
 use std::str::from_utf8;
 

@@ -10,7 +10,7 @@ use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{RequestBuilder, Response, StatusCode};
 
 /// Makes the charity's site the clinic's second one: the clinic's questions, of which one has another word in it.
-fn makes_one_controller_of(stack: &Stack) {
+pub(crate) fn makes_one_controller_of(stack: &Stack) {
     let (clinic, charity) = (stack.site(CLINIC), stack.site(CHARITY));
     let first = stack.site_file(CLINIC);
     let second = first

@@ -53,6 +53,7 @@ mod names;
 mod only_a_press;
 mod pinned;
 mod promised;
+mod purging;
 mod reach;
 mod remembering;
 mod reminders;

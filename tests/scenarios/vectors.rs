@@ -102,6 +102,19 @@ fn receipts_of_every_version_are_judged_alike() {
     }
 }
 
+/// The log's key of `vectors/bundle.zip`.
+const BUNDLE_KEY: &str =
+    "privacy.example.org/v1/clinic/log+d47bfeaf+ATyU2GoUj2ZUCKyuFnI1DhhLmeLt375iF23wqNgo2eVd";
+
+#[test]
+fn a_bundle_of_the_first_version_holds_for_ever() {
+    let bundle = tests_folder().join("vectors/bundle.zip");
+    let done = offline(&["verify", bundle.to_str().unwrap(), "--key", BUNDLE_KEY, "--json"]);
+    let verdict: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((done.status.code(), &verdict["holds"]), (Some(0), &true.into()), "{verdict}");
+    assert_eq!((&verdict["records"], &verdict["gone"]), (&5.into(), &1.into()), "{verdict}");
+}
+
 fn read<T: serde::de::DeserializeOwned>(name: &str) -> T {
     let text = std::fs::read_to_string(tests_folder().join("vectors").join(name)).unwrap();
     serde_json::from_str(&text).unwrap()

@@ -74,6 +74,13 @@ async fn a_receipt_of_today_holds_and_no_part_of_it_may_differ() {
     }
 }
 
+/// It is meant to be read before it is trusted.
+#[test]
+fn the_script_is_a_hundred_lines() {
+    let text = fs::read_to_string(script()).unwrap();
+    assert!(text.lines().count() <= 100 && text.lines().all(|line| line.chars().count() <= 150));
+}
+
 #[test]
 fn what_cannot_be_checked_is_neither_good_nor_bad() {
     let Some(mut command) = python(&script(), SKIPPED) else { return };

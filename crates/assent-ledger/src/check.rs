@@ -180,7 +180,10 @@ fn check_entry(
                     check_record(shared, (index, leaf, row), record, &content)?;
                     report.records += 1;
                 }
-                Inside::Restricted => report.restricted += 1,
+                Inside::Restricted => {
+                    check_found(shared, index, record)?;
+                    report.restricted += 1;
+                }
                 Inside::Gone(tombstone) => {
                     gone.add(index, tombstone);
                     report.gone += 1;
@@ -231,7 +234,7 @@ fn check_entry(
     Ok(())
 }
 
-/// The record and its salt give the leaf, and every index finds it.
+/// The record and its salt give the leaf, its row says the same, and every index finds it.
 fn check_record(
     shared: &Shared,
     (index, leaf, row): (u64, &LeafBytes, &Row),
@@ -246,24 +249,34 @@ fn check_record(
     if id != found.id || record.subject != found.subject || record.time != crate::outside::rfc3339(row.time) {
         return Err(wrong("its record and its row name another receipt, subject or time"));
     }
-    let (store, site) = (&shared.store, &shared.config.site);
-    if store.record(site, &found.subject, id)? != Some(index) {
-        return Err(wrong("it is not found by its subject and receipt id"));
+    if !record.contacts.iter().map(|contact| contact.hash).eq(found.contacts.iter().copied()) {
+        return Err(wrong("its record and its row name other contacts"));
     }
-    let newest = store.newest(site, &found.subject)?;
-    if newest.is_none_or(|newest| newest.index < index || (newest.index == index && newest.id != id)) {
-        return Err(wrong("its subject's newest record is older than it"));
-    }
-    for contact in &record.contacts {
-        if !store.contact(site, &contact.hash)?.contains(&index) {
-            return Err(wrong("it is not found by its contact"));
-        }
-    }
+    check_found(shared, index, found)?;
     let hashed = content.contacts.iter().map(|c| shared.keys.contact_hash(c.channel, &c.address));
     // Addresses do not come along with a log that was taken over.
     let left_behind = !shared.takes_leaves() && content.contacts.is_empty();
     if !left_behind && !hashed.eq(record.contacts.iter().map(|contact| contact.hash)) {
         return Err(wrong("the addresses sealed with it are not those it names"));
+    }
+    Ok(())
+}
+
+/// Every index finds a record, also one that is restricted.
+fn check_found(shared: &Shared, index: u64, found: &RecordRow) -> Result<(), CheckError> {
+    let wrong = |what| CheckError::Entry { index, what };
+    let (store, site) = (&shared.store, &shared.config.site);
+    if store.record(site, &found.subject, found.id)? != Some(index) {
+        return Err(wrong("it is not found by its subject and receipt id"));
+    }
+    let newest = store.newest(site, &found.subject)?;
+    if newest.is_none_or(|newest| newest.index < index || (newest.index == index && newest.id != found.id)) {
+        return Err(wrong("its subject's newest record is older than it"));
+    }
+    for contact in &found.contacts {
+        if !store.contact(site, contact)?.contains(&index) {
+            return Err(wrong("it is not found by its contact"));
+        }
     }
     Ok(())
 }

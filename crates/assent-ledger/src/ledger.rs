@@ -803,27 +803,33 @@ impl Ledger {
         self.shared.published().size
     }
 
-    /// The proof that the first `old` entries grew into the first `new` (RFC 6962).
+    /// The proof that the first `old` entries grew into the first `new` (RFC 6962), and both into what is published.
     ///
     /// # Errors
     /// [`ReadError`], also when there are not that many under the newest checkpoint.
     pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, ReadError> {
-        let reason = "there are not that many entries";
-        if old > new || new > self.size() {
+        let (published, reason) = (self.published(), "there are not that many entries");
+        if old > new || new > published.size {
             return Err(ReadError::Damaged { index: new, reason });
         }
-        self.shared.tree().consistency(old, new)
+        let old_root = self.shared.root_before(old, old, &published)?;
+        let new_root = self.shared.root_before(new, new, &published)?;
+        let grown = self.shared.tree().consistency(old, new)?;
+        merkle::verify_consistency(old, &old_root, new, &new_root, &grown)
+            .map_err(|_| self.shared.altered(old, "the tree below it was altered"))?;
+        Ok(grown)
     }
 
-    /// The root over the first `size` entries.
+    /// The root over the first `size` entries, which grew into what is published.
     ///
     /// # Errors
     /// [`ReadError`], also when there are not that many under the newest checkpoint.
     pub fn root(&self, size: u64) -> Result<Hash, ReadError> {
-        if size > self.size() {
+        let published = self.published();
+        if size > published.size {
             return Err(ReadError::Damaged { index: size, reason: "there are not that many entries" });
         }
-        self.shared.tree().root(size)
+        self.shared.root_before(size, size, &published)
     }
 
     /// The checkpoint that receipts were given under when the log had `size` entries, byte for byte. Nothing when none were.
@@ -859,16 +865,18 @@ impl Ledger {
         if appended.index >= head.size {
             return Ok(None);
         }
-        if self.root(head.size)? != head.root {
-            // Of another history, or a tile was misread: then the next one who asks is told rightly.
-            self.shared.tiles.forget();
+        if head.size > self.size() || self.root(head.size)? != head.root {
             return Ok(None);
         }
         let path = self.shared.tree().path(appended.index, head.size)?;
         let (extra, index) = (appended.receipt.proof().extra.clone(), appended.index);
         let proof = TlogProof { extra, index, path, checkpoint: checkpoint.to_string() };
         let record = appended.receipt.unverified_record().to_string();
-        Ok(Some(Receipt::new(record, proof, self.shared.vkey.clone())))
+        let receipt = Receipt::new(record, proof, self.shared.vkey.clone());
+        receipt
+            .verify(Some(self.vkey()))
+            .map_err(|_| self.shared.altered(index, "the tree around it was altered"))?;
+        Ok(Some(receipt))
     }
 
     /// A tile's bytes: `width` hashes (1 to 256) of tile `n` of `level`. Nothing when the published tree does not
@@ -1208,20 +1216,26 @@ impl Shared {
         ReadError::Damaged { index, reason }
     }
 
-    /// The checkpoint of a size that was signed before, the same bytes as then, and its root. Never signs what was not: the head
-    /// must have grown into the published one, or the store was altered.
+    /// The checkpoint of a size that was signed before, the same bytes as then, and its root. Never signs what was not.
     fn signed_before(
         &self,
         index: u64,
         size: u64,
         published: &Published,
     ) -> Result<(Hash, Arc<str>), ReadError> {
+        let root = self.root_before(index, size, published)?;
+        Ok((root, self.sign(size, root)?))
+    }
+
+    /// The root of a tree that grew into the published one. When it did not, entry `index` is named, and what was read is read
+    /// again for the next one who asks.
+    fn root_before(&self, index: u64, size: u64, published: &Published) -> Result<Hash, ReadError> {
         let tree = self.tree();
         let root = tree.root(size)?;
         let grown = tree.consistency(size, published.size)?;
         merkle::verify_consistency(size, &root, published.size, &published.root, &grown)
             .map_err(|_| self.altered(index, "the tree below it was altered"))?;
-        Ok((root, self.sign(size, root)?))
+        Ok(root)
     }
 
     /// The receipt that was handed out for a leaf: same record, same salt, and the proof to the same checkpoint,

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
+use assent_core::merkle;
 use assent_ledger::store::memory::{Fault, Seen, SiteLog};
 use assent_ledger::store::{Gone, GoneReason, RecordRow, Row, RowBody};
 use assent_ledger::testing::block_on;
@@ -125,6 +126,32 @@ fn a_person_who_decides_again_meanwhile_is_judged_by_the_first_decision() {
         assert_eq!(block_on(other).unwrap_err(), AppendError::SubjectMoved { latest: Some(first.id) });
     }
     assert_eq!(ledger.size(), 9);
+}
+
+/// Whoever reads waits for nobody who writes: a commit that hangs holds up no receipt, tile, checkpoint, notice or export.
+#[test]
+fn everything_can_be_read_while_a_batch_is_on_its_way_to_the_disk() {
+    let world = World::new();
+    let ledger = world.create();
+    let notice = block_on(ledger.publish_notice(b"{}".to_vec())).unwrap();
+    let first = decide(&ledger, 1);
+    let (tells, lets) = world.store.watch();
+    let hangs = ledger.append(draft(2, None));
+    begins(&tells);
+    let (size, checkpoint) = (ledger.size(), ledger.checkpoint());
+    assert_eq!(size, 2);
+    let kept = ledger.receipt(&subject(1), first.id).unwrap().unwrap();
+    assert_eq!(kept.receipt.to_json(), first.receipt.to_json());
+    assert_eq!(ledger.history(&subject(1)).unwrap().len(), 1);
+    assert!(ledger.history(&subject(2)).unwrap().is_empty(), "what is not on the disk is shown to nobody");
+    assert_eq!(ledger.tile(0, 0, 2).unwrap().map(|tile| tile.len()), Some(64));
+    assert!(ledger.tile(0, 0, 3).unwrap().is_none());
+    assert!(ledger.notice(&notice.hash).unwrap().is_some());
+    assert_eq!(ledger.consistency(1, 2).unwrap().len(), 1);
+    ledger.check(&mut |_| {}).unwrap();
+    assert_eq!(ledger.checkpoint(), checkpoint);
+    drop(lets);
+    assert_eq!(block_on(hangs).unwrap().index, size);
 }
 
 #[test]
@@ -316,6 +343,45 @@ fn a_receipt_is_never_signed_over_an_altered_tree() {
     world.store.tamper(&site(), |log| *log = good.clone());
     let again = ledger.receipt(&subject(11), appended[11].id).unwrap().unwrap();
     assert_eq!(again.receipt.to_json(), appended[11].receipt.to_json());
+}
+
+/// What witnesses and monitors are given: a damaged tree gives no proof, and one that was mended gives the right one.
+#[test]
+fn no_proof_is_made_of_an_altered_tree_and_a_mended_one_is_believed_again() {
+    let world = World::new();
+    let ledger = world.create();
+    let appended: Vec<_> = (0..600).map(|n| decide(&ledger, n)).collect();
+    let good = snapshot(&world);
+    let root = |size: u64| {
+        let mut tree = merkle::CompactTree::new();
+        good.leaves[..size as usize].iter().for_each(|leaf| tree.append(merkle::leaf_hash(leaf)));
+        tree.root()
+    };
+    let flips: [(u64, &dyn Fn(&mut SiteLog)); 2] =
+        [(11, &|log| log.leaves[10][9] ^= 1), (300, &|log| log.hashes.get_mut(&(1, 0)).unwrap().0[3] ^= 1)];
+    drop(ledger);
+    for (size, flip) in flips {
+        // Nothing of it was read yet.
+        let ledger = world.open().unwrap();
+        world.store.tamper(&site(), flip);
+        assert!(ledger.root(size).is_err(), "{size}");
+        assert!(ledger.consistency(size, 600).is_err(), "{size}");
+        assert!(ledger.consistency(size, 599).is_err(), "{size}");
+        world.store.tamper(&site(), |log| *log = good.clone());
+        assert_eq!(ledger.root(size).unwrap(), root(size));
+        for new in [599, 600] {
+            let grown = ledger.consistency(size, new).unwrap();
+            merkle::verify_consistency(size, &root(size), new, &root(new), &grown).unwrap();
+        }
+    }
+    // So too a receipt under the newest checkpoint.
+    let ledger = world.open().unwrap();
+    let newest = ledger.checkpoint();
+    world.store.tamper(&site(), |log| log.leaves[590][9] ^= 1);
+    assert!(ledger.receipt_under(&subject(570), appended[570].id, &newest).is_err());
+    world.store.tamper(&site(), |log| *log = good.clone());
+    let receipt = ledger.receipt_under(&subject(570), appended[570].id, &newest).unwrap().unwrap();
+    receipt.verify(Some(ledger.vkey())).unwrap();
 }
 
 #[test]

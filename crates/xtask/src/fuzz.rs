@@ -165,7 +165,8 @@ const FROM_VECTORS: [(&str, &str, &str, &str); 10] = [
 ];
 
 /// A whole file that is an input.
-const FROM_FILES: [(&str, &str); 5] = [
+const FROM_FILES: [(&str, &str); 6] = [
+    ("bundle", "tests/vectors/bundle.zip"),
     ("export", "crates/assent-core/vectors/export.ndjson"),
     ("notice", "crates/assent-core/vectors/notice.json"),
     ("site_file", "examples/health-provider/site.toml"),
@@ -211,6 +212,8 @@ fn seeds(place: &Place, target: &str) -> Result<PathBuf> {
                 format!("witness a {one} https://witness.example/1\nwitness b {two}\ngroup both all a b\n");
             inputs.push(format!("# Two\nlog {log} https://log.example\n{parties}quorum both\n").into_bytes());
         }
+        // One edit, which takes nothing away and adds nothing, of each file.
+        "bundle_file" => inputs.extend((0..32).map(|file| vec![file, 0, 0, 0, 0])),
         "entry_bundle" => inputs.push([&[0, 2][..], &[0, 1], b"a", &[0, 0]].concat()),
         "tile_hashes" => inputs.push([&[0, 1][..], &[7; 32]].concat()),
         "decision_request" => inputs.push(DECISION.as_bytes().to_vec()),
@@ -258,7 +261,7 @@ mod tests {
     fn every_target_has_seeds_and_every_seed_a_target() {
         let place = Place::find().unwrap();
         let all = targets(&place.root).unwrap();
-        assert_eq!(all.len(), 17);
+        assert_eq!(all.len(), 19);
         for target in &all {
             let folder = seeds(&place, target).unwrap();
             assert!(fs::read_dir(folder).unwrap().count() > 0, "{target}");

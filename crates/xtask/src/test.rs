@@ -131,6 +131,7 @@ fn browser(place: &Place) -> Result<()> {
     }
     apt::wish(FAKE_SMSC, &["kannel", "kannel-extras"], "sending texts through a real gateway");
     apt::wish("/usr/sbin/mariadbd", WORDPRESS, "trying the WordPress plugin");
+    apt::wish("faketime", &["faketime"], "purging what is years old by command");
     exim::wish(place, "sending mail through a server of Debian's");
     python::wish(place, "checking receipts and vectors by a program that is not ours");
     build::programs(place, &["server", "example-sites"], false)?;

@@ -7,6 +7,7 @@
 use super::App;
 use super::alerts::renewal;
 use super::retention::purge;
+use super::site_text::SiteTextError;
 use super::sites::Site;
 use crate::backup::{self, BackedUp, BackupError};
 use assent_ledger::{CheckError, CheckReport, Progress};
@@ -49,13 +50,26 @@ impl LastChecks {
     }
 }
 
-/// Reads everything in a site's log again and remembers how that ended. Blocks.
+/// What a check found wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Damage {
+    /// The log is damaged.
+    #[error(transparent)]
+    Log(#[from] CheckError),
+    /// The site file is.
+    #[error(transparent)]
+    SiteFile(#[from] SiteTextError),
+}
+
+/// Reads everything in a site's log again, and its site file, and remembers how that ended. Blocks.
 ///
 /// # Errors
-/// [`CheckError`]: the first thing that is wrong.
-pub fn fsck(app: &App, site: &Site, progress: &mut dyn FnMut(Progress)) -> Result<CheckReport, CheckError> {
+/// [`Damage`]: the first thing that is wrong.
+pub fn fsck(app: &App, site: &Site, progress: &mut dyn FnMut(Progress)) -> Result<CheckReport, Damage> {
     let began = std::time::Instant::now();
-    let checked = site.ledger.check(progress);
+    let checked = site.ledger.check(progress).map_err(Damage::from);
+    let checked = checked.and_then(|report| Ok(app.sites.file_is_whole(&site.file.id).map(|()| report)?));
     let wrong = checked.as_ref().err().map(|error| format!("{:#}", anyhow::anyhow!(error.to_string())));
     match &wrong {
         None => {

@@ -14,6 +14,7 @@ pub mod people;
 pub mod publish;
 pub mod record;
 pub mod retention;
+pub mod site_text;
 pub mod sites;
 pub mod staff;
 pub mod state;

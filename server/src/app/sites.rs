@@ -8,6 +8,7 @@ use super::alerts::standings::{Preparer, Standings};
 use super::alerts::{Sealer, link};
 use super::embed::Embeds;
 use super::publish::Publication;
+use super::site_text::{self, SiteTextError, vouched};
 use crate::assets::Assets;
 use crate::bundle::{self, BundleFault, BundleSummary};
 use crate::config::Config;
@@ -28,7 +29,7 @@ use assent_store_sled::SledStore;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Seek};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use zip::ZipArchive;
 
@@ -361,7 +362,7 @@ impl Sites {
             let look = move || same_routes(&ledger, &new);
             super::blocking(look).await.map_err(ApplyError::Stopped)??;
         }
-        replace_file(&self.path(&file.id, "next.toml"), text.as_bytes())?;
+        replace_file(&self.path(&file.id, "next.toml"), vouched(text).as_bytes())?;
         let begun = before.is_none() && log == LogIs::New;
         let ledger = match &before {
             Some(site) => Arc::clone(&site.ledger),
@@ -439,7 +440,7 @@ impl Sites {
             entries: &mut bundle::entries(&mut records, &mut leaves, size, &rules)?,
             checkpoints: &mut bundle::checkpoints(&mut receipts)?,
         };
-        replace_file(&self.path(&file.id, "next.toml"), text.as_bytes())?;
+        replace_file(&self.path(&file.id, "next.toml"), vouched(text).as_bytes())?;
         let ledger = match Ledger::import(self.log(&file), self.store(), &self.key(), Outside::system(), from)
         {
             Ok(ledger) => ledger,
@@ -457,7 +458,8 @@ impl Sites {
 
     /// Opens one site as its folder has it; nothing if its first publication never came to an end.
     fn reopen(&self, id: &SiteId) -> anyhow::Result<Option<Site>> {
-        let (kept, next) = (read(&self.path(id, "site.toml"))?, read(&self.path(id, "next.toml"))?);
+        let [kept, next] = ["site.toml", "next.toml"].map(|name| site_text::read(&self.path(id, name)));
+        let (kept, next) = (kept?, next?);
         let Some(text) = kept.as_ref().or(next.as_ref()) else { return Ok(None) };
         let mut file: SiteFile = toml::from_str(text)?;
         let ledger = match Ledger::open(self.log(&file), self.store(), &self.key(), Outside::system()) {
@@ -537,6 +539,14 @@ impl Sites {
         self.data.sites().join(id.as_str()).join(name)
     }
 
+    /// Whether the file in force is still as it was applied.
+    ///
+    /// # Errors
+    /// [`SiteTextError`].
+    pub fn file_is_whole(&self, id: &SiteId) -> Result<(), SiteTextError> {
+        site_text::read(&self.path(id, "site.toml")).map(drop)
+    }
+
     /// Puts `next.toml` in force.
     fn keep(&self, id: &SiteId) -> io::Result<()> {
         let path = self.path(id, "site.toml");
@@ -582,12 +592,4 @@ fn shares_cookies(one: &SiteFile, other: &SiteFile) -> bool {
         }
     };
     one.id != other.id && reach(one).iter().any(|a| reach(other).iter().any(|b| under(a, b) || under(b, a)))
-}
-
-fn read(path: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }

@@ -75,11 +75,16 @@ impl TestApp {
     }
 
     pub(crate) fn on(folder: TempDir) -> Self {
-        let loaded = load(Some(&folder.path().join("assent.toml")), &[].into()).unwrap();
-        let data = DataDir::open(&loaded.config).unwrap();
-        let app = Arc::new(App::open(loaded.config, data).unwrap());
+        Self::starts(folder).unwrap()
+    }
+
+    /// The same, which may be refused.
+    pub(crate) fn starts(folder: TempDir) -> anyhow::Result<Self> {
+        let loaded = load(Some(&folder.path().join("assent.toml")), &[].into())?;
+        let data = DataDir::open(&loaded.config)?;
+        let app = Arc::new(App::open(loaded.config, data)?);
         let router = server::http::router(Arc::clone(&app));
-        Self { app, folder, router }
+        Ok(Self { app, folder, router })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

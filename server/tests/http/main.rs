@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
 
 mod alerts;
+mod altered_files;
 mod app;
 mod log;
 
@@ -18,6 +19,7 @@ mod cors;
 mod decisions;
 mod embed;
 mod forms;
+mod full_disk;
 mod good_backups;
 mod hand_over;
 mod messages;
@@ -25,6 +27,7 @@ mod no_wins;
 mod openapi;
 mod people;
 mod post;
+mod publication;
 mod rolled_back;
 mod staff;
 mod standings;

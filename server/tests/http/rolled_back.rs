@@ -10,7 +10,7 @@ use server::data_dir::DataDir;
 use std::fs;
 use std::path::Path;
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let (from, to) = {

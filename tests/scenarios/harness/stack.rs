@@ -53,6 +53,8 @@ pub(crate) struct Stack {
     client: Client,
     ports: Ports,
     folder: TempDir,
+    /// What Assent takes for the time when it starts, as `2016-03-01 10:00:00` in UTC; it goes on from there. Nothing: the time it is.
+    time: Option<&'static str>,
 }
 
 #[derive(Clone, Copy)]
@@ -67,6 +69,19 @@ struct Ports {
 impl Stack {
     /// Starts Assent, publishes both site files, and starts the example sites.
     pub(crate) async fn starts() -> Self {
+        Self::starts_at(None).await
+    }
+
+    /// The same at another time, by Debian's libfaketime; nothing where it is not installed, and then `what` is skipped, which is told.
+    pub(crate) async fn starts_in(time: &'static str, what: &str) -> Option<Self> {
+        if places::faketime().is_none() {
+            eprintln!("skipped: {what}: no libfaketime (Debian: apt-get install faketime)");
+            return None;
+        }
+        Some(Self::starts_at(Some(time)).await)
+    }
+
+    async fn starts_at(time: Option<&'static str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports = Ports {
             assent: free_port(),
@@ -77,7 +92,7 @@ impl Stack {
         };
         write_config(folder.path(), ports);
         let sites = Process::start("example-sites", &mut example_sites(ports));
-        let mut stack = Self { assent: None, sites, client: http::client(), ports, folder };
+        let mut stack = Self { assent: None, sites, client: http::client(), ports, folder, time };
         stack.assent_starts().await;
         for id in [CLINIC, CHARITY] {
             // Public at once, so that tests need not wait for the interval.
@@ -194,6 +209,11 @@ impl Stack {
         std::fs::write(&path, config.to_string()).unwrap();
     }
 
+    /// What time it is for Assent from its next start on, and for each command.
+    pub(crate) fn time_is(&mut self, time: Option<&'static str>) {
+        self.time = time;
+    }
+
     /// Ends Assent the hard way, as a power cut would.
     pub(crate) fn assent_is_killed(&mut self) {
         self.assent = None;
@@ -275,6 +295,11 @@ impl Stack {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = alone(&places::assent(), self.folder.path());
         command.args(arguments).arg("--config").arg(self.path("assent.toml"));
+        if let Some(time) = self.time {
+            command.env("LD_PRELOAD", places::faketime().expect("it was looked for at the start"));
+            command.env("FAKETIME", format!("@{time}")).env("TZ", "UTC");
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
+        }
         command
     }
 }

@@ -5,6 +5,7 @@
 //! opened and compared with their leaves.
 
 use super::{Verdict, bad};
+use crate::app::site_text::{self, SiteTextError};
 use crate::data_dir::{DataDirError, lock};
 use crate::operator_key;
 use anyhow::{Context as _, bail};
@@ -131,17 +132,22 @@ fn one(
         });
         (line, json)
     };
+    let unreadable = |why: String| ("site-file-unreadable", format!("its site file cannot be read: {why}"));
+    let text = site_text::read(&folder.join("sites").join(site.as_str()).join("site.toml"));
+    let text = text.map_err(|error| match error {
+        SiteTextError::Altered(_) => {
+            ("site-file-altered", "its site file was altered since it was applied".to_string())
+        }
+        SiteTextError::Unreadable { source, .. } => unreadable(source.to_string()),
+    })?;
     let Some(operator) = operator else {
         let checked = check_unopened(&**store, site, &checkpoint, key, &mut show);
         let (head, report) = checked.map_err(wrong)?;
         let signature = if key.is_some() { "with-key" } else { "no" };
         return Ok(said(&head.origin, head.size, head.root, report, signature));
     };
-    let text = fs::read_to_string(folder.join("sites").join(site.as_str()).join("site.toml"));
-    let file: SiteFile = text
-        .map_err(|error| error.to_string())
-        .and_then(|text| toml::from_str(&text).map_err(|error| error.to_string()))
-        .map_err(|error| ("site-file-unreadable", format!("its site file cannot be read: {error}")))?;
+    let text = text.ok_or_else(|| unreadable("there is none".to_string()))?;
+    let file: SiteFile = toml::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
     let config = LogConfig {
         site: site.clone(),
         origin: file.log_origin(),
