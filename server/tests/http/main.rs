@@ -7,6 +7,7 @@ mod log;
 
 mod addresses;
 mod age;
+mod age_shown;
 mod asking_witnesses;
 mod backups;
 mod bad_input;
