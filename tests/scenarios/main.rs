@@ -27,6 +27,8 @@ mod s14_stopped;
 mod s15_your_alerts;
 
 mod age;
+mod alert_screenshots;
+mod alerts_in_every_language;
 mod alike;
 mod at_once;
 mod auto_responders;
@@ -48,6 +50,7 @@ mod languages;
 mod layouts;
 mod leftovers;
 mod lists;
+mod long_lists;
 mod monitor;
 mod names;
 mod only_a_press;
