@@ -49,6 +49,7 @@ mod included;
 mod languages;
 mod layouts;
 mod leftovers;
+mod links;
 mod lists;
 mod long_lists;
 mod monitor;

@@ -13,12 +13,14 @@ class Page(html.parser.HTMLParser):
         super().__init__(convert_charrefs=True)
         self.open = []
         self.found = {"lang": None, "dir": None, "title": "", "headings": [], "status": "", "alert": "", "text": "",
-                      "scripts": 0, "forms": [], "links": [], "unclosed": []}
+                      "scripts": 0, "loads": 0, "forms": [], "links": [], "unclosed": []}
 
     def handle_starttag(self, tag, attributes):
         given = dict(attributes)
         if tag not in VOID:
             self.open.append((tag, given))
+        if "src" in given or tag == "link" or "url(" in given.get("style", ""):
+            self.found["loads"] += 1
         if tag == "html":
             self.found["lang"], self.found["dir"] = given.get("lang"), given.get("dir")
         elif tag == "script" or any(name.startswith("on") for name in given):

@@ -21,6 +21,7 @@ mod embed;
 mod forms;
 mod good_backups;
 mod hand_over;
+mod hostile_addresses;
 mod messages;
 mod no_wins;
 mod openapi;

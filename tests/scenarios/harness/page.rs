@@ -26,6 +26,8 @@ pub(crate) struct Page {
     pub(crate) text: String,
     /// Scripts, and attributes that are some.
     pub(crate) scripts: usize,
+    /// Elements that a browser would fetch something for.
+    pub(crate) loads: usize,
     pub(crate) forms: Vec<Form>,
     pub(crate) links: Vec<Link>,
     /// Elements that were not closed where they should have been.
