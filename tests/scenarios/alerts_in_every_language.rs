@@ -164,11 +164,15 @@ async fn from_right_to_left_in_a_browser_without_script() {
         .runs(
             "const at = css => document.querySelector(css).getBoundingClientRect();
              const box = at('#wanted-email-clinic-changes'), label = at('label[for=wanted-email-clinic-changes]');
-             return { dir: getComputedStyle(document.querySelector('main')).direction, ticks: box.left > label.left,
+             const dir = css => getComputedStyle(document.querySelector(css)).direction;
+             return { dir: dir('main'), address: dir('main .address'), number: dir('footer a[href^=\"tel:\"]'), ticks: box.left > label.left,
                  fits: document.documentElement.scrollWidth <= innerWidth }",
         )
         .await;
-    assert_eq!(drawn, serde_json::json!({ "dir": "rtl", "ticks": true, "fits": true }));
+    assert_eq!(
+        drawn,
+        serde_json::json!({ "dir": "rtl", "address": "ltr", "number": "ltr", "ticks": true, "fits": true })
+    );
     visitor.allows_script(false).await;
     visitor.opens(&link).await;
     visitor.presses_on_page("button[value=stop-all]").await;
