@@ -27,6 +27,8 @@ mod s14_stopped;
 mod s15_your_alerts;
 
 mod age;
+mod alert_screenshots;
+mod alerts_in_every_language;
 mod alike;
 mod at_once;
 mod auto_responders;
@@ -47,7 +49,9 @@ mod included;
 mod languages;
 mod layouts;
 mod leftovers;
+mod links;
 mod lists;
+mod long_lists;
 mod monitor;
 mod names;
 mod only_a_press;

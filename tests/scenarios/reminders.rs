@@ -13,11 +13,11 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The clinic's alerts end after 30 days and are reminded of 10 days before.
-async fn ends(stack: &Stack) -> Api {
+/// The clinic's alerts end after 30 days and are reminded of 10 days before; its site file with this change besides.
+pub(crate) async fn ends(stack: &Stack, more: impl FnOnce(String) -> String) -> Api {
     let api = stack.api(CLINIC);
     let ends = "topic = \"clinic-changes\"\nends_after_days = 30\nremind_days_before = 10\n";
-    let file = stack.site_file(CLINIC).replacen("topic = \"clinic-changes\"\n", ends, 1)
+    let file = more(stack.site_file(CLINIC).replacen("topic = \"clinic-changes\"\n", ends, 1))
         + "\n[log]\ncheckpoint_seconds = 0\n";
     let request = api.as_staff(api.request(reqwest::Method::PUT, "site-file"));
     let answer = request.header("content-type", "application/toml").body(file).send().await.unwrap();
@@ -26,7 +26,7 @@ async fn ends(stack: &Stack) -> Api {
 }
 
 /// Staff write down what somebody signed so many days ago.
-async fn told(api: &Api, address: &str, days: u32) {
+pub(crate) async fn told(api: &Api, address: &str, days: u32) {
     let said = jiff::Timestamp::now() - DAY * days;
     let body = json!({
         "by": "paper", "script": "Form 7", "staff": "M. Rees", "said": said.round(jiff::Unit::Millisecond).unwrap().to_string(),
@@ -39,7 +39,7 @@ async fn told(api: &Api, address: &str, days: u32) {
 }
 
 /// The night's work: ends that were recorded, and reminders.
-async fn at_night(api: &Api) -> (Value, Value) {
+pub(crate) async fn at_night(api: &Api) -> (Value, Value) {
     let answer = api.as_staff(api.post("end-alerts")).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let answer: Value = answer.json().await.unwrap();
@@ -50,7 +50,7 @@ async fn at_night(api: &Api) -> (Value, Value) {
 async fn a_reminder_comes_once_and_one_press_keeps_the_alert() {
     let mut stack = Stack::starts().await;
     let mail_server = stack.mail_server_starts().await;
-    let api = ends(&stack).await;
+    let api = ends(&stack, |file| file).await;
     told(&api, "over@post.example.org", 31).await;
     assert_eq!(
         api.may(Channel::Email, "over@post.example.org", "clinic-changes").await.reason,

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 const SITES: [(&str, &str); 2] = [(CLINIC, "health provider"), (CHARITY, "community charity")];
 const LANGUAGES: [(&str, &str); 2] = [("en", "/"), ("cy", "/cy/")];
-const SIZES: [(&str, (u32, u32)); 2] = [("desktop", (1280, 860)), ("phone", (390, 844))];
+pub(crate) const SIZES: [(&str, (u32, u32)); 2] = [("desktop", (1280, 860)), ("phone", (390, 844))];
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes pictures; checks nothing"]
@@ -104,7 +104,8 @@ impl Camera {
     }
 }
 
-const HEAD: &str = "<!doctype html><meta charset=\"utf-8\"><title>What people see</title><style>
+/// The head of a page of pictures.
+pub(crate) const HEAD: &str = "<!doctype html><meta charset=\"utf-8\"><title>What people see</title><style>
 body { font: 16px/1.4 system-ui, sans-serif; margin: 2rem; background: #eee; color: #222 }
 div { display: flex; flex-wrap: wrap; gap: 1rem; align-items: start }
 figure { margin: 0; width: 24rem } .phone figure { width: 11rem }

@@ -3,6 +3,7 @@
 //! The records come from a running server; their views are made by core, as an export will make them.
 
 use crate::harness::{CLINIC, Holder, Stack, npm, tests_folder};
+use assent_core::age::AgeBand;
 use assent_core::decision::{Act, Choice, Decision};
 use assent_core::ids::PurposeId;
 use assent_core::notice::{Notice, Route};
@@ -16,10 +17,13 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 const DPV: &str = "https://w3id.org/dpv#";
+/// DPV's personal data extension.
+const PD: &str = "https://w3id.org/dpv/pd#";
 const GDPR: &str = "https://w3id.org/dpv/legal/eu/gdpr#";
+const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 const TYPE: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
 
-/// Every word of DPV 2.3 and of its GDPR extension that our views use. A word that DPV does not define would be read by
+/// Every word of DPV 2.3 and of its GDPR and personal data extensions that our views use. A word that DPV does not define would be read by
 /// nobody, so a new one is looked up there before it comes into this list.
 const WORDS: &str = "
     dpv#Collect dpv#ConsentExpired dpv#ConsentGiven dpv#ConsentNotice dpv#ConsentReceipt dpv#ConsentRecord dpv#ConsentRefused
@@ -36,6 +40,7 @@ const WORDS: &str = "
     dpv#hasRecipient dpv#hasRecordOfActivity dpv#hasRight dpv#hasStorageCondition dpv#isExercisedAt dpv#isImplementedByEntity
     dpv#isIndicatedAtTime dpv#isIndicatedBy
     gdpr#A15 gdpr#A16 gdpr#A17 gdpr#A18 gdpr#A20 gdpr#A21 gdpr#A6-1-a gdpr#A7-3 gdpr#A77 gdpr#A9-2-a
+    pd#AgeRange
 ";
 
 /// One statement: subject, predicate, object, as N-Quads writes them.
@@ -91,12 +96,13 @@ fn words(quads: &[Quad]) -> BTreeSet<String> {
         name.strip_prefix(DPV)
             .map(|word| format!("dpv#{word}"))
             .or_else(|| name.strip_prefix(GDPR).map(|word| format!("gdpr#{word}")))
+            .or_else(|| name.strip_prefix(PD).map(|word| format!("pd#{word}")))
     };
     quads.iter().flat_map(|(_, predicate, object)| [short(predicate), short(object)]).flatten().collect()
 }
 
 /// What this version publishes on no site or writes in no record, and a view can say all the same: the statistics route, a
-/// yes by telephone, the end of a consent, special categories, no jurisdiction.
+/// yes by telephone, the end of a consent, special categories, no jurisdiction; and what this site does not ask, an age.
 fn not_yet_published(record: &Record, notice: &Notice) -> [(Record, Vec<u8>); 2] {
     let mut notice = notice.clone();
     notice.controller.jurisdiction.clear();
@@ -110,7 +116,8 @@ fn not_yet_published(record: &Record, notice: &Notice) -> [(Record, Vec<u8>); 2]
     let document = notice.document();
     let says = |decisions: &[(&str, Decision)]| {
         let decisions = decisions.iter().map(|(id, it)| (PurposeId::new(id).unwrap(), *it)).collect();
-        Record { act: Act::Phone, notice: notice.hash(), decisions, ..record.clone() }
+        let age = Some(AgeBand::Between(13, 15));
+        Record { act: Act::Phone, notice: notice.hash(), decisions, age, ..record.clone() }
     };
     [
         says(&[
@@ -146,7 +153,16 @@ async fn another_programs_reading_of_our_records_is_ours() {
     }
     for (record, document) in not_yet_published(source(&receipts[0]).record(), &notice) {
         let source = Source::new(&record.to_bytes(), &document, &api.site.api).unwrap();
-        seen.extend(words(&expand(&dpv::record(&source))));
+        let quads = expand(&dpv::record(&source));
+        seen.extend(words(&quads));
+        let node = format!("{}/receipts/{}#", api.site.api, record.id);
+        let node = iri(&(node + record.decisions.keys().next().unwrap().as_str()));
+        let subject = one(&quads, &node, &format!("{DPV}hasDataSubject"));
+        for age in said(&quads, subject, &format!("{DPV}hasPersonalData")) {
+            assert_eq!(one(&quads, age, TYPE), iri(&format!("{PD}AgeRange")));
+            assert_eq!(one(&quads, age, &format!("{RDF}value")), "\"13-15\"");
+        }
+        assert!(!said(&quads, subject, &format!("{DPV}hasPersonalData")).is_empty());
     }
     let known: BTreeSet<String> = WORDS.split_whitespace().map(String::from).collect();
     assert_eq!(seen, known, "left: what the views use; right: what was looked up");

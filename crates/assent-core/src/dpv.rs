@@ -15,7 +15,8 @@
 //! - On every route but consent nothing was consented to, so there is no consent record: a yes is a
 //!   `dpv:DataProcessingRecord` with `OptingInToProcess`, a no (an objection) is also a `dpv:RightExerciseRecord`, with
 //!   `ObjectingToProcess`. They claim no legal basis, because the notice states none, and no TS 27560 profile.
-//! - The data subject is the random subject id, never an address.
+//! - The data subject is the random subject id, never an address. Where the site asked how old they are, the band that they chose
+//!   stands with them as `pd:AgeRange` (DPV's personal data extension): `dpv:Child` would say more than they did.
 //! - What TS 27560 demands and the notice does not say is there and says `dpv:NotAvailable`
 //!   ([`crate::view::gaps`] lists it for the operator). Rights, the withdrawal method, the data's source and
 //!   `Collect` and `Use` need no key: they are the same for everyone who asks through Assent under the GDPR.
@@ -31,6 +32,7 @@ use serde_json::{Value, json};
 
 use crate::decision::Decision;
 use crate::notice::{RecipientRole, StorageKind};
+use crate::record::Record;
 use crate::view::{Decided, Source};
 
 /// `dct:conformsTo` of a consent record.
@@ -88,7 +90,6 @@ fn records(source: &Source<'_>) -> Vec<Value> {
 fn one(source: &Source<'_>, decided: Decided<'_>) -> Value {
     let record = source.record();
     let id = format!("{}#{}", record.id, decided.purpose.id);
-    let subject = record.subject.to_string();
     let mut out = json!({
         "@id": format!("{}#{}", source.receipt_address(), decided.purpose.id),
         "dct:identifier": id,
@@ -96,12 +97,7 @@ fn one(source: &Source<'_>, decided: Decided<'_>) -> Value {
         "dct:source": source.receipt_address(),
         "dct:created": record.time,
         "dct:language": record.language,
-        "dpv:hasDataSubject": {
-            "@id": SUBJECT,
-            "@type": "dpv:DataSubject",
-            "dct:identifier": subject,
-            "dpv:hasIdentifier": subject,
-        },
+        "dpv:hasDataSubject": subject(record),
         "dpv:hasNotice": [{
             "@id": source.notice_address(),
             "@type": if decided.is_consent() { "dpv:ConsentNotice" } else { "dpv:PrivacyNotice" },
@@ -124,6 +120,20 @@ fn one(source: &Source<'_>, decided: Decided<'_>) -> Value {
         };
         out["@type"] = types;
         out["dpv:hasEntityInvolvement"] = json!([event(source, decided, involvement)]);
+    }
+    out
+}
+
+fn subject(record: &Record) -> Value {
+    let id = record.subject.to_string();
+    let mut out = json!({
+        "@id": SUBJECT,
+        "@type": "dpv:DataSubject",
+        "dct:identifier": id,
+        "dpv:hasIdentifier": id,
+    });
+    if let Some(age) = record.age {
+        out["dpv:hasPersonalData"] = json!([{ "@type": "pd:AgeRange", "rdf:value": age }]);
     }
     out
 }
@@ -390,10 +400,10 @@ fn recipient_id(source: &Source<'_>, id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::age::AgeBand;
     use crate::decision::Act;
     use crate::fixture;
     use crate::hash::sha256;
-    use crate::record::Record;
     use crate::schemas::tests::{accepts, sweep};
     use crate::view::tests::{API, said, source};
 
@@ -524,6 +534,18 @@ mod tests {
     }
 
     #[test]
+    fn how_old_they_said_they_are_stands_with_the_person() {
+        let (mut record, document) =
+            said(&[("analytics", Decision::Given), ("counting", Decision::Objected)]);
+        assert!(!super::record(&source(&record, &document)).to_string().contains("AgeRange"), "nobody asked");
+        record.age = Some(AgeBand::Between(13, 15));
+        for one in graph(&record, &document) {
+            let data = &one["dpv:hasDataSubject"]["dpv:hasPersonalData"];
+            assert_eq!(*data, json!([{ "@type": "pd:AgeRange", "rdf:value": "13-15" }]));
+        }
+    }
+
+    #[test]
     fn a_receipt_wraps_the_records() {
         let (record, document) = said(&[("analytics", Decision::Given), ("counting", Decision::Objected)]);
         let source = source(&record, &document);
@@ -539,10 +561,13 @@ mod tests {
 
     #[test]
     fn no_part_may_be_missing_or_added() {
-        let (record, document) = said(&[("analytics", Decision::Given), ("counting", Decision::Objected)]);
+        let (mut record, document) =
+            said(&[("analytics", Decision::Given), ("counting", Decision::Objected)]);
+        record.age = Some(AgeBand::Under(13));
         let source = source(&record, &document);
-        // Named where absent on purpose: a phone, an email, who wrote it down, a thing's name, the context's terms.
-        let optional = ["schema:telephone", "schema:email", "dct:title"];
+        // Named where absent on purpose: a phone, an email, who wrote it down, a thing's name, an age, the context's terms. What is
+        // personal data of a process may not be absent: `said_or_not` tests it.
+        let optional = ["schema:telephone", "schema:email", "dct:title", "dpv:hasPersonalData"];
         let open = ["@context"];
         sweep("dpv-record.schema.json", &super::record(&source), &optional, &open);
         sweep("dpv-receipt.schema.json", &receipt(&source).unwrap(), &optional, &open);

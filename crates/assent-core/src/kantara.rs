@@ -5,6 +5,8 @@
 //! shown without its state would be read as its opposite. It cannot leave a mandatory answer open either, so a notice
 //! that does not state its jurisdiction or whether special categories of data are among a purpose's data has none.
 //!
+//! How old somebody said they are is not in it: the form has no field for it and allows no other. The record has it.
+//!
 //! The schema beside this ([`crate::schemas`]) is the published one, which is not JSON as it stands, put right.
 
 use alloc::format;

@@ -17,11 +17,16 @@ use crate::export::each_record;
 use crate::ledger::Shared;
 
 /// The header row. Times are RFC 3339 UTC; `contacts` lists `channel:keyed hash`, separated by spaces, never an
-/// address; empty where the record says nothing.
-pub const CSV_COLUMNS: [&str; 15] = [
+/// address; `age` is the band that the person chose; empty where the record says nothing.
+///
+/// A new column comes last, so that who reads by position goes on reading the same.
+pub const CSV_COLUMNS: [&str; 16] = [
     "index", "record", "time", "acted", "subject", "purpose", "decision", "act", "surface", "language",
-    "notice", "origin", "gpc", "contacts", "previous",
+    "notice", "origin", "gpc", "contacts", "previous", "age",
 ];
+
+/// How many of [`CSV_COLUMNS`] a table had before `age` was one: bundles with such a table still verify.
+pub const CSV_COLUMNS_BEFORE_AGE: usize = 15;
 
 /// See [`Ledger::export_csv`](crate::Ledger::export_csv).
 pub(crate) fn write(
@@ -30,7 +35,7 @@ pub(crate) fn write(
     out: &mut dyn Write,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ExportSummary, ExportError> {
-    let mut table = CsvTable::new(out, filter.purpose.clone())?;
+    let mut table = CsvTable::new(out, filter.purpose.clone(), CSV_COLUMNS.len())?;
     let summary =
         each_record(shared, filter, &mut |shown| Ok(table.add(shown.index, shown.record)?), progress)?;
     table.finish()?.flush()?;
@@ -41,6 +46,7 @@ pub(crate) fn write(
 pub struct CsvTable<W: Write> {
     table: csv::Writer<W>,
     purpose: Option<PurposeId>,
+    columns: usize,
 }
 
 impl<W: Write> fmt::Debug for CsvTable<W> {
@@ -50,17 +56,18 @@ impl<W: Write> fmt::Debug for CsvTable<W> {
 }
 
 impl<W: Write> CsvTable<W> {
-    /// Writes the header row. With a purpose, only rows about it follow.
+    /// Writes the header row: so many of [`CSV_COLUMNS`], all but where an earlier version's table is made again. With a purpose,
+    /// only rows about it follow.
     ///
     /// # Errors
     /// What `out` failed with.
-    pub fn new(out: W, purpose: Option<PurposeId>) -> io::Result<Self> {
+    pub fn new(out: W, purpose: Option<PurposeId>, columns: usize) -> io::Result<Self> {
         let mut table = WriterBuilder::new()
             .quote_style(QuoteStyle::Always)
             .terminator(Terminator::CRLF)
             .from_writer(out);
-        table.write_record(CSV_COLUMNS).map_err(write_error)?;
-        Ok(Self { table, purpose })
+        table.write_record(CSV_COLUMNS.iter().take(columns)).map_err(write_error)?;
+        Ok(Self { table, purpose, columns })
     }
 
     /// Writes a row for each decision of the record.
@@ -69,7 +76,8 @@ impl<W: Write> CsvTable<W> {
     /// What `out` failed with.
     pub fn add(&mut self, index: u64, record: &Record) -> io::Result<()> {
         for fields in rows_of(index, record, self.purpose.as_ref()) {
-            self.table.write_record(fields.map(defuse)).map_err(write_error)?;
+            let fields = fields.map(defuse);
+            self.table.write_record(fields.iter().take(self.columns)).map_err(write_error)?;
         }
         Ok(())
     }
@@ -108,6 +116,7 @@ fn rows_of(
             if record.signals.gpc { "yes".into() } else { String::new() },
             contacts.clone(),
             record.previous.clone().unwrap_or_default(),
+            record.age.map(String::from).unwrap_or_default(),
         ]
     })
 }

@@ -50,7 +50,7 @@ pub use erase::{Hold, Restriction};
 pub use error::{
     AppendError, CheckError, CreateError, ErasureError, ExportError, ImportError, OpenError, ReadError,
 };
-pub use export_csv::{CSV_COLUMNS, CsvTable, defuse};
+pub use export_csv::{CSV_COLUMNS, CSV_COLUMNS_BEFORE_AGE, CsvTable, defuse};
 pub use follow::Entry;
 pub use id::{ReceiptId, ReceiptIdError};
 pub use import::{Import, Imported, ImportedBody};

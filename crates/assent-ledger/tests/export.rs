@@ -6,6 +6,7 @@ mod common;
 
 use std::num::NonZero;
 
+use assent_core::age::AgeBand;
 use assent_core::decision::Decision;
 use assent_core::export_format::{ExportSummary, ExportVerifier};
 use assent_core::notice::Channel;
@@ -120,7 +121,8 @@ fn csv_has_a_row_per_purpose_and_runs_no_formulas() {
     decide(&ledger, 1);
     let email = Contact { channel: Channel::Email, address: "ada@example.org".into() };
     let language = "=cmd|' /C calc'!A0\"".to_string();
-    append(&ledger, Draft { contacts: vec![email], language, ..draft(2, None) }).unwrap();
+    let age = Some(AgeBand::Between(13, 15));
+    append(&ledger, Draft { contacts: vec![email], language, age, ..draft(2, None) }).unwrap();
     let mut bytes = Vec::new();
     let summary = ledger.export_csv(&ExportFilter::default(), &mut bytes, &mut |_| {}).unwrap();
     assert_eq!((summary.entries, summary.records), (2, 2));
@@ -139,6 +141,7 @@ fn csv_has_a_row_per_purpose_and_runs_no_formulas() {
     assert_eq!((&rows[2][5], &rows[2][6]), ("email-tracking", "refused"));
     assert_eq!(&rows[3][9], "'=cmd|' /C calc'!A0\"");
     assert!(rows[3][13].starts_with("email:"));
+    assert_eq!((&rows[1][15], &rows[3][15]), ("", "13-15"), "last, as each column that came later");
 
     let mut bytes = Vec::new();
     let filter = ExportFilter { purpose: Some(purpose("analytics")), ..ExportFilter::default() };

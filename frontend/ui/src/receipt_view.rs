@@ -1,4 +1,7 @@
 //! The receipt view: what was checked, what it does not prove, and the file to keep.
+//!
+//! What the record says is in that file and on the choices page, an age band too: where the banner asks for one, the page is where it
+//! is said, so this view has nothing of it.
 
 use crate::app::Check;
 use crate::html::Html;

@@ -6,6 +6,7 @@
 
 use super::alerts::standings::{Preparer, Standings};
 use super::alerts::{Sealer, link};
+use super::contact::normalise;
 use super::embed::Embeds;
 use super::publish::Publication;
 use super::site_text::{self, SiteTextError, vouched};
@@ -18,7 +19,7 @@ use assent_core::hash::Hash;
 use assent_core::ids::{PurposeId, SiteId};
 use assent_core::lint::{self, Finding};
 use assent_core::note::VerifierKey;
-use assent_core::notice::{Asked, Notice};
+use assent_core::notice::{Asked, Channel, Notice};
 use assent_core::site::{SiteFile, SiteFileError};
 use assent_ledger::store::{Reclaimed, StoreError};
 use assent_ledger::{
@@ -144,6 +145,18 @@ pub enum ApplyError {
         /// The site that is published already.
         other: SiteId,
     },
+    /// Messages could not come from there.
+    #[error(
+        "`{key}` is `{}`: messages could not be sent from it. Write one email address, as in alerts@example.org, or for text_from a \
+         number or name on one line",
+        .found.escape_debug()
+    )]
+    Sender {
+        /// The key.
+        key: &'static str,
+        /// What it says.
+        found: String,
+    },
     /// It would hand over to a site that is not here, or is somebody else's.
     #[error(
         "hands_over_to names `{0}`, which is not published here as a site of the same controller (name and address): people can take \
@@ -242,6 +255,27 @@ pub fn lost(site: &SiteId) -> String {
     )
 }
 
+/// Whether messages can come from whom the file says: no mail server takes them from anything but one address, so all of them would
+/// be lost.
+fn senders(file: &SiteFile) -> Result<(), ApplyError> {
+    let email = Some(&file.controller.email).filter(|email| !email.trim().is_empty());
+    for (key, address) in [("controller.email", email), ("mail_from", file.mail_from.as_ref())] {
+        if let Some(wrong) = address.filter(|address| !is_email(address)) {
+            return Err(ApplyError::Sender { key, found: wrong.clone() });
+        }
+    }
+    let is_name = |name: &&String| !name.trim().is_empty() && !name.chars().any(char::is_control);
+    match file.text_from.as_ref().filter(|name| !is_name(name)) {
+        Some(wrong) => Err(ApplyError::Sender { key: "text_from", found: wrong.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// An address as it stands, without a space around it.
+fn is_email(text: &str) -> bool {
+    text.trim() == text && normalise(Channel::Email, text).is_ok()
+}
+
 /// Reads and judges a site file, without changing anything.
 pub fn check(text: &str) -> Result<(SiteFile, Notice), ApplyError> {
     let shape = |error: toml::de::Error| ApplyError::Shape(error.to_string());
@@ -253,6 +287,7 @@ pub fn check(text: &str) -> Result<(SiteFile, Notice), ApplyError> {
     }
     let file: SiteFile = toml::from_str(text).map_err(shape)?;
     let notice = file.notice()?;
+    senders(&file)?;
     let findings = lint::check(&notice);
     if findings.is_empty() { Ok((file, notice)) } else { Err(ApplyError::Unfair(findings)) }
 }

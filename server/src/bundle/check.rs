@@ -22,7 +22,7 @@ use assent_core::note::VerifierKey;
 use assent_core::record::Record;
 use assent_core::schemas;
 use assent_core::tile::tiles_at;
-use assent_ledger::CsvTable;
+use assent_ledger::{CSV_COLUMNS, CSV_COLUMNS_BEFORE_AGE, CsvTable};
 use sha2::{Digest as _, Sha256};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,7 +187,7 @@ pub fn check<R: Read + Seek>(
 
     // The export, and with it the table that its records give.
     let purpose = manifest.filter.get("purpose").and_then(|purpose| PurposeId::new(purpose.as_str()?).ok());
-    let mut reading = Reading::new(key, purpose);
+    let mut reading = Reading::new(key, purpose, columns(&mut zip)?);
     let found = digested(&mut zip, RECORDS, &mut step, |lines| reading.all(lines))?;
     compare(&manifest, RECORDS, &found)?;
     let ReadExport { summary, table, notices, coverings } = reading.finish()?;
@@ -510,11 +510,22 @@ impl Sizes {
     }
 }
 
+/// How many columns the table has, by its header row: a bundle of an earlier version has no `age`. What it says in them is compared.
+fn columns<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<usize, BundleFault> {
+    let file = zip.by_name(TABLE).map_err(|error| unreadable_file(TABLE, error.into()))?;
+    let mut head = Vec::new();
+    let read = BufReader::new(file).take(1 << 12).read_until(b'\n', &mut head);
+    read.map_err(|source| unreadable_file(TABLE, source))?;
+    let earlier = head.split(|byte| *byte == b',').count() == CSV_COLUMNS_BEFORE_AGE;
+    Ok(if earlier { CSV_COLUMNS_BEFORE_AGE } else { CSV_COLUMNS.len() })
+}
+
 /// The export on its way through the verifier.
 struct Reading {
     verifier: ExportVerifier,
     table: Option<CsvTable<Hashing<io::Sink>>>,
     purpose: Option<PurposeId>,
+    columns: usize,
     notices: BTreeMap<Hash, u64>,
     coverings: Sizes,
 }
@@ -528,15 +539,16 @@ struct ReadExport {
 }
 
 impl Reading {
-    fn new(key: Option<VerifierKey>, purpose: Option<PurposeId>) -> Self {
+    fn new(key: Option<VerifierKey>, purpose: Option<PurposeId>, columns: usize) -> Self {
         let (verifier, coverings) = (ExportVerifier::new(key), Sizes::default());
-        Self { verifier, table: None, purpose, notices: BTreeMap::new(), coverings }
+        Self { verifier, table: None, purpose, columns, notices: BTreeMap::new(), coverings }
     }
 
     fn all(&mut self, lines: &mut dyn BufRead) -> Result<(), BundleFault> {
         let broken = |source| unreadable_file(RECORDS, source);
         let purpose = self.purpose.take();
-        self.table = Some(CsvTable::new(Hashing::new(io::sink()), purpose).map_err(broken)?);
+        let table = CsvTable::new(Hashing::new(io::sink()), purpose, self.columns);
+        self.table = Some(table.map_err(broken)?);
         let mut line = Vec::new();
         loop {
             line.clear();

@@ -4,10 +4,11 @@
 //! Everything on it comes from the verified export and from the notices' bytes. It is English; notices stand in their languages.
 
 use assent_core::accounting::Purge;
+use assent_core::age::AgeQuestion;
 use assent_core::bundle::{CHECKPOINTS, COSIGNED, LOG, MANIFEST, Manifest, NOTICES, RECORDS, SCHEMAS, TABLE};
 use assent_core::export_format::ExportSummary;
 use assent_core::hash::Hash;
-use assent_core::notice::{Notice, Text};
+use assent_core::notice::{Asked, Notice, Text};
 use assent_ledger::{NoticeVersion, rfc3339};
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write as _};
@@ -213,11 +214,31 @@ fn told(page: &mut String, versions: &[NoticeVersion], read: &[(Hash, Option<Not
             writeln!(page, "<p>It is of a later version than this program; the file has it whole.</p>")?;
             continue;
         };
+        if let Some(question) = &notice.age {
+            ages(page, question)?;
+        }
         for (language, text) in &notice.languages {
             in_language(page, notice, language, text)?;
         }
     }
     Ok(())
+}
+
+/// Who may say yes under the notice. What each person said stands with their record.
+fn ages(page: &mut String, question: &AgeQuestion) -> fmt::Result {
+    let place = |asked: &Asked| match asked {
+        Asked::Banner => "with the choices of the banner",
+        Asked::AlertForm => "on the sign-up form",
+    };
+    let places: Vec<&str> = question.asked.iter().map(place).collect();
+    let bands: Vec<String> = question.bands().into_iter().map(String::from).collect();
+    writeln!(
+        page,
+        "<p>People were asked how old they are, {}, and chose one of <code>{}</code>. What they chose is <code>age</code> in their record \
+         and the last column of the table.</p>",
+        places.join(" and "),
+        bands.join("</code>, <code>"),
+    )
 }
 
 fn in_language(page: &mut String, notice: &Notice, language: &str, text: &Text) -> fmt::Result {

@@ -95,7 +95,7 @@ impl Mailer {
     /// # Errors
     /// [`SendError`].
     pub async fn send(&self, mail: &Mail) -> Result<(), SendError> {
-        let message = message(mail).map_err(|reason| SendError::Refused(reason.to_string()))?;
+        let message = message(mail)?;
         match tokio::time::timeout(self.timeout, self.transport.send(message)).await {
             Ok(Ok(_)) => Ok(()),
             Err(_) => Err(SendError::Away("no answer in time".into())),
@@ -107,6 +107,10 @@ impl Mailer {
                         Err(SendError::Refused(code.to_string()))
                     }
                     Some(code) => Err(SendError::Later(code.to_string())),
+                    // It was asked and cannot (RFC 6531), today and tomorrow; others' addresses it can.
+                    None if error.is_client() && !mail.to.is_ascii() => {
+                        Err(SendError::Refused("the mail server takes no address with such letters".into()))
+                    }
                     None if error.is_timeout() => Err(SendError::Away("no answer in time".into())),
                     None if error.is_tls() => Err(SendError::Away("no encrypted connection".into())),
                     None => Err(SendError::Away("no connection".into())),
@@ -116,15 +120,17 @@ impl Mailer {
     }
 }
 
-fn message(mail: &Mail) -> Result<Message, &'static str> {
+fn message(mail: &Mail) -> Result<Message, SendError> {
     let address = |text: &str| text.parse::<Address>();
+    let refused = |reason: &str| SendError::Refused(reason.to_string());
     let (name, from) = &mail.from;
-    let from = address(from).map_err(|_| "the sender's address cannot be one")?;
-    let to = address(&mail.to).map_err(|_| "the address cannot be written to")?;
+    // Ours to mend, in the site file; the message waits for it.
+    let from = address(from).map_err(|_| SendError::Later("the sender's address cannot be one".into()))?;
+    let to = address(&mail.to).map_err(|_| refused("the address cannot be written to"))?;
     let domain = from.domain().to_string();
     // Given, and not read out of the headers: whatever stands in a name or an address, it goes to this one.
     let envelope = Envelope::new(Some(from.clone()), vec![to.clone()])
-        .map_err(|_| "it cannot be written as a message")?;
+        .map_err(|_| refused("it cannot be written as a message"))?;
     let mut message = Message::builder()
         .envelope(envelope)
         .from(Mailbox::new(Some(name.clone()), from))
@@ -132,7 +138,7 @@ fn message(mail: &Mail) -> Result<Message, &'static str> {
         .subject(&mail.subject)
         .message_id(Some(format!("<{}@{domain}>", mail.id)))
         .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
-        .map_err(|_| "it cannot be written as a message")?;
+        .map_err(|_| refused("it cannot be written as a message"))?;
     for (name, value) in [
         // RFC 3834: so that no automatic answer comes back.
         (HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated"),

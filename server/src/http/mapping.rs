@@ -211,6 +211,7 @@ impl From<ApplyError> for Problem {
             ApplyError::Shape(_)
             | ApplyError::File(_)
             | ApplyError::OtherSite { .. }
+            | ApplyError::Sender { .. }
             | ApplyError::Moved(_)
             | ApplyError::RouteChanged { .. }
             | ApplyError::SharesCookies { .. }

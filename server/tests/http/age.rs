@@ -34,7 +34,7 @@ fn asking(at: &str) -> String {
     SITE.replace("[text.en]\n", alert).replace("[controller]", &age) + text
 }
 
-async fn app(at: &str) -> (TestApp, Arc<Site>) {
+pub(crate) async fn app(at: &str) -> (TestApp, Arc<Site>) {
     let app = TestApp::new().await;
     let answer = publishes(&app, &asking(at)).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
@@ -96,7 +96,7 @@ fn with(mut body: Value, name: &str, value: Value) -> Value {
     body
 }
 
-fn records(site: &Site, subject: SubjectId) -> Vec<Record> {
+pub(crate) fn records(site: &Site, subject: SubjectId) -> Vec<Record> {
     site.ledger.history(&subject).unwrap().into_iter().map(|opened| opened.record).collect()
 }
 
@@ -286,7 +286,8 @@ async fn the_page_of_an_address_says_what_waits_and_asks_an_age_that_is_not_know
     let path = centre(&site);
     let shown = page(&app, &path).await;
     assert!(shown.contains("Nothing will be sent until we have talked with you"), "{shown}");
-    assert!(!shown.contains("How old are you?"), "it is known");
+    assert!(!shown.contains("<legend>How old are you?"), "it is known");
+    assert!(shown.contains("How old are you? <strong>13 to 15</strong>"), "and shown: {shown}");
     // Ticked as it is, and another alert with it: both wait, and staff see that the other one takes much.
     let save = [("press", "save"), ("wanted", "email-news"), ("wanted", "email-visits")];
     assert_eq!(form(&app, &path, &save).await.status, StatusCode::SEE_OTHER);
@@ -314,7 +315,7 @@ async fn the_page_of_an_address_says_what_waits_and_asks_an_age_that_is_not_know
     assert_eq!(publishes(&app, &asking(FORM)).await.status, StatusCode::OK);
     let site = app.app.sites.all()[0].clone();
     assert_eq!(may(&app, ANN, "news").await.1, "granted");
-    assert!(page(&app, &path_of(&site)).await.contains("How old are you?"));
+    assert!(page(&app, &path_of(&site)).await.contains("<legend>How old are you?"));
     for (age, says) in [(None, "Choose how old you are"), (Some("under-13"), "you need to be 13 or over")] {
         let age: Vec<_> = age.map(|age| ("age", age)).into_iter().collect();
         let answer = form(&app, &path_of(&site), &[&save[..], &age].concat()).await;

@@ -10,9 +10,9 @@ use std::io::{Cursor, Read as _, Write as _};
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
-type Files = Vec<(String, Vec<u8>)>;
+pub(crate) type Files = Vec<(String, Vec<u8>)>;
 
-fn unpacked(bundle: &[u8]) -> Files {
+pub(crate) fn unpacked(bundle: &[u8]) -> Files {
     let mut archive = ZipArchive::new(Cursor::new(bundle)).unwrap();
     let mut files = Files::new();
     for at in 0..archive.len() {
@@ -25,7 +25,7 @@ fn unpacked(bundle: &[u8]) -> Files {
 }
 
 /// An archive of these files, with all of them in the manifest; one of them as a symbolic link.
-fn packed(files: &Files, link: Option<&str>) -> Vec<u8> {
+pub(crate) fn packed(files: &Files, link: Option<&str>) -> Vec<u8> {
     let (_, manifest) = files.iter().find(|(name, _)| name == MANIFEST).unwrap();
     let mut manifest: Manifest = serde_json::from_slice(manifest).unwrap();
     // Those of the log are never listed.

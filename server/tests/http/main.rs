@@ -8,6 +8,7 @@ mod log;
 
 mod addresses;
 mod age;
+mod age_shown;
 mod asking_witnesses;
 mod backups;
 mod bad_input;
@@ -22,6 +23,7 @@ mod forms;
 mod full_disk;
 mod good_backups;
 mod hand_over;
+mod hostile_addresses;
 mod messages;
 mod no_wins;
 mod openapi;

@@ -9,7 +9,7 @@ use server::app::alerts::outbox::do_what_is_due;
 use server::app::now;
 
 /// The test site as a charity's, with an alert on each route.
-fn charity() -> String {
+pub(crate) fn charity() -> String {
     let alerts = "[[alerts]]\ntopic = \"appeals\"\nchannels = [\"email\"]\nroute = \"soft-opt-in\"\n\
         [alerts.soft_opt_in]\nkind = \"charitable\"\ncollected = \"On our donation form.\"\nopt_out = \"A box below the address.\"\n\
         [[alerts]]\ntopic = \"offers\"\nchannels = [\"email\"]\nroute = \"soft-opt-in\"\n\
@@ -108,6 +108,29 @@ async fn a_call_is_recorded_with_all_that_was_said_about_it() {
     assert_eq!(may(&app, "ann@example.org", "news").await, (json!("no"), json!("withdrawn")));
     assert_eq!(site.ledger.jobs().unwrap().len(), 0, "who says no is not written to");
     staff(&app, "told", "k3", &body).await.is_problem(409, "said-no-since");
+}
+
+#[tokio::test]
+async fn each_way_of_telling_has_its_act_counts_at_once_and_brings_a_copy() {
+    let app = TestApp::new().await;
+    let site = app.app.sites.all()[0].clone();
+    for (number, (by, act)) in
+        [("phone", "phone"), ("paper", "paper"), ("in-person", "staff"), ("elsewhere", "api")]
+            .iter()
+            .enumerate()
+    {
+        let address = format!("{by}@example.org");
+        let body = with(call(&address, yes()), "by", json!(by));
+        // Only a call can be recorded.
+        let form = json!({ "kind": "signed-form", "reference": "box 4" });
+        let body = if *by == "phone" { body } else { with(without(body, "recording"), "evidence", form) };
+        let answer = staff(&app, "told", &key(), &body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{by}: {}", answer.text());
+        let record: Value = serde_json::from_str(answer.json()["record"].as_str().unwrap()).unwrap();
+        assert_eq!((&record["act"], &record["told"]["by"]), (&json!(act), &json!(by)));
+        assert_eq!(may(&app, &address, "news").await, (json!("yes"), json!("granted")), "{by}");
+        assert_eq!(site.ledger.jobs().unwrap().len(), number + 1, "{by}: a copy waits to be sent");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use crate::openapi::{document, has_shape};
 use assent_core::decision::{Act, Decision};
 use assent_core::event::Event;
 use assent_core::ids::PurposeId;
+use assent_core::notice::Channel;
 use assent_core::record::{Signals, Surface};
 use assent_core::subject::SubjectToken;
 use assent_ledger::Draft;
@@ -15,6 +16,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
+use server::app::alerts::confirm::confirm;
+use server::app::alerts::link::ContactKey;
+use server::app::alerts::renewal::look;
 use server::app::now;
 use server::app::sites::LogIs;
 use server::app::webhooks::{Endpoint, More, tell};
@@ -223,6 +227,58 @@ async fn an_endpoint_hears_what_happens_from_now_on_and_never_an_address() {
     assert!(receiver.heard().is_empty(), "each is told once");
     let metrics = app.get("/metrics").await.text();
     assert!(metrics.contains("assent_webhook_taken_total{site=\"clinic\",endpoint=\"crm\"} 5"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmation_an_objection_and_an_end_by_time_are_told_too() {
+    const DAY: u64 = 24 * HOUR;
+    let receiver = Receiver::starts().await;
+    let app = service(&endpoint(
+        "crm",
+        &receiver.url,
+        "events = [\"granted\", \"confirmed\", \"objected\", \"expired\"]",
+    ))
+    .await;
+    let ends = "channels = [\"email\", \"text\"]";
+    let file = crate::told::charity().replacen(ends, &format!("{ends}\nends_after_days = 100"), 1);
+    assert_eq!(crate::told::publishes(&app, &file).await.status, StatusCode::OK);
+    let token = crate::alerts::token();
+    crate::alerts::signs_up(&app, &token, &key(), "ann@example.org").await;
+    let site = app.app.sites.all()[0].clone();
+    let hash = site.ledger.contact_hash(Channel::Email, "ann@example.org");
+    let subject = SubjectToken::parse(&token).unwrap().id();
+    confirm(&site, (subject, ContactKey { channel: Channel::Email, hash }, None), now()).await.unwrap();
+    let gift = |choice: &str| {
+        json!({ "by": "paper", "script": "Gift form 4", "staff": "A. Okafor", "said": "2026-03-02", "language": "en",
+            "evidence": { "kind": "signed-form", "reference": "gift 2210" }, "directly": true, "opt_out_offered": true,
+            "email": "ann@example.org", "choices": { "email-appeals": choice } })
+    };
+    for choice in ["yes", "no"] {
+        let answer = crate::told::staff(&app, "told", &key(), &gift(choice)).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    }
+    assert_eq!(look(&site, now() + 101 * DAY).await.unwrap().ended, 1);
+    tells(&app, "crm", now()).await;
+    let events = receiver.events();
+    let mut heard: Vec<(&str, Vec<&str>)> = events
+        .iter()
+        .map(|event| (event.type_name.as_str(), event.data.purposes.iter().map(PurposeId::as_str).collect()))
+        .collect();
+    heard.sort();
+    assert_eq!(
+        heard,
+        [
+            ("assent.decision.confirmed", vec!["email-news"]),
+            ("assent.decision.expired", vec!["email-news"]),
+            // Soft opt-in: told and not refused.
+            ("assent.decision.granted", vec!["email-appeals"]),
+            ("assent.decision.objected", vec!["email-appeals"]),
+        ]
+    );
+    for event in &events {
+        has_shape(&document(), "Event", &json!(event));
+        assert!(!json!(event).to_string().contains("ann@"), "never an address");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -292,7 +292,8 @@ impl Stack {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// `assent` with the configuration of this test, to be run.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = alone(&places::assent(), self.folder.path());
         command.args(arguments).arg("--config").arg(self.path("assent.toml"));
         if let Some(time) = self.time {

@@ -473,6 +473,7 @@ fn limits_are_where_they_are_said_to_be() {
     breaks("text-hidden", |file| file.controller.address = "1 Street\u{7}".into());
     breaks("text-hidden", |file| say(file, "choose", "C\u{2066}hoose"));
     breaks("text-hidden", |file| file.controller.name = "Example Health\r\nBcc: eve@example.org".into());
+    breaks("text-hidden", |file| say(file, "mail_confirm_subject", "{} asks\r\nBcc: eve@example.org"));
     breaks("memory-grant", |file| remembers(file, 181));
     let mut file = fair();
     first_text(&mut file).intro = "é".repeat(1999) + "\n";

@@ -21,9 +21,10 @@ const SENTENCE: usize = 40;
 pub(super) fn everywhere(notice: &Notice, say: &mut Say<'_>) {
     each_text(notice, &mut |place, text| {
         // A name stands in headings, in subjects and in whom a message is from.
-        let broken = place.ends_with(".name") && text.contains(['\n', '\r']);
+        let one_line = place.ends_with(".name") || place.ends_with("_subject");
+        let broken = one_line && text.contains(['\n', '\r']);
         if broken || text.chars().any(is_hidden) {
-            let message = "Take out control characters, marks of reading direction, and line breaks in a name; type it anew if need be.";
+            let message = "Take out control characters, marks of reading direction, and line breaks in a name or a subject; type it anew if need be.";
             say("text-hidden", place.to_string(), message);
         }
         let most = if SHORT.iter().any(|key| place.ends_with(key)) { SHORT_MAX } else { LONG_MAX };

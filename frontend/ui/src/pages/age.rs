@@ -61,6 +61,22 @@ pub(super) fn too_young(bands: &[AgeBand], talk_helps: bool, words: &Words) -> S
     fill(&words.age_too_young, &from)
 }
 
+/// What a record says about it: the question, and the answer that was chosen; nothing where nothing was.
+pub(super) fn said(band: Option<AgeBand>, words: &Words) -> Option<AnyView> {
+    let band = band?;
+    let question = format!("{} ", words.age_title);
+    Some(view! { <p>{question}<strong>{name(band, words)}</strong></p> }.into_any())
+}
+
+/// The question as a notice puts it, with every answer to choose from; nothing where it is not asked.
+pub(super) fn asked(bands: &[AgeBand], words: &Words) -> Option<AnyView> {
+    if bands.is_empty() {
+        return None;
+    }
+    let each = bands.iter().map(|band| view! { <span>{name(*band, words)}</span> }).collect_view();
+    Some(view! { <p>{words.age_title.clone()}</p><p class="labels">{each}</p> }.into_any())
+}
+
 fn name(band: AgeBand, words: &Words) -> String {
     match band {
         AgeBand::Under(age) => fill(&words.age_under, &age.to_string()),

@@ -375,6 +375,7 @@ fn history(props: &ChoicesProps, words: &Words) -> AnyView {
                         <span class="exact">{record.time.clone()}</span>
                     </p>
                     <p>{act_words(record.act, words)}" ("{surface_words(record.surface, words)}")"</p>
+                    {age::said(record.age, words)}
                     {said(props, record, words)}
                     <p class="entry-links">
                         {receipt_link(&props.frame, record, words)}

@@ -80,6 +80,7 @@ fn language(notice: &Notice, tag: &str, text: &Text) -> AnyView {
         view! {
             <h3>{text.alerts_title.clone()}</h3>
             <p>{text.alerts_intro.clone()}</p>
+            {super::age::asked(&notice.age_bands(Asked::AlertForm), &words)}
             {purposes(notice, Asked::AlertForm, tag, text, &words)}
         }
     });
@@ -94,6 +95,7 @@ fn language(notice: &Notice, tag: &str, text: &Text) -> AnyView {
                 <span>{words.decline.clone()}</span>
                 <span>{words.choose.clone()}</span>
             </p>
+            {super::age::asked(&notice.age_bands(Asked::Banner), &words)}
             {banner}
             {alerts}
         </section>

@@ -274,6 +274,16 @@ fn your_alerts_of(frame: SiteFrame, outcome: Option<your_alerts::Outcome>) -> St
     })
 }
 
+fn notice_of(frame: SiteFrame) -> String {
+    notice::render(&NoticeProps {
+        shown_hash: frame.hash,
+        shown: frame.notice.clone(),
+        published: Some("2026-11-01T09:00:00.000Z".into()),
+        replaced: None,
+        frame,
+    })
+}
+
 fn openapi() -> Value {
     json!({
         "openapi": "3.1.0",
@@ -412,6 +422,7 @@ fn pages(language: &str) -> Vec<(&'static str, String)> {
         ),
         ("your-alerts", your_alerts_of(frame(language), None)),
         ("your-alerts-failed", your_alerts_of(frame(language), Some(your_alerts::Outcome::BadAddress))),
+        ("notice-age", notice_of(asking(language))),
         (
             "notice",
             notice::render(&NoticeProps {

@@ -188,6 +188,7 @@ fn history(props: &YourAlertsProps, words: &Words) -> AnyView {
                     <span class="exact">{record.time.clone()}</span>
                 </p>
                 <p>{act_words(record.act, words)}" ("{surface_words(record.surface, words)}")"</p>
+                {age::said(record.age, words)}
                 {record.told.as_ref().map(|told| {
                     let who = fill(&words.told_by, &told.staff);
                     view! { <p>{fill(&who, &told.script)}</p> }

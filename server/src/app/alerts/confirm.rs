@@ -76,8 +76,12 @@ pub async fn confirm(
     let before = before.0;
     let Waiting::For(waits, _) = &before else {
         // A crash may have come between the confirmation and the end of the old address.
-        if matches!(before, Waiting::Already(_) | Waiting::Talk(_)) {
-            let_go(site, to, replaces, now).await?;
+        if let (Waiting::Already(_) | Waiting::Talk(_), Some(old)) = (&before, replaces) {
+            let reader = Arc::clone(site);
+            let read = move || agreed_anew(&reader, subject, &old, now);
+            if !crate::app::blocking(read).await.map_err(RecordError::Stopped)?? {
+                let_go(site, to, replaces, now).await?;
+            }
         }
         return Ok(before);
     };
@@ -128,6 +132,15 @@ async fn let_go(
         stop(site, ContactKey { channel: to.channel, hash: old }, Which::All, Act::Link, now).await?;
     }
     Ok(())
+}
+
+/// Whether the old address was agreed to after this sign-up was: then its link, pressed once more, has nothing to end there.
+fn agreed_anew(site: &Site, subject: SubjectId, old: &Hash, now: u64) -> Result<bool, ReadError> {
+    let newest = |history: &[Opened]| {
+        let yes = history.iter().filter(|opened| opened.record.decisions.values().any(|d| d.is_yes()));
+        yes.map(|opened| opened.time).max()
+    };
+    Ok(newest(&Subscriber::read(site, old, now)?.history) > newest(&site.ledger.history(&subject)?))
 }
 
 /// The alerts that a subject ever said yes to for this address. A sign-up may name one of each channel, and whoever reads one of

@@ -10,6 +10,7 @@ use crate::deliver::mail::Mail;
 use crate::deliver::text::Text as TextMessage;
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
+use assent_core::languages::is_right_to_left;
 use assent_core::notice::Text;
 use assent_core::subject::SubjectId;
 use assent_core::words::Words;
@@ -241,8 +242,9 @@ impl Body {
         let Self { text, html } = self;
         let controller = &site.notice.controller;
         let from = site.file.mail_from.clone().unwrap_or_else(|| controller.email.clone());
+        let direction = if is_right_to_left(&language) { "rtl" } else { "ltr" };
         let html = format!(
-            "<!doctype html>\n<html lang=\"{language}\">\n<head><meta charset=\"utf-8\"><title>{}</title></head>\n<body>\n{html}</body>\n</html>\n",
+            "<!doctype html>\n<html lang=\"{language}\" dir=\"{direction}\">\n<head><meta charset=\"utf-8\"><title>{}</title></head>\n<body>\n{html}</body>\n</html>\n",
             escape(&subject)
         );
         Mail { from: (controller.name.clone(), from), to, subject, text, html, language, id }
