@@ -104,8 +104,6 @@ pub enum KeyStoreError {
     Random(#[from] RandomError),
 }
 
-/// The end of one nonce in front of what it sealed.
-
 /// One site's secrets. Shared by the sequencer, which takes and destroys, by the attendant, which draws ahead, and by
 /// readers.
 pub(crate) struct KeyStore {
@@ -165,8 +163,8 @@ impl KeyStore {
     /// HMAC-SHA-256 under the site's contact key: finds a contact again without keeping it.
     pub(crate) fn contact_hash(&self, channel: Channel, address: &str) -> Hash {
         let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
-        let mut mac =
-            <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*log.contact).expect("HMAC takes keys of any length");
+        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*log.contact)
+            .expect("HMAC takes keys of any length");
         mac.update(b"assent/contact/v1\0");
         mac.update(channel.as_str().as_bytes());
         mac.update(b"\0");
@@ -177,8 +175,8 @@ impl KeyStore {
     /// A secret for one use, from the contact key: it stays the same as long as contacts are found by the same hashes.
     pub(crate) fn derived(&self, usage: &str) -> Secret {
         let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
-        let mut mac =
-            <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*log.contact).expect("HMAC takes keys of any length");
+        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*log.contact)
+            .expect("HMAC takes keys of any length");
         mac.update(b"assent/derived/v1\0");
         mac.update(usage.as_bytes());
         Zeroizing::new(mac.finalize().into_bytes().into())

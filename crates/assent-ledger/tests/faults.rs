@@ -357,7 +357,8 @@ fn no_proof_is_made_of_an_altered_tree_and_a_mended_one_is_believed_again() {
         good.leaves[..size as usize].iter().for_each(|leaf| tree.append(merkle::leaf_hash(leaf)));
         tree.root()
     };
-    let flips: [(u64, &dyn Fn(&mut SiteLog)); 2] =
+    type Flip<'a> = &'a dyn Fn(&mut SiteLog);
+    let flips: [(u64, Flip<'_>); 2] =
         [(11, &|log| log.leaves[10][9] ^= 1), (300, &|log| log.hashes.get_mut(&(1, 0)).unwrap().0[3] ^= 1)];
     drop(ledger);
     for (size, flip) in flips {

@@ -31,10 +31,10 @@ pub(crate) const SEGMENT: usize = 8 << 20;
 const MAIN: &str = "main";
 const INDEX: &str = "index";
 /// Bytes of page cache that the main one needs at most: it has a key for 256 entries.
-const MAIN_CACHE: u64 = 16 << 20;
+const MAIN_CACHE: u64 = 32 << 20;
 
 /// sled counts a page as long as it is on the disk; in memory it takes about so many times that.
-const IN_MEMORY: u64 = 5;
+const IN_MEMORY: u64 = 4;
 
 /// Keys between two pauses: a few tenths of a millisecond.
 const FEW: usize = 32;

@@ -34,8 +34,8 @@ use rows::Rows;
 
 pub use migrate::{MigrateError, Migrated, migrate};
 
-/// Memory for sled's page cache unless told otherwise, in bytes.
-pub const DEFAULT_CACHE: u64 = 128 << 20;
+/// Memory that sled's page cache may take unless told otherwise, in bytes.
+pub const DEFAULT_CACHE: u64 = 384 << 20;
 
 /// Written once, so that a later release knows what it opens.
 const FORMAT: &[u8] = b"assent-sled/3";
@@ -128,7 +128,7 @@ impl SledStore {
         Self::open_with_cache(dir, DEFAULT_CACHE)
     }
 
-    /// Opens the store with this many bytes of page cache.
+    /// Opens the store with a page cache that takes about so many bytes of memory.
     ///
     /// # Errors
     /// [`OpenError`].

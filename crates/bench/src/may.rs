@@ -55,7 +55,7 @@ pub(crate) fn measure(rig: &Rig, plan: &Plan, table: &mut Table) -> Result<()> {
             figure: format!("memory at {} subscribers, more than at one", count(people)),
             value: Ok(memory.saturating_sub(first) as f64),
             // The store's own cache, ledger.cache_mib.
-            wanted: Wanted::AtMost(f64::from(128 << 20), f64::from(64 << 20)),
+            wanted: Wanted::AtMost(f64::from(384 << 20), f64::from(192 << 20)),
             unit: Unit::Bytes,
             detail: format!(
                 "{} MiB in all; every standing worked out {:.1} s after the start",

@@ -81,7 +81,7 @@ fn prepare(site: &Weak<Site>, now: fn() -> u64, ends: &AtomicBool) {
         }
         Ok(false) => {}
         Err(error) => {
-            tracing::warn!(site = %this.file.id, %error, "standings are worked out as they are asked for")
+            tracing::warn!(site = %this.file.id, %error, "standings are worked out as they are asked for");
         }
     }
 }
