@@ -113,6 +113,10 @@ pub fn held<'a>(
             if after == Standing::Unconfirmed && *decision != Decision::Confirmed {
                 waits.insert(id, at);
             }
+            // What a confirmation leaves unconfirmed goes on waiting since it was asked.
+            if *decision == Decision::Confirmed && after == Standing::Unconfirmed {
+                since = standing.since;
+            }
             let after = if after == Standing::Granted && over { Standing::Expired } else { after };
             *standing = Held { standing: after, since };
         }

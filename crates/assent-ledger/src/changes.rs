@@ -4,7 +4,7 @@
 //! Remembered in a table of fixed size, by a part of their ids: two who share a place are both taken to have changed. Not
 //! here: what changed, and what was worked out. Nothing of this is kept: after a start everything has changed.
 
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
 use assent_core::hash::Hash;
 use assent_core::subject::SubjectId;
@@ -56,6 +56,8 @@ pub(crate) enum About {
 /// When something last changed, by place.
 #[derive(Debug)]
 pub(crate) struct Changes {
+    /// What the store holds is not known: it may show at any time.
+    unknown: AtomicBool,
     /// Moments that have been.
     moments: AtomicU64,
     everybody: AtomicU64,
@@ -65,7 +67,8 @@ pub(crate) struct Changes {
 impl Default for Changes {
     fn default() -> Self {
         let places = std::iter::repeat_with(AtomicU64::default).take(PLACES);
-        Changes { moments: AtomicU64::new(0), everybody: AtomicU64::new(0), places: places.collect() }
+        let [moments, everybody] = [0, 0].map(AtomicU64::new);
+        Changes { unknown: AtomicBool::new(false), moments, everybody, places: places.collect() }
     }
 }
 
@@ -78,7 +81,21 @@ impl Changes {
     /// Whether what was read after `since` is still what there is, at all these places.
     pub(crate) fn none_since(&self, since: Moment, mut at: impl Iterator<Item = ChangePlace>) -> bool {
         let before = |last: &AtomicU64| last.load(SeqCst) <= since.0;
-        before(&self.everybody) && at.all(|place| self.places.get(place.0 as usize).is_some_and(before))
+        !self.unknown.load(SeqCst)
+            && before(&self.everybody)
+            && at.all(|place| self.places.get(place.0 as usize).is_some_and(before))
+    }
+
+    /// It is not known what the store holds, until [`Self::known`]. What was remembered is not used, because anybody's look at the
+    /// store may make visible what a commit left there.
+    pub(crate) fn not_known(&self) {
+        self.unknown.store(true, SeqCst);
+    }
+
+    /// The store was read again, and everybody counts as changed.
+    pub(crate) fn known(&self) {
+        drop(self.begin(About::Everybody));
+        self.unknown.store(false, SeqCst);
     }
 
     /// Something changes from here on until what this returns is dropped: not before may readers see it or anybody hear of it, and by
@@ -141,5 +158,11 @@ mod tests {
         drop(changes.begin(About::Everybody));
         assert!(!holds(after, &[]) && holds(changes.moment(), &[one, other]));
         assert!(!holds(changes.moment(), &[ChangePlace(PLACES as u32)]), "no place");
+        changes.not_known();
+        let meanwhile = changes.moment();
+        assert!(!holds(meanwhile, &[]));
+        changes.known();
+        assert!(!holds(meanwhile, &[]), "what was read meanwhile was of nobody knows when");
+        assert!(holds(changes.moment(), &[one, other]));
     }
 }

@@ -152,6 +152,23 @@ impl Change for Jobs {
     }
 }
 
+/// Nothing: whoever is answered knows that what went before has come to its end.
+pub(crate) struct Settle(pub(crate) Reply<u64>);
+
+impl Change for Settle {
+    fn about(&self) -> About {
+        About::Nobody
+    }
+
+    fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
+        settle(shared, tail, Ok(0), self.0)
+    }
+
+    fn refuse(self: Box<Self>, error: AppendError) {
+        drop(self.0.send(Err(error.into())));
+    }
+}
+
 /// Tells of the tombstones that no leaf covers yet, in one leaf, so that nobody sees which went together.
 pub(crate) struct Tell(pub(crate) Reply<u64>);
 

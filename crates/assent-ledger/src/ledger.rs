@@ -35,7 +35,7 @@ use crate::draft::{
     Appended, CheckReport, Draft, ExportFilter, ExportSummary, LogConfig, NoticeVersion, Opened, Progress,
     Published, PublishedNotice, Shown,
 };
-use crate::erase::{self, ForSubject, Hold, Jobs, MarkContact, Restriction, Tell, Wish};
+use crate::erase::{self, ForSubject, Hold, Jobs, MarkContact, Restriction, Settle, Tell, Wish};
 use crate::error::{
     AppendError, CheckError, CreateError, ErasureError, ExportError, ImportError, OpenError, ReadError,
 };
@@ -416,6 +416,14 @@ impl Ledger {
         self.for_subject(subject, Wish::Hold(hold))
     }
 
+    /// Changes nothing, and ends once nothing is under way whose outcome is unknown: then what can be read is what there is.
+    ///
+    /// # Errors
+    /// [`ErasureError`]: it is still not known.
+    pub fn settle(&self) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        self.change(Settle)
+    }
+
     /// Ends a hold.
     ///
     /// # Errors
@@ -668,23 +676,28 @@ impl Ledger {
         Ok(self.naming(contact)?.subjects)
     }
 
-    /// What everybody who named a contact said: each of [`Self::subjects_of`] with their [`Self::history`].
+    /// What everybody who named a contact said: each of [`Self::subjects_of`] with their [`Self::history`], and whether more of it may not be
+    /// read now.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn said_by(&self, contact: &Hash) -> Result<Vec<(SubjectId, Vec<Opened>)>, ReadError> {
+    pub fn said_by(&self, contact: &Hash) -> Result<Vec<(SubjectId, Vec<Opened>, bool)>, ReadError> {
         let Naming { subjects, mut rows } = self.naming(contact)?;
         let size = self.size();
         let mut said = Vec::with_capacity(subjects.len());
         for subject in subjects {
-            let mut history = Vec::new();
+            let (mut history, mut frozen) = (Vec::new(), false);
             for RecordRef { index, .. } in self.shared.store.records(self.site(), &subject)? {
                 if index < size {
                     let row = rows.remove(&index).map_or_else(|| self.shared.row(index), Ok)?;
-                    history.extend(self.shared.opened_row(index, &row)?);
+                    match self.shared.inside(index, &row)? {
+                        Inside::Record(content) => history.push(opened(index, &row, content)?),
+                        Inside::Restricted => frozen = true,
+                        Inside::Gone(_) | Inside::NoRecord => {}
+                    }
                 }
             }
-            said.push((subject, history));
+            said.push((subject, history, frozen));
         }
         Ok(said)
     }
@@ -1070,6 +1083,7 @@ impl Shared {
 
     /// The log takes no decisions until it was recovered.
     pub(crate) fn stop(&self) {
+        self.changes.not_known();
         self.writable.store(false, Ordering::Relaxed);
     }
 
@@ -1195,8 +1209,7 @@ impl Shared {
 
     fn opened_row(&self, index: u64, row: &Row) -> Result<Option<Opened>, ReadError> {
         let Inside::Record(content) = self.inside(index, row)? else { return Ok(None) };
-        let (id, record) = read_record(index, &content.record)?;
-        Ok(Some(Opened { index, id, time: row.time, record, contacts: content.contacts }))
+        opened(index, row, content).map(Some)
     }
 
     fn appended(&self, recorded: Recorded) -> Appended {
@@ -1261,6 +1274,11 @@ impl Shared {
         let recorded = Recorded { id, index, record: content.record, salt: content.salt, path, checkpoint };
         Ok(Some(Appended { replayed: true, ..self.appended(recorded) }))
     }
+}
+
+fn opened(index: u64, row: &Row, content: Content) -> Result<Opened, ReadError> {
+    let (id, record) = read_record(index, &content.record)?;
+    Ok(Opened { index, id, time: row.time, record, contacts: content.contacts })
 }
 
 /// Reads a record that was opened, with its id.

@@ -10,7 +10,6 @@ use assent_core::checkpoint::Checkpoint;
 use assent_core::merkle::{self, CompactTree};
 
 use crate::append::Tail;
-use crate::changes::About;
 use crate::checkpoint_file::CheckpointFile;
 use crate::draft::Published;
 use crate::erase;
@@ -26,8 +25,14 @@ const CLOCK_SLACK_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Compares the store with the checkpoint file and the keystore, and vouches for what a crash left between them.
 pub(crate) fn recover(shared: &Shared) -> Result<Tail, OpenError> {
-    // What a commit of unknown outcome stored may become visible here.
-    let _changing = shared.changes.begin(About::Everybody);
+    // What a commit of unknown outcome stored may become visible here, if not before.
+    shared.changes.not_known();
+    let tail = look(shared)?;
+    shared.changes.known();
+    Ok(tail)
+}
+
+fn look(shared: &Shared) -> Result<Tail, OpenError> {
     let site = shared.config.site.to_string();
     let head = shared.store.head(&shared.config.site)?.ok_or(OpenError::NoLog { site: site.clone() })?;
     let now = shared.outside.clock.now();

@@ -69,6 +69,10 @@ pub async fn erase(site: Arc<Site>, request: EraseRequest) -> Result<PeopleRespo
             Err(error) => return Err(error.into()),
         }
     }
+    if done.subjects.is_empty() && done.held.is_empty() {
+        // Whom an earlier try erased is not found any more, and it must have come to its end before this is answered.
+        site.ledger.settle().await?;
+    }
     if let (true, Some(HeldSubject { reason, review, .. })) = (done.subjects.is_empty(), done.held.first()) {
         let hold = Hold { reason: reason.clone(), review: review.clone() };
         return Err(ErasureError::Held(hold).into());

@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 
 /// Begins the first line.
 const MARK: &str = "# sha256 ";
+/// Ends it: a line with either is the one, whatever an editor or a bit did to the other.
+const SAYS: &str = "of what follows; `assent site apply` changes it";
 
 /// Why a kept site file cannot be used. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteTextError {
     /// It is not what was applied.
     #[error(
-        "{0} was altered since it was applied: move it away, start, and publish the site file again (`assent site apply`), or \
-         restore a backup"
+        "{0} was altered since it was applied: publish the site file again (`assent site apply`); where the server does not start, \
+         move it away first. Or restore a backup"
     )]
     Altered(PathBuf),
     /// The disk said no, or it is no text.
@@ -36,7 +38,7 @@ pub enum SiteTextError {
 /// The text with the line that vouches for it.
 #[must_use]
 pub(super) fn vouched(text: &str) -> String {
-    format!("{MARK}{} of what follows; `assent site apply` changes it\n{text}", sha256(text.as_bytes()))
+    format!("{MARK}{} {SAYS}\n{text}", sha256(text.as_bytes()))
 }
 
 /// What was applied; nothing when there is no such file. One that an earlier release kept has nothing that vouches for it.
@@ -49,7 +51,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, SiteTextError> {
         other => other.map_err(|source| SiteTextError::Unreadable { path: path.to_path_buf(), source })?,
     };
     match kept.split_once('\n') {
-        Some((first, text)) if first.starts_with(MARK) => {
+        Some((first, text)) if first.contains(MARK) || first.contains(SAYS) => {
             let whole = kept == vouched(text);
             if whole { Ok(Some(text.to_string())) } else { Err(SiteTextError::Altered(path.to_path_buf())) }
         }
@@ -73,9 +75,14 @@ mod tests {
         let kept = vouched(TEXT).into_bytes();
         fs::write(&path, &kept).unwrap();
         assert_eq!(read(&path).unwrap().as_deref(), Some(TEXT));
-        for at in MARK.len()..kept.len() {
+        let flipped = (0..kept.len()).map(|at| {
             let mut altered = kept.clone();
             altered[at] ^= 1 << (at % 8);
+            altered
+        });
+        // As some editors write it.
+        let marked = [&b"\xef\xbb\xbf"[..], &kept].concat();
+        for (at, altered) in flipped.chain([marked]).enumerate() {
             fs::write(&path, &altered).unwrap();
             let said = read(&path).unwrap_err().to_string();
             assert!(said.contains("site.toml"), "byte {at}: {said}");

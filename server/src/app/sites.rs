@@ -276,6 +276,11 @@ fn is_email(text: &str) -> bool {
     text.trim() == text && normalise(Channel::Email, text).is_ok()
 }
 
+/// Without the mark of byte order that some editors put first: it is kept behind a line of ours, where it would be no TOML.
+fn unmarked(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// Reads and judges a site file, without changing anything.
 pub fn check(text: &str) -> Result<(SiteFile, Notice), ApplyError> {
     let shape = |error: toml::de::Error| ApplyError::Shape(error.to_string());
@@ -366,6 +371,7 @@ impl Sites {
         expected: Option<&SiteId>,
         log: LogIs,
     ) -> Result<Applied, ApplyError> {
+        let text = unmarked(text);
         let (file, notice) = check(text)?;
         if let Some(expected) = expected.filter(|expected| **expected != file.id) {
             tracing::debug!(site = %expected, "site file sent to another site's address");
@@ -454,6 +460,7 @@ impl Sites {
         open: &dyn Fn() -> io::Result<R>,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<BundleSummary, TakeOverError> {
+        let text = unmarked(text);
         let (file, _) = check(text)?;
         if self.get(&file.id).is_some() {
             return Err(ApplyError::LogExists(file.id).into());

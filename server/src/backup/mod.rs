@@ -210,8 +210,12 @@ fn copy(
         let (before, published) = (read(&file)?, read(&published)?);
         let log = site.ledger.copy(repository, progress);
         let log = log.map_err(|source| BackupError::Copy { site: id.clone(), source })?;
-        if let Some(file) = read(&file)?.filter(|after| before.as_ref() == Some(after)) {
-            return Ok(SiteCopy { log, file, published });
+        // One that was altered or lost since is not put beside a good log.
+        let kept = crate::app::site_text::read(&file).ok().flatten();
+        let after = read(&file)?.filter(|_| kept.is_some());
+        let after = after.ok_or_else(|| BackupError::Damaged(file.clone()))?;
+        if before.as_ref() == Some(&after) {
+            return Ok(SiteCopy { log, file: after, published });
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::app::state::fold;
 use assent_core::decision::{Act, Decision, Standing};
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
+use assent_core::notice::Asked;
 use assent_core::subject::SubjectId;
 use assent_ledger::{Contact, Opened, ReadError};
 use std::collections::BTreeMap;
@@ -78,9 +79,9 @@ pub async fn confirm(
         // A crash may have come between the confirmation and the end of the old address.
         if let (Waiting::Already(_) | Waiting::Talk(_), Some(old)) = (&before, replaces) {
             let reader = Arc::clone(site);
-            let read = move || agreed_anew(&reader, subject, &old, now);
-            if !crate::app::blocking(read).await.map_err(RecordError::Stopped)?? {
-                let_go(site, to, replaces, now).await?;
+            let read = move || left_behind(&reader, subject, &old, now);
+            for which in crate::app::blocking(read).await.map_err(RecordError::Stopped)?? {
+                stop(site, ContactKey { channel: to.channel, hash: old }, which, Act::Link, now).await?;
             }
         }
         return Ok(before);
@@ -134,13 +135,20 @@ async fn let_go(
     Ok(())
 }
 
-/// Whether the old address was agreed to after this sign-up was: then its link, pressed once more, has nothing to end there.
-fn agreed_anew(site: &Site, subject: SubjectId, old: &Hash, now: u64) -> Result<bool, ReadError> {
-    let newest = |history: &[Opened]| {
-        let yes = history.iter().filter(|opened| opened.record.decisions.values().any(|d| d.is_yes()));
-        yes.map(|opened| opened.time).max()
-    };
-    Ok(newest(&Subscriber::read(site, old, now)?.history) > newest(&site.ledger.history(&subject)?))
+/// What ends for the old address: everything, or, where something was agreed to for it since the move was confirmed, the alerts that it has
+/// from before. Its link, pressed once more, has no say in the others; and what somebody only typed in is nothing that it has.
+fn left_behind(site: &Site, subject: SubjectId, old: &Hash, now: u64) -> Result<Vec<Which>, ReadError> {
+    let confirms =
+        |opened: &&Opened| opened.record.decisions.values().any(|said| *said == Decision::Confirmed);
+    let moved = site.ledger.history(&subject)?.iter().filter(confirms).map(|opened| opened.time).max();
+    let all = Subscriber::read(site, old, now)?;
+    let alerts = site.notice.asked_at(Asked::AlertForm).map(|alert| &alert.id);
+    let has = alerts.filter(|id| matches!(all.standing(id), Standing::Granted | Standing::PendingContact));
+    let (before, since): (Vec<_>, Vec<_>) = has.partition(|id| Some(all.since(id)) <= moved);
+    Ok(match (before.is_empty(), since.is_empty()) {
+        (false, true) => vec![Which::All],
+        _ => before.into_iter().cloned().map(Which::One).collect(),
+    })
 }
 
 /// The alerts that a subject ever said yes to for this address. A sign-up may name one of each channel, and whoever reads one of

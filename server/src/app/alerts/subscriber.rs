@@ -44,8 +44,8 @@ impl Subscriber {
         let mut restricted = false;
         let mut about: Vec<(Opened, BTreeMap<PurposeId, Decision>)> = Vec::new();
         let mut subjects = Vec::with_capacity(said_by.len());
-        for (subject, history) in said_by {
-            restricted |= site.ledger.restriction_of(&subject)?.is_some();
+        for (subject, history, frozen) in said_by {
+            restricted |= frozen || site.ledger.restriction_of(&subject)?.is_some();
             subjects.push(subject);
             let is_theirs = history.iter().any(|opened| shows_to_be_theirs(opened, hash));
             for opened in history {

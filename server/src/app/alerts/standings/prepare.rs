@@ -68,8 +68,8 @@ fn prepare(site: &Weak<Site>, now: fn() -> u64, ends: &AtomicBool) {
     let mut count = 0_u64;
     let goes_on = this.ledger.each_contact(&mut |address| {
         if this.standings.remembered(&this, address, now()).is_none() {
-            this.standings.read(&this, address, now())?;
-            count += 1;
+            // One that cannot be read is told of where it is asked for, and by the night's check.
+            count += u64::from(this.standings.read(&this, address, now()).is_ok());
         }
         // Only this thread has it when another notice took its place.
         Ok(!ends.load(Ordering::Relaxed) && Arc::strong_count(&this) > 1)

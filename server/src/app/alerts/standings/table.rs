@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-use assent_core::hash::Hash;
+use assent_core::hash::{Hash, sha256_parts};
 use assent_ledger::{Cipher, NONCE_LEN, TAG_LEN};
 use zeroize::Zeroizing;
 
@@ -20,7 +20,7 @@ const BUCKET: usize = 2048;
 const FIRST: u64 = 128;
 /// A bucket takes so many hundredths of what it could on average; then the table doubles. Few are full by then.
 const FULL: u64 = 50;
-/// The beginning of a contact's hash that stands in clear; buckets go by the part after it.
+/// The beginning of a name that stands in clear; buckets go by it, too.
 const TAG: usize = 16;
 const NUMBER: usize = 8;
 /// What a table that doubles must leave free on its disk: decisions come first.
@@ -31,6 +31,8 @@ pub(super) struct Table {
     /// Bytes of each text.
     len: usize,
     cipher: Cipher,
+    /// Names are made with it, so that no hash of the log's stands here.
+    naming: Zeroizing<[u8; 32]>,
     file: RwLock<Buckets>,
     filled: Mutex<Filled>,
 }
@@ -61,11 +63,12 @@ impl Table {
     pub(super) fn begin(folder: &Path, len: usize) -> io::Result<Self> {
         let file = tempfile::tempfile_in(folder)?;
         file.set_len(FIRST * BUCKET as u64)?;
-        let mut key = Zeroizing::new([0; 32]);
+        let [mut key, mut naming] = [[0; 32]; 2].map(Zeroizing::new);
         getrandom::fill(&mut *key).map_err(io::Error::other)?;
+        getrandom::fill(&mut *naming).map_err(io::Error::other)?;
         let cipher = Cipher::new(&key);
         let file = RwLock::new(Buckets { file, count: FIRST });
-        let table = Table { len, cipher, file, filled: Mutex::default() };
+        let table = Table { len, cipher, naming, file, filled: Mutex::default() };
         if table.places() == 0 {
             return Err(io::Error::other("texts of this length fit into no bucket"));
         }
@@ -74,7 +77,7 @@ impl Table {
 
     /// What stands at a contact. Never waits for whoever writes.
     pub(super) fn get(&self, contact: &Hash) -> Option<Zeroizing<Vec<u8>>> {
-        let mut bucket = [0; BUCKET];
+        let (mut bucket, contact) = ([0; BUCKET], &self.name(contact));
         {
             let buckets = self.file.try_read().ok()?;
             buckets.read(buckets.of(contact), &mut bucket).ok()?;
@@ -87,9 +90,11 @@ impl Table {
     /// Puts a text at a contact, in place of the one that stood there, or of another's where there is no room.
     pub(super) fn put(&self, contact: &Hash, text: &[u8]) -> io::Result<()> {
         debug_assert_eq!(text.len(), self.len);
+        let contact = &self.name(contact);
         let mut filled = lock(&self.filled);
         if (filled.places + 1) * 100 > self.capacity() * FULL && !filled.is_whole {
-            filled.is_whole = !self.double()?;
+            // Where it cannot grow now it is not tried again with each text.
+            filled.is_whole = !self.double().unwrap_or(false);
         }
         let buckets = self.file.read().unwrap_or_else(PoisonError::into_inner);
         let (number, mut bucket) = (buckets.of(contact), [0; BUCKET]);
@@ -107,6 +112,11 @@ impl Table {
         buckets.file.write_all_at(&text, number * BUCKET as u64 + (place * self.place_len()) as u64)?;
         filled.places += u64::from(is_new);
         Ok(())
+    }
+
+    /// What stands for a contact.
+    fn name(&self, contact: &Hash) -> Hash {
+        sha256_parts(&[&*self.naming, &contact.0])
     }
 
     /// Bytes of its file.
@@ -148,6 +158,16 @@ impl Table {
             return Ok(false);
         }
         buckets.file.set_len(2 * bytes)?;
+        if let Err(error) = self.split(&buckets) {
+            // What was on its way is not found any more, and not looked for in the part that goes.
+            buckets.file.set_len(bytes)?;
+            return Err(error);
+        }
+        buckets.count *= 2;
+        Ok(true)
+    }
+
+    fn split(&self, buckets: &Buckets) -> io::Result<()> {
         for number in 0..buckets.count {
             let mut bucket = [0; BUCKET];
             buckets.read(number, &mut bucket)?;
@@ -165,8 +185,7 @@ impl Table {
             buckets.file.write_all_at(&halves[1], (buckets.count + number) * BUCKET as u64)?;
             buckets.file.write_all_at(&halves[0], number * BUCKET as u64)?;
         }
-        buckets.count *= 2;
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -238,7 +257,7 @@ mod tests {
         let (one, bytes) = (contact(1), text(1));
         table.put(&one, &bytes).unwrap();
         let buckets = table.file.read().unwrap();
-        let from = buckets.of(&one) * BUCKET as u64;
+        let from = buckets.of(&table.name(&one)) * BUCKET as u64;
         let mut place = vec![0; table.place_len()];
         buckets.file.read_exact_at(&mut place, from).unwrap();
         assert!(!place.windows(8).any(|part| part == &bytes[..8]), "nothing stands in clear");
@@ -248,11 +267,15 @@ mod tests {
             buckets.file.write_all_at(&flipped, from).unwrap();
             assert_eq!(table.get(&one), None, "byte {byte}");
         }
+        assert!(!place.windows(8).any(|part| part == &one.0[..8]), "nor who it is about");
         // Somebody else's, under this one's tag.
-        let mut other = contact(2);
-        other.0[..TAG].copy_from_slice(&one.0[..TAG]);
-        buckets.file.write_all_at(&place, from).unwrap();
+        let other = contact(2);
+        let mut moved = place.clone();
+        moved[..TAG].copy_from_slice(&table.name(&other).0[..TAG]);
+        let there = buckets.of(&table.name(&other)) * BUCKET as u64;
+        buckets.file.write_all_at(&moved, there).unwrap();
         assert_eq!(table.get(&other), None);
+        buckets.file.write_all_at(&place, from).unwrap();
         assert!(table.get(&one).is_some());
     }
 }
