@@ -76,6 +76,20 @@ async fn a_sign_up_that_nobody_confirms_is_erased_after_three_days() {
 }
 
 #[tokio::test]
+async fn a_sign_up_that_was_asked_for_twice_is_erased_after_three_days_too() {
+    let app = TestApp::new().await;
+    let twice = token();
+    signs_up(&app, &twice, &key(), "ann@example.org").await;
+    signs_up(&app, &twice, &key(), "ann@example.org").await;
+    let site = app.app.sites.all()[0].clone();
+    let subject = SubjectToken::parse(&twice).unwrap().id();
+    assert_eq!(site.ledger.history(&subject).unwrap().len(), 2);
+    do_what_is_due(&app.app, &site, now() + CONFIRM_MS + 120_000).await.unwrap();
+    assert!(site.ledger.history(&subject).unwrap().is_empty());
+    assert!(site.ledger.jobs().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_sign_up_that_is_sent_twice_is_one_message() {
     let app = TestApp::new().await;
     let site = app.app.sites.all()[0].clone();

@@ -335,6 +335,34 @@ async fn a_list_uses_up_nobodys_messages_of_the_day() {
     assert_eq!(post.messages().len(), 3, "three a day, whoever types the address");
 }
 
+/// One sign-up, and then the same token again and again, by requests that are recorded and by such as are refused.
+#[tokio::test]
+async fn a_mailbox_cannot_be_filled_by_asking_again() {
+    let (app, place) = with_mail().await;
+    let post = place.opens();
+    let again = token();
+    for _ in 0..6 {
+        signs_up(&app, &again, &key(), ANN).await;
+        do_what_is_due(&app.app, &site_of(&app), now()).await.unwrap();
+    }
+    for _ in 0..6 {
+        let wish =
+            json!({ "notice": app.notice(), "language": "xx", "wanted": ["email-news"], "email": ANN });
+        let request = to(Method::POST, "/v1/clinic/alerts")
+            .header(names::CONTENT_TYPE, "application/json")
+            .header(names::ORIGIN, crate::app::ORIGIN)
+            .header("assent-subject", &again)
+            .header("idempotency-key", key());
+        let answer = app.ask(request.body(Body::from(wish.to_string())).unwrap()).await;
+        assert!(answer.status.is_client_error(), "{}", answer.text());
+        do_what_is_due(&app.app, &site_of(&app), now()).await.unwrap();
+    }
+    assert_eq!(post.messages().len(), 3, "three a day, however it is asked");
+    signs_up(&app, &token(), &key(), ANN).await;
+    do_what_is_due(&app.app, &site_of(&app), now() + 25 * 60 * 60 * 1000).await.unwrap();
+    assert_eq!(post.messages().len(), 4, "and the next day again");
+}
+
 #[tokio::test]
 async fn an_address_that_looks_like_a_formula_is_a_text_in_a_spreadsheet() {
     let app = TestApp::new().await;

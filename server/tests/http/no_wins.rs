@@ -4,12 +4,14 @@ use crate::app::{Answer, ORIGIN, SITE, TestApp, key, to};
 use crate::told::publishes;
 use assent_core::decision::Act;
 use assent_core::hash::Hash;
+use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use assent_core::subject::SubjectToken;
 use assent_core::wire::{EraseReason, EraseRequest, Whose};
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
+use server::app::alerts::centre::change;
 use server::app::alerts::confirm::{Waiting, confirm};
 use server::app::alerts::link::ContactKey;
 use server::app::alerts::stop::{Which, stop};
@@ -112,6 +114,25 @@ async fn stopping_everything_stops_what_belongs_to_a_service() {
 }
 
 #[tokio::test]
+async fn whoever_stopped_everything_and_takes_an_alert_up_again_is_written_to_again() {
+    let app = TestApp::new().await;
+    assert_eq!(publishes(&app, &two_alerts("service")).await.status, StatusCode::OK);
+    let site = app.app.sites.all()[0].clone();
+    let ann = signs_up(&app, &site, "ann@example.org").await;
+    confirms(&site, &ann).await;
+    stop(&site, ann.1, Which::All, Act::Link, now()).await.unwrap();
+    assert_eq!(may(&app, "ann@example.org", "news").await, "suppressed");
+    let takes_up = |ids: &[&str]| {
+        let wanted = ids.iter().map(|id| PurposeId::new(id).unwrap()).collect();
+        change(&site, ann.1, (wanted, None), "en".into(), now())
+    };
+    takes_up(&[]).await.unwrap();
+    assert_eq!(may(&app, "ann@example.org", "news").await, "suppressed", "nothing was taken up");
+    takes_up(&["email-news"]).await.unwrap();
+    assert_eq!(may(&app, "ann@example.org", "news").await, "granted");
+}
+
+#[tokio::test]
 async fn what_was_said_about_a_route_does_not_change_with_it() {
     let app = TestApp::new().await;
     assert_eq!(publishes(&app, &two_alerts("consent")).await.status, StatusCode::OK);
@@ -154,6 +175,14 @@ async fn a_stranger_who_types_an_address_stops_nothing() {
     let stranger = signs_up(&app, &site, "ann@example.org").await;
     let answer = says_no(&stranger.0).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    assert_eq!(may(&app, "ann@example.org", "news").await, "granted");
+    // Nor one who confirmed an address of their own, with the same token.
+    let own = contact(&site, "eve@example.org");
+    crate::alerts::signs_up(&app, &stranger.0.reveal(), &key(), "eve@example.org").await;
+    confirm(&site, (stranger.0.id(), own, None), now()).await.unwrap();
+    assert_eq!(says_no(&stranger.0).await.status, StatusCode::CREATED);
+    stop(&site, own, Which::All, Act::OneClick, now()).await.unwrap();
+    assert_eq!(may(&app, "eve@example.org", "news").await, "withdrawn");
     assert_eq!(may(&app, "ann@example.org", "news").await, "granted");
     assert_eq!(says_no(&ann.0).await.status, StatusCode::CREATED);
     assert_eq!(may(&app, "ann@example.org", "news").await, "withdrawn", "its owner does");

@@ -63,6 +63,10 @@ pub async fn change(
         };
         say(site, subject, Act::Link, now, saying).await?;
     }
+    // They asked to be written to again, by what only they are sent. Last, so that a crash leaves a no.
+    if before.suppressed && !new.is_empty() {
+        site.ledger.suppress(to.hash, false).await.map_err(outbox::refused)?;
+    }
     Ok(())
 }
 

@@ -21,7 +21,7 @@ use assent_core::decision::Act;
 use assent_core::hash::{Hash, sha256};
 use assent_core::notice::Channel;
 use assent_core::wire::{TextToRead, TextsResponse};
-use assent_ledger::{ReadError, rfc3339};
+use assent_ledger::{Contact, ReadError, rfc3339};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
@@ -170,14 +170,26 @@ impl Sealed {
     }
 }
 
+/// The number that a gateway hands over, with its calling code, with or without `+` or `00` before it, or as it is dialled in the one country
+/// that the site sends texts to. Nothing for a name or a short code.
+fn number_of(countries: &[String], text: &str) -> Option<Contact> {
+    let text = text.trim();
+    let whole = if text.starts_with('+') { text.to_string() } else { format!("+{text}") };
+    let abroad = text.strip_prefix("00").map(|rest| format!("+{rest}"));
+    let at_home = match (countries, text.strip_prefix('0')) {
+        ([code], Some(rest)) => Some(format!("{code}{rest}")),
+        _ => None,
+    };
+    let forms = [Some(whole), abroad, at_home];
+    forms.into_iter().flatten().find_map(|form| normalise(Channel::Text, &form).ok())
+}
+
 /// Does what a text says, once. When it returns well, it is done or kept.
 ///
 /// # Errors
 /// [`RecordError`]; the gateway should send it again.
 pub async fn hear(app: &App, site: &Arc<Site>, incoming: Incoming, now: u64) -> Result<(), RecordError> {
-    let number = incoming.number.trim();
-    let number = if number.starts_with('+') { number.to_string() } else { format!("+{number}") };
-    let Ok(contact) = normalise(Channel::Text, &number) else {
+    let Some(contact) = number_of(&site.file.text_countries, &incoming.number) else {
         // A name or a short code, which nobody can answer.
         tracing::warn!(site = %site.file.id, "a text came from something that is no number, and is let go");
         return Ok(());
@@ -312,6 +324,25 @@ pub async fn forget(site: &Arc<Site>, number: Hash) -> Result<(), PeopleError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_known_however_the_gateway_writes_it() {
+        let (uk, both) = (["+44".to_string()], ["+44".to_string(), "+353".to_string()]);
+        for (countries, text, number) in [
+            (&uk[..], "+447700900123", Some("+447700900123")),
+            (&uk, "447700900123", Some("+447700900123")),
+            (&uk, " 00447700900123", Some("+447700900123")),
+            (&uk, "07700900123", Some("+447700900123")),
+            // Of which country it is nobody can say.
+            (&both, "07700900123", None),
+            (&[], "07700900123", None),
+            (&uk, "Clinic", None),
+            (&uk, "60777", None),
+        ] {
+            let found = number_of(countries, text).map(|contact| contact.address);
+            assert_eq!(found.as_deref(), number, "{text}");
+        }
+    }
 
     #[test]
     fn keywords_are_known_and_other_words_are_read_by_people() {

@@ -110,6 +110,11 @@ pub enum Task {
         /// Email or text.
         channel: Channel,
     },
+    /// An address was asked whether sign-ups were theirs; forgotten when this is over.
+    Asked {
+        /// The messages, by their ids: one that is tried again is no other.
+        messages: Vec<String>,
+    },
     /// Wrong codes were entered for a number; forgotten when this is over.
     Tries {
         /// How many.
@@ -221,6 +226,15 @@ impl Outbox {
             codes: tokio::sync::Mutex::default(),
             woken: Notify::new(),
         })
+    }
+
+    /// Whether a message on this channel can be tried now.
+    fn carries(&self, channel: Channel, away: &[Channel]) -> bool {
+        let is_set = match channel {
+            Channel::Email => self.mailer.is_some(),
+            Channel::Text => self.gateway.is_some(),
+        };
+        is_set && !away.contains(&channel)
     }
 
     /// There may be something to send.
@@ -396,15 +410,27 @@ async fn run(
     match task.clone() {
         Task::Confirm { subject, channel, replaces } => {
             let whose = (subject, channel, replaces);
-            match blocking(move || confirmation(&reader, whose, (id, replies), now)).await?? {
-                Written::Message(message) => Ok(send(app, site, message, away).await),
+            let message = id.clone();
+            match blocking(move || confirmation(&reader, whose, (message, replies), now)).await?? {
+                // What cannot be sent now is not counted.
+                Written::Question(to, _)
+                    if app.outbox.carries(channel, away) && !may_ask(site, to, id, now).await? =>
+                {
+                    tracing::warn!(site = %site.file.id, "one address was signed up too often today: no message is sent");
+                    Ok(Outcome::Done)
+                }
+                Written::Message(message) | Written::Question(_, message) => {
+                    Ok(send(app, site, message, away).await)
+                }
                 Written::Nothing => Ok(Outcome::Done),
                 Written::NotYet => Ok(Outcome::Later("the sign-up is not recorded yet".into())),
             }
         }
         Task::Copy { subject, channel } => {
             match blocking(move || copy(&reader, (subject, channel), id, now)).await?? {
-                Written::Message(message) => Ok(send(app, site, message, away).await),
+                Written::Message(message) | Written::Question(_, message) => {
+                    Ok(send(app, site, message, away).await)
+                }
                 Written::Nothing => Ok(Outcome::Done),
                 Written::NotYet => Ok(Outcome::Later("what was told is not recorded yet".into())),
             }
@@ -437,7 +463,7 @@ async fn run(
             let again = blocking(move || talk::again(&reader, to, now)).await??;
             Ok(again.map_or(Outcome::Done, |after| Outcome::Next(task.clone(), after)))
         }
-        Task::Pause | Task::Tries { .. } | Task::Read { .. } => Ok(Outcome::Done),
+        Task::Pause | Task::Asked { .. } | Task::Tries { .. } | Task::Read { .. } => Ok(Outcome::Done),
     }
 }
 
@@ -481,8 +507,32 @@ async fn send(app: &App, site: &Site, message: Message, away: &[Channel]) -> Out
 
 enum Written {
     Message(Message),
+    /// One that asks this address whether a sign-up was theirs.
+    Question(Hash, Message),
     Nothing,
     NotYet,
+}
+
+/// Whether an address is asked once more today, which is kept before it is: whoever signs it up, with however many tokens, and as often as
+/// they like, its owner gets [`CONFIRMATIONS_A_DAY`] messages at most.
+async fn may_ask(site: &Arc<Site>, to: Hash, message: String, now: u64) -> anyhow::Result<bool> {
+    let key = format!("asked/{to}").into_bytes();
+    let (reader, asked) = (Arc::clone(site), key.clone());
+    let kept = blocking(move || reader.ledger.job(&asked)).await??;
+    let (mut messages, due) = match kept.as_deref().and_then(Job::from_bytes) {
+        Some(Job { task: Task::Asked { messages }, due, .. }) if due > now => (messages, due),
+        _ => (Vec::new(), now + DAY),
+    };
+    if messages.contains(&message) {
+        return Ok(true);
+    }
+    if messages.len() >= CONFIRMATIONS_A_DAY {
+        return Ok(false);
+    }
+    messages.push(message);
+    let job = Job::new(Task::Asked { messages }, due, u64::MAX).to_bytes();
+    site.ledger.set_jobs(vec![(key, job)]).await?;
+    Ok(true)
 }
 
 /// The message for a sign-up that waits.
@@ -527,7 +577,7 @@ fn confirmation(
         return Ok(Written::Nothing);
     };
     let (language, address) = (&request.record.language, clear.address.clone());
-    Ok(Written::Message(match channel {
+    let message = match channel {
         Channel::Email => {
             let parts = (subject, to, replaces);
             let mail = message::confirmation(site, language, parts, (&wanted, address), id);
@@ -537,7 +587,8 @@ fn confirmation(
             let code = code::of(site, subject, &to.hash);
             Message::Text(message::code(site, language, (&code, replies), address, id))
         }
-    }))
+    };
+    Ok(Written::Question(to.hash, message))
 }
 
 /// The copy for somebody who told staff something, as long as it holds.
@@ -631,7 +682,11 @@ async fn lapse(site: &Arc<Site>, subject: SubjectId, now: u64) -> anyhow::Result
         let only_asked = history.iter().all(|opened| {
             matches!(opened.record.surface, Surface::AlertForm | Surface::Message | Surface::Told)
                 && !opened.record.settles()
-                && opened.record.decisions.values().all(|decision| *decision == Decision::Given)
+                && opened
+                    .record
+                    .decisions
+                    .values()
+                    .all(|said| matches!(said, Decision::Given | Decision::Renewed))
         });
         let waits = history.iter().any(|opened| now.saturating_sub(opened.time) < CONFIRM_MS);
         Ok(!history.is_empty() && only_asked && !waits)

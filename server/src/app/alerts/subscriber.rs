@@ -126,7 +126,9 @@ impl Subscriber {
 fn shows_to_be_theirs(opened: &Opened, hash: &Hash) -> bool {
     let record = &opened.record;
     let confirms = record.settles() || record.decisions.values().any(|said| *said == Decision::Confirmed);
-    matches!(record.act, Act::Link | Act::OneClick | Act::TextStop) || (confirms && names(opened, hash))
+    let by_message = matches!(record.act, Act::Link | Act::OneClick | Act::TextStop);
+    // Of frozen records the address cannot be read, and a no must not miss it. One that names another address shows nothing of this one.
+    (by_message && record.contacts.is_empty()) || ((by_message || confirms) && names(opened, hash))
 }
 
 /// Whether a record names an address.
