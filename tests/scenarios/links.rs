@@ -29,14 +29,7 @@ async fn leads_nowhere(api: &Api, door: &str, sealed: &str) {
         assert!(!answer.text().await.unwrap().contains(ADDRESS), "{path}");
     }
     for press in ["save", "stop-all", "move"] {
-        let fields = [
-            ("language", "en"),
-            ("key", "k"),
-            ("press", press),
-            ("wanted", WANTED),
-            ("address", NEW_ADDRESS),
-        ];
-        let answer = api.post(&path).form(&fields).send().await.unwrap();
+        let answer = api.post(&path).form(&pressed(press)).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path} {press}");
     }
 }
@@ -46,6 +39,11 @@ async fn erases(api: &Api, channel: &str, address: &str) {
         json!({ "whose": { "contact": { "channel": channel, "address": address } }, "reason": "asked" });
     let answer = api.as_staff(api.post("people/erase")).json(&erase).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
+}
+
+/// What the page of an address sends with a press.
+fn pressed(press: &str) -> [(&str, &str); 5] {
+    [("language", "en"), ("key", "k"), ("press", press), ("wanted", WANTED), ("address", NEW_ADDRESS)]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,14 +98,7 @@ async fn a_link_is_good_for_one_thing_on_one_site_until_the_person_is_erased() {
     let zip = api.get(&format!("{centre}/receipts.zip")).send().await.unwrap().bytes().await.unwrap();
     assert!(zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap().is_empty(), "no receipt is left");
     for press in ["save", "stop-all", "move"] {
-        let fields = [
-            ("language", "en"),
-            ("key", "k"),
-            ("press", press),
-            ("wanted", WANTED),
-            ("address", NEW_ADDRESS),
-        ];
-        let answer = api.post(&centre).form(&fields).send().await.unwrap();
+        let answer = api.post(&centre).form(&pressed(press)).send().await.unwrap();
         assert!(!answer.status().is_server_error(), "{press}: {}", answer.status());
     }
     // Whoever stops is never told that there is nothing to stop; nothing is known that could be recorded.

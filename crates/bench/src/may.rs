@@ -1,5 +1,6 @@
 //! How fast "may we?" is answered, by how many subscribers there are: one by one and in bulk, against the same server answering
-//! the same yes to everybody without looking, once the server has worked out what holds for everybody. Addresses are taken evenly from all of them, so no cache knows them all.
+//! the same yes to everybody without looking, once the server has worked out what holds for everybody. Addresses are taken evenly from
+//! all of them, so no cache of a few knows them.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};

@@ -565,6 +565,7 @@ fn confirmation(
         })
         .map(|(id, _)| id.clone())
         .collect();
+    // Codes count for the first requests of a day only (`code.rs`), so it is the first ones that are sent.
     if is_too_often(&all.history, &to.hash, request) {
         tracing::warn!(site = %site.file.id, "one address was signed up too often today: no message is sent");
         return Ok(Written::Nothing);
