@@ -54,7 +54,7 @@ use crate::store::{
     RowBody, Store,
 };
 use crate::touched::Touched;
-use crate::tree::{StoredTree, Tiles};
+use crate::tree::{Pieces, StoredTree};
 use crate::{check, export, export_csv};
 
 /// One site's log. Share it with `Arc`; dropping the last one finishes what is queued and ends its thread.
@@ -93,7 +93,7 @@ pub(crate) struct Shared {
     /// For whoever remembers what was worked out about somebody.
     pub(crate) changes: Changes,
     /// Of the tree, for proofs.
-    tiles: Tiles,
+    pieces: Pieces,
     /// Months that were purged: no row under them may be opened.
     purged: RwLock<BTreeMap<u32, PurgedMonth>>,
     /// Held while a purge is under way: one at a time.
@@ -210,7 +210,7 @@ impl Ledger {
             writable: AtomicBool::new(true),
             failed_at: AtomicU64::new(0),
             stats: Stats::default(),
-            tiles: Tiles::default(),
+            pieces: Pieces::default(),
             errands: Errands::default(),
             touched: Touched::default(),
             changes: Changes::default(),
@@ -1221,11 +1221,11 @@ impl Shared {
     }
 
     fn tree(&self) -> StoredTree<'_> {
-        StoredTree::with(&*self.store, &self.config.site, &self.tiles)
+        StoredTree::with(&*self.store, &self.config.site, &self.pieces)
     }
 
     fn altered(&self, index: u64, reason: &'static str) -> ReadError {
-        self.tiles.forget();
+        self.pieces.forget();
         ReadError::Damaged { index, reason }
     }
 

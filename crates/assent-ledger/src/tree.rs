@@ -3,21 +3,25 @@
 //! Reads only, and believes the store: what it gives is compared with something signed by whoever asks.
 
 use std::collections::HashMap;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
 use assent_core::merkle::{self, RangeError, node_hash};
-use assent_core::tile::{SubtreeLocation, TILE_WIDTH};
+use assent_core::tile::{TILE_HEIGHT, TILE_WIDTH};
 
 use crate::error::ReadError;
 use crate::store::Store;
 
 const WIDTH: u64 = TILE_WIDTH as u64;
-/// Tiles kept of the leaves, and of all levels above them: at most 64 and 2,048 of 16 KiB. The latter are those of a log of 130
-/// million entries.
-const KEPT: [usize; 2] = [64, 2048];
+/// The tree is read in pieces of so many neighbours, two to the height of a tile: a path through a tile of leaves needs sixteen of
+/// them and sixteen nodes, where it would need all 256.
+const PIECE: u64 = 16;
+const PIECE_HEIGHT: u8 = PIECE.trailing_zeros() as u8;
+/// Pieces kept of the leaves, of the level above them, and of all higher ones, of about 1 KiB each. The second are those of the last
+/// two million entries that were asked for, the third those of sixteen million.
+const KEPT: [usize; 3] = [1024, 8192, 4096];
 
 impl From<RangeError> for ReadError {
     fn from(error: RangeError) -> Self {
@@ -29,20 +33,19 @@ impl From<RangeError> for ReadError {
     }
 }
 
-/// What was read of a tile. An entry never changes, nor what lies above entries that are all there; a tile may only get longer.
+/// A piece of the tree. An entry never changes, nor what lies above entries that are all there; a piece may only get longer.
 #[derive(Debug)]
-struct Read {
+struct Piece {
     hashes: Vec<Hash>,
     /// The roots of its perfect subtrees, by their height and then from left to right, once one of them was asked for.
     roots: OnceLock<Vec<Vec<Hash>>>,
 }
 
-impl Read {
-    /// Root of a subtree; nothing when the tile was not as long yet.
-    fn root(&self, place: &SubtreeLocation) -> Option<Hash> {
-        let height = (place.end - place.start).trailing_zeros() as usize;
+impl Piece {
+    /// Root of the subtree of this height that begins with an item; nothing when the piece was not as long yet.
+    fn root(&self, start: usize, height: usize) -> Option<Hash> {
         if height == 0 {
-            return self.hashes.get(usize::from(place.start)).copied();
+            return self.hashes.get(start).copied();
         }
         let roots = self.roots.get_or_init(|| {
             let mut heights = vec![above(&self.hashes)];
@@ -52,7 +55,7 @@ impl Read {
             }
             heights
         });
-        roots.get(height - 1)?.get(usize::from(place.start) >> height).copied()
+        roots.get(height - 1)?.get(start >> height).copied()
     }
 }
 
@@ -62,51 +65,56 @@ fn above(nodes: &[Hash]) -> Vec<Hash> {
     pairs.iter().map(|[left, right]| node_hash(left, right)).collect()
 }
 
-type ByPlace = HashMap<(u8, u64), Arc<Read>>;
+/// By the height of its items, and its number among those.
+type ByPlace = HashMap<(u8, u64), Arc<Piece>>;
 
-/// Tiles that were read for one log, for all who ask it for proofs.
+/// Pieces that were read of one log, for all who ask it for proofs.
 #[derive(Debug, Default)]
-pub(crate) struct Tiles([Mutex<ByPlace>; 2]);
+pub(crate) struct Pieces([Mutex<ByPlace>; KEPT.len()]);
 
-impl Tiles {
+impl Pieces {
     /// To be called when a proof made of them does not hold: what was read wrongly, or altered and mended, is read again.
     pub(crate) fn forget(&self) {
-        for level in 0..self.0.len() as u8 {
-            self.of(level).0.clear();
+        for which in &self.0 {
+            held(which).clear();
         }
     }
 
-    fn of(&self, level: u8) -> (MutexGuard<'_, ByPlace>, usize) {
-        let which = usize::from(level > 0);
-        (self.0[which].lock().unwrap_or_else(PoisonError::into_inner), KEPT[which])
+    fn get(&self, height: u8, n: u64) -> Option<Arc<Piece>> {
+        held(&self.0[which(height)]).get(&(height, n)).map(Arc::clone)
     }
 
-    fn get(&self, level: u8, n: u64) -> Option<Arc<Read>> {
-        self.of(level).0.get(&(level, n)).map(Arc::clone)
-    }
-
-    fn keep(&self, level: u8, n: u64, tile: &Arc<Read>) {
-        let (mut tiles, most) = self.of(level);
-        if tiles.len() >= most {
-            tiles.clear();
+    fn keep(&self, height: u8, n: u64, piece: &Arc<Piece>) {
+        let which = which(height);
+        let mut pieces = held(&self.0[which]);
+        if pieces.len() >= KEPT[which] {
+            pieces.clear();
         }
-        tiles.insert((level, n), Arc::clone(tile));
+        pieces.insert((height, n), Arc::clone(piece));
     }
 }
 
-/// Tiles of one's own, or everybody's.
+fn which(height: u8) -> usize {
+    usize::from(height / PIECE_HEIGHT).min(KEPT.len() - 1)
+}
+
+fn held(pieces: &Mutex<ByPlace>) -> MutexGuard<'_, ByPlace> {
+    pieces.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Pieces of one's own, or everybody's.
 enum Held<'a> {
-    Own(Tiles),
-    Shared(&'a Tiles),
+    Own(Pieces),
+    Shared(&'a Pieces),
 }
 
 impl Deref for Held<'_> {
-    type Target = Tiles;
+    type Target = Pieces;
 
-    fn deref(&self) -> &Tiles {
+    fn deref(&self) -> &Pieces {
         match self {
-            Held::Own(tiles) => tiles,
-            Held::Shared(tiles) => tiles,
+            Held::Own(pieces) => pieces,
+            Held::Shared(pieces) => pieces,
         }
     }
 }
@@ -115,48 +123,60 @@ impl Deref for Held<'_> {
 pub(crate) struct StoredTree<'a> {
     store: &'a dyn Store,
     site: &'a SiteId,
-    tiles: Held<'a>,
+    pieces: Held<'a>,
 }
 
 impl<'a> StoredTree<'a> {
-    /// Reads tiles once, and forgets them at its end.
+    /// Reads each piece once, and forgets it at its end.
     pub(crate) fn new(store: &'a dyn Store, site: &'a SiteId) -> Self {
-        StoredTree { store, site, tiles: Held::Own(Tiles::default()) }
+        StoredTree { store, site, pieces: Held::Own(Pieces::default()) }
     }
 
-    /// Uses tiles that were read before, and leaves its own for others.
-    pub(crate) fn with(store: &'a dyn Store, site: &'a SiteId, tiles: &'a Tiles) -> Self {
-        StoredTree { store, site, tiles: Held::Shared(tiles) }
+    /// Uses what was read before, and leaves its own for others.
+    pub(crate) fn with(store: &'a dyn Store, site: &'a SiteId, pieces: &'a Pieces) -> Self {
+        StoredTree { store, site, pieces: Held::Shared(pieces) }
     }
 
-    /// The hashes of a tile, at least as many as are asked for, or all there are.
+    /// The hashes of a tile, as many as are asked for, or all there are.
     pub(crate) fn tile(&self, level: u8, n: u64, width: u16) -> Result<Vec<Hash>, ReadError> {
-        let tile = self.read(level, n, width)?;
-        Ok(tile.hashes.get(..usize::from(width)).unwrap_or(&tile.hashes).to_vec())
+        self.stored(level, n * WIDTH..n * WIDTH + u64::from(width))
     }
 
-    fn read(&self, level: u8, n: u64, width: u16) -> Result<Arc<Read>, ReadError> {
-        if let Some(tile) = self.tiles.get(level, n).filter(|tile| tile.hashes.len() >= usize::from(width)) {
-            return Ok(tile);
-        }
-        let range = n * WIDTH..(n + 1) * WIDTH;
-        let hashes = if level == 0 {
+    /// Neighbours that the store has, or has the leaves of.
+    fn stored(&self, tile_level: u8, range: Range<u64>) -> Result<Vec<Hash>, ReadError> {
+        if tile_level == 0 {
             let leaves = self.store.leaves(self.site, range)?;
-            leaves.iter().map(|leaf| merkle::leaf_hash(leaf)).collect()
+            return Ok(leaves.iter().map(|leaf| merkle::leaf_hash(leaf)).collect());
+        }
+        Ok(self.store.hashes(self.site, tile_level, range)?)
+    }
+
+    /// A piece with items of this height, at least so many.
+    fn piece(&self, height: u8, n: u64, width: usize) -> Result<Arc<Piece>, ReadError> {
+        if let Some(piece) = self.pieces.get(height, n).filter(|piece| piece.hashes.len() >= width) {
+            return Ok(piece);
+        }
+        let tile_level = height / TILE_HEIGHT;
+        let hashes = if height % TILE_HEIGHT == 0 {
+            self.stored(tile_level, n * PIECE..(n + 1) * PIECE)?
         } else {
-            self.store.hashes(self.site, level, range)?
+            let below = self.stored(tile_level, n * WIDTH..(n + 1) * WIDTH)?;
+            let (pieces, _) = below.as_chunks::<{ PIECE as usize }>();
+            pieces.iter().map(|piece| merkle::root_of(piece)).collect()
         };
-        let tile = Arc::new(Read { hashes, roots: OnceLock::new() });
-        self.tiles.keep(level, n, &tile);
-        Ok(tile)
+        let piece = Arc::new(Piece { hashes, roots: OnceLock::new() });
+        self.pieces.keep(height, n, &piece);
+        Ok(piece)
     }
 
     /// Root of the perfect subtree `(level, index)` of the binary tree.
     pub(crate) fn subtree(&self, level: u8, index: u64) -> Result<Hash, ReadError> {
-        let place = SubtreeLocation::of(level, index);
-        let tile = self.read(place.tile_level, place.tile_index, place.end)?;
+        let within = level % PIECE_HEIGHT;
+        let first = index << within;
+        let start = (first % PIECE) as usize;
+        let piece = self.piece(level - within, first / PIECE, start + (1 << within))?;
         let reason = "its part of the tree is missing";
-        tile.root(&place).ok_or(ReadError::Damaged { index: index << level, reason })
+        piece.root(start, within.into()).ok_or(ReadError::Damaged { index: index << level, reason })
     }
 
     /// The inclusion path of leaf `index` in the tree of `size`.
@@ -192,11 +212,8 @@ impl<'a> StoredTree<'a> {
         if (index + 1) << level <= size / WIDTH {
             self.subtree(level + 8, index)
         } else if level == 0 {
-            let width = (size % WIDTH) as u16;
-            let reason = "its part of the tree is missing";
-            let tile = self.read(0, index, width)?;
-            let items = tile.hashes.get(..usize::from(width));
-            items.map(merkle::root_of).ok_or(ReadError::Damaged { index: index * WIDTH, reason })
+            let first = index * WIDTH;
+            merkle::tree_root(size % WIDTH, &mut |level, n| self.subtree(level, (first >> level) + n))
         } else {
             let left = self.tile_subtree(level - 1, index * 2, size)?;
             let right = self.tile_subtree(level - 1, index * 2 + 1, size)?;

@@ -269,9 +269,11 @@ impl Inner {
     fn commit(&self, batch: Batch) -> Result<(), CommitError> {
         self.wait_for_room();
         let mut journal = lock(&self.journal);
-        if self.failed.load(Ordering::Acquire) {
-            let why = "a write failed before; what is on disk is known only after the head was read again";
-            return Err(CommitError::Failed(StoreError::new("be written", why)));
+        while self.failed.load(Ordering::Acquire) {
+            // It may have been another site's batch whose writing failed. How that ended shows in the heads.
+            drop(journal);
+            self.revive().map_err(CommitError::Failed)?;
+            journal = lock(&self.journal);
         }
         let found = self.recent().site(&batch.site).map(|site| site.head);
         if found != batch.expected {

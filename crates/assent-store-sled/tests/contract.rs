@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use assent_core::ids::SiteId;
 use assent_core::merkle::EMPTY_ROOT;
-use assent_ledger::store::{Batch, Head, Store, contract};
+use assent_ledger::store::{Batch, CommitError, Head, Store, contract};
 use assent_store_sled::{OpenError, SledStore};
 
 #[test]
@@ -84,4 +84,60 @@ fn commit_and_mark(dir: &Path) {
         drop(std::fs::File::open(dir.join(format!("mark-{commit}-after"))));
         expected = Some(head);
     }
+}
+
+/// Of two sites in turn, the batch whose writing fails has an outcome that nobody knows; the next, which is the other site's, is
+/// stored, though nobody asked for the first one's head yet.
+#[test]
+fn a_write_that_fails_for_one_site_does_not_hold_up_another() {
+    if let Ok(dir) = std::env::var(CHILD) {
+        return commit_in_turns(Path::new(&dir));
+    }
+    if Command::new("strace").arg("-V").output().is_err() {
+        return; // Nothing to make a system call fail with; continuous integration has it.
+    }
+    let dir = tempfile::tempdir().unwrap();
+    // Its first journal file is there, filled: what is counted below are commits.
+    drop(SledStore::open(&dir.path().join("store")).unwrap());
+    let done = Command::new("strace")
+        .args(["-f", "-qq", "-e", "inject=fdatasync:error=EIO:when=3", "-o", "/dev/null", "-P"])
+        .arg(dir.path().join("store/journal/0000000000000000.journal"))
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "a_write_that_fails_for_one_site_does_not_hold_up_another"])
+        .env(CHILD, dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    if let Ok(outcomes) = std::fs::read_to_string(dir.path().join("outcomes")) {
+        assert_eq!(outcomes, "stored stored unknown stored stored stored ", "{said}");
+    } else {
+        assert!(said.contains("ptrace") || said.contains("PTRACE"), "{said}"); // Tracing is forbidden here.
+    }
+}
+
+fn commit_in_turns(dir: &Path) {
+    let store = SledStore::open(&dir.join("store")).unwrap();
+    // strace counts a thread's calls: this one's are commits only.
+    let outcomes = std::thread::scope(|scope| scope.spawn(|| commits_in_turns(&store)).join().unwrap());
+    std::fs::write(dir.join("outcomes"), outcomes).unwrap();
+}
+
+fn commits_in_turns(store: &SledStore) -> String {
+    let sites = ["clinic", "charity"].map(|site| SiteId::new(site).unwrap());
+    let mut last = [None; 2];
+    let mut outcomes = String::new();
+    for turn in 0..6 {
+        let site = &sites[turn % 2];
+        let head = Head { size: 0, root: EMPTY_ROOT, time: turn as u64, secrets: 0 };
+        // Whose outcome is not known asks when it is their turn again, and not before.
+        let expected = if turn == 4 { store.head(site).unwrap() } else { last[turn % 2] };
+        let batch = Batch { expected, ..Batch::new(site.clone(), head) };
+        outcomes += match store.commit(batch) {
+            Ok(()) => "stored ",
+            Err(CommitError::OutcomeUnknown(_)) => "unknown ",
+            Err(_) => "refused ",
+        };
+        last[turn % 2] = Some(head);
+    }
+    outcomes
 }
