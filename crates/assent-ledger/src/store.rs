@@ -106,7 +106,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`CommitError::HeadMoved`] and [`CommitError::Failed`] mean that nothing of the batch was stored or ever
     /// will be; the same batch may be tried again after `Failed`. [`CommitError::OutcomeUnknown`] means that all of
-    /// it or none of it is stored: read the head to learn which, and do not commit to the site before.
+    /// it or none of it is stored: read the head to learn which, and do not commit to the site before. Which it was
+    /// may be settled by a commit to another site meanwhile.
     fn commit(&self, batch: Batch) -> Result<(), CommitError>;
 
     /// Leaves of a range, in order. Shorter when the log ends inside the range.

@@ -15,13 +15,13 @@ use crate::error::ReadError;
 use crate::store::Store;
 
 const WIDTH: u64 = TILE_WIDTH as u64;
-/// The tree is read in pieces of so many neighbours, two to the height of a tile: a path through a tile of leaves needs sixteen of
-/// them and sixteen nodes, where it would need all 256.
+/// The tree is read in pieces of so many neighbours, two to the height of a tile. Where the piece above it is kept, a path through a
+/// tile of leaves reads and hashes sixteen of them, not all 256.
 const PIECE: u64 = 16;
 const PIECE_HEIGHT: u8 = PIECE.trailing_zeros() as u8;
-/// Pieces kept of the leaves, of the level above them, and of all higher ones, of about 1 KiB each. The second are those of the last
-/// two million entries that were asked for, the third those of sixteen million.
-const KEPT: [usize; 3] = [1024, 8192, 4096];
+/// Pieces kept of the leaves, of the level above them, and of all higher ones, of about 1.2 KiB each. The second are those of the last
+/// two million entries that were asked for, the third those of thirty million.
+const KEPT: [usize; 3] = [1024, 8192, 8192];
 
 impl From<RangeError> for ReadError {
     fn from(error: RangeError) -> Self {

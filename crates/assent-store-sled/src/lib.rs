@@ -17,19 +17,21 @@ mod recent;
 mod reclaim;
 mod rows;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assent_core::ids::SiteId;
 use assent_ledger::store::{Batch, CommitError, Head, StoreError};
 
-use absorb::{STEP, Step, Writes};
+use absorb::{STEP, Step};
 use database::Databases;
 use journal::{Journal, JournalError};
-use recent::Recent;
+use keys::Key;
+use recent::{Pending, Recent};
 use rows::Rows;
 
 pub use migrate::{MigrateError, Migrated, migrate};
@@ -82,8 +84,14 @@ struct Inner {
     bell: Condvar,
     /// Rung when something was absorbed.
     absorbed: Condvar,
+    /// Sequence of the last journal record that is in sled durably. What sled itself says may be of a write that failed.
+    in_sled: AtomicU64,
     /// Set when a write to the journal failed: what is on disk is only known after it was opened again.
     failed: AtomicBool,
+    /// When opening it again failed, too.
+    in_vain: Mutex<Option<Instant>>,
+    /// Keys of the index that changed since a copy of it was begun, while one is made.
+    touched: Mutex<Option<BTreeSet<Key>>>,
 }
 
 /// Why a store directory could not be opened.
@@ -141,7 +149,8 @@ impl SledStore {
         let current = reclaim::current(dir).map_err(|error| unusable(error.into()))?;
         let sled = Databases::open(&dir.join(&current), cache)?;
         let rows = Rows::open(dir.join("rows")).map_err(|error| unusable(error.into()))?;
-        let (journal, recent) = begin(dir, &sled).map_err(|error| unusable(error.into()))?;
+        let in_sled = absorbed(&sled).map_err(|error| unusable(error.into()))?;
+        let (journal, recent) = begin(dir, &sled, in_sled).map_err(|error| unusable(error.into()))?;
         reclaim::remove_others(dir, &current).map_err(|error| unusable(error.into()))?;
         let inner = Arc::new(Inner {
             dir: dir.to_path_buf(),
@@ -155,7 +164,10 @@ impl SledStore {
             ends: Mutex::new(false),
             bell: Condvar::new(),
             absorbed: Condvar::new(),
+            in_sled: AtomicU64::new(in_sled),
             failed: AtomicBool::new(false),
+            in_vain: Mutex::new(None),
+            touched: Mutex::new(None),
         });
         let absorber = std::thread::Builder::new().name("absorb".into()).spawn({
             let inner = Arc::clone(&inner);
@@ -217,11 +229,8 @@ fn make_folder(path: &Path) -> std::io::Result<()> {
 }
 
 /// What was absorbed, and after it what the journal has.
-fn begin(dir: &Path, sled: &Databases) -> Result<(Journal, Recent), StoreError> {
+fn begin(dir: &Path, sled: &Databases, absorbed: u64) -> Result<(Journal, Recent), StoreError> {
     let main = &sled.main;
-    let absorbed = main.get(keys::ABSORBED, "the last sequence")?;
-    let absorbed = absorbed.map_or(Some(0), |value| keys::parse_u64(&value));
-    let absorbed = absorbed.ok_or_else(|| StoreError::damaged("read the last sequence"))?;
     let (journal, records) = Journal::open(&journal_folder(dir), absorbed)
         .map_err(|error| StoreError::new("open the journal", error))?;
     let mut recent = Recent::default();
@@ -238,6 +247,13 @@ fn begin(dir: &Path, sled: &Databases) -> Result<(Journal, Recent), StoreError> 
         recent.add(record.sequence, batch, record.content.len());
     }
     Ok((journal, recent))
+}
+
+/// Sequence of the last journal record that sled has.
+fn absorbed(sled: &Databases) -> Result<u64, StoreError> {
+    let absorbed = sled.main.get(keys::ABSORBED, "the last sequence")?;
+    let absorbed = absorbed.map_or(Some(0), |value| keys::parse_u64(&value));
+    absorbed.ok_or_else(|| StoreError::damaged("read the last sequence"))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -270,6 +286,10 @@ impl Inner {
         self.wait_for_room();
         let mut journal = lock(&self.journal);
         while self.failed.load(Ordering::Acquire) {
+            if lock(&self.in_vain).is_some_and(|at| at.elapsed() < REST) {
+                let why = "a write failed before, and its journal cannot be read again";
+                return Err(CommitError::Failed(StoreError::new("be written", why)));
+            }
             // It may have been another site's batch whose writing failed. How that ended shows in the heads.
             drop(journal);
             self.revive().map_err(CommitError::Failed)?;
@@ -359,26 +379,25 @@ impl Inner {
         let _absorbing = lock(&self.absorbing);
         loop {
             self.tidy_journal(false)?;
-            if self.recent().bytes() <= bytes || !self.absorb_step(None)? {
+            if self.recent().bytes() <= bytes || !self.absorb_step(&mut |took| self.rest(took))? {
                 return Ok(());
             }
             self.absorbed.notify_all();
         }
     }
 
-    /// Absorbs the oldest batches; false when there were none. The lock on `absorbing` is held. `touched` hears what changed
-    /// in the index.
-    fn absorb_step(&self, touched: Option<&mut dyn FnMut(&Writes)>) -> Result<bool, StoreError> {
+    /// Absorbs the oldest batches; false when there were none. The lock on `absorbing` is held. Rests as `pause` likes.
+    fn absorb_step(&self, pause: &mut dyn FnMut(Duration)) -> Result<bool, StoreError> {
         let sled = self.sled()?;
         let oldest = self.recent().oldest(STEP);
-        if oldest.is_empty() {
-            return Ok(false);
-        }
+        let Some((_, Pending { sequence, .. })) = oldest.last() else { return Ok(false) };
         let step = Step::of(&oldest, &self.rows);
-        step.write(&self.rows, &sled, &mut |took| self.rest(took))?;
-        if let Some(touched) = touched {
-            touched(&step.index);
+        // Before it is written, as a step that fails may have written some of it.
+        if let Some(touched) = &mut *lock(&self.touched) {
+            touched.extend(step.index.keys().cloned());
         }
+        step.write(&self.rows, &sled, pause)?;
+        self.in_sled.store(*sequence, Ordering::Release);
         self.recent_mut().forget(oldest.len());
         Ok(true)
     }
@@ -393,8 +412,7 @@ impl Inner {
     /// Scrubs journal files that were absorbed, with `all` also the one that is written to, and prepares the next one.
     fn tidy_journal(&self, all: bool) -> Result<(), StoreError> {
         let failed = |error| StoreError::new("prepare a journal file", error);
-        let absorbed = self.sled()?.main.get(keys::ABSORBED, "the last sequence")?;
-        let absorbed = absorbed.and_then(|value| keys::parse_u64(&value)).unwrap_or(0);
+        let absorbed = self.in_sled.load(Ordering::Acquire);
         loop {
             let spent = lock(&self.journal).take_absorbed(absorbed, all);
             let Some(spent) = spent else { break };
@@ -426,20 +444,32 @@ impl Inner {
         if !self.failed.load(Ordering::Acquire) {
             return Ok(());
         }
+        let revived = self.begin_again(&mut journal);
+        if revived.is_err() {
+            // After an error sled fails for ever, also on a disk that is well again.
+            self.open_sled_again();
+        }
+        *lock(&self.in_vain) = revived.is_err().then(Instant::now);
+        revived
+    }
+
+    /// The locks on `absorbing` and `journal` are held, and nothing rests.
+    fn begin_again(&self, journal: &mut Journal) -> Result<(), StoreError> {
         if self.sled.read().unwrap_or_else(PoisonError::into_inner).is_none() {
             self.open_sled_again();
         }
+        let begin = || begin(&self.dir, &*self.sled()?, self.in_sled.load(Ordering::Acquire));
         let unnamed = |error| StoreError::new("make sure which databases are in force", error);
         std::fs::File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(unnamed)?;
-        let (_, recent) = begin(&self.dir, &*self.sled()?)?;
+        let (_, recent) = begin()?;
         *self.recent_mut() = recent;
-        while self.absorb_step(None)? {}
+        while self.absorb_step(&mut |_| {})? {}
         let failed = |error| StoreError::new("begin a new journal", error);
         let folder = journal_folder(&self.dir);
         for entry in std::fs::read_dir(&folder).map_err(failed)? {
             std::fs::remove_file(entry.map_err(failed)?.path()).map_err(failed)?;
         }
-        let (fresh, _) = begin(&self.dir, &*self.sled()?)?;
+        let (fresh, _) = begin()?;
         *journal = fresh;
         self.failed.store(false, Ordering::Release);
         Ok(())
@@ -451,3 +481,6 @@ fn free_bytes(dir: &Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(dir).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,6 @@ use std::sync::{Arc, PoisonError};
 use assent_core::ids::SiteId;
 use assent_ledger::store::{Reclaimed, Replaces, StoreError};
 
-use crate::absorb::Writes;
 use crate::database::{Database, Databases};
 use crate::keys::{self, Key, SiteNumber};
 use crate::rows::Rows;
@@ -117,6 +116,7 @@ impl Inner {
         let new =
             Databases::open(&folder, self.cache).map_err(|error| StoreError::new("be copied", error))?;
         let done = self.copy(&old, Arc::new(new), &gone, &name);
+        *lock(&self.touched) = None;
         // Whichever is not in force goes, once that is sure. Readers that are still in it read on.
         let swapped = self.sled().is_ok_and(|sled| sled.folder() == folder);
         let goes = match (&done, swapped) {
@@ -138,7 +138,7 @@ impl Inner {
                 let _absorbing = lock(&self.absorbing);
                 self.rewrite_part(&site, number, part, replaces, &mut gone)?;
                 // The absorber waits for us, so we do what it would.
-                self.absorb_due(&mut |_| {})?;
+                self.absorb_due()?;
             }
         }
         Ok(gone)
@@ -170,28 +170,32 @@ impl Inner {
         gone: &Gone,
         name: &str,
     ) -> Result<Arc<Databases>, StoreError> {
-        // What changes in the old index while it is copied, and must be copied again.
-        let mut touched: BTreeSet<Key> = BTreeSet::new();
+        // What changes in the old index while it is copied, by whomever, is noted, and copied again.
+        let touched = || lock(&self.touched).replace(BTreeSet::new()).unwrap_or_default();
+        {
+            let _absorbing = lock(&self.absorbing);
+            touched();
+        }
         let (from, to) = (old.index()?, new.index()?);
         let mut copy = Copy::new(to);
         for entry in from.under(&[]) {
             let (key, value) = entry?;
             if !gone.names(&key, &value) && copy.put(&key, Some(&value))? {
                 let _absorbing = lock(&self.absorbing);
-                self.absorb_due(&mut |writes| touched.extend(writes.keys().cloned()))?;
+                self.absorb_due()?;
             }
         }
         for _ in 0..ROUNDS {
-            if touched.len() <= FEW {
+            if lock(&self.touched).as_ref().is_none_or(|touched| touched.len() <= FEW) {
                 break;
             }
-            copy.again(from, std::mem::take(&mut touched), gone)?;
+            copy.again(from, touched(), gone)?;
             let _absorbing = lock(&self.absorbing);
-            self.absorb_due(&mut |writes| touched.extend(writes.keys().cloned()))?;
+            self.absorb_due()?;
         }
         // The last round: absorbing stands still until the new one is in force.
         let absorbing = lock(&self.absorbing);
-        copy.again(from, touched, gone)?;
+        copy.again(from, touched(), gone)?;
         copy.flush()?;
         let mut copy = Copy::new(&new.main);
         for entry in old.main.under(&[]) {
@@ -212,8 +216,8 @@ impl Inner {
     }
 
     /// Absorbs what is due, because the absorber waits for the lock on `absorbing`, which is held.
-    fn absorb_due(&self, touched: &mut dyn FnMut(&Writes)) -> Result<(), StoreError> {
-        while self.recent().bytes() >= crate::ABSORB_AT && self.absorb_step(Some(touched))? {
+    fn absorb_due(&self) -> Result<(), StoreError> {
+        while self.recent().bytes() >= crate::ABSORB_AT && self.absorb_step(&mut |took| self.rest(took))? {
             self.absorbed.notify_all();
         }
         Ok(())

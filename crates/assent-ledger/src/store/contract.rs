@@ -80,8 +80,9 @@ fn record_of(index: u64) -> RecordRow {
     }
 }
 
-/// A batch of `count` records on top of `head`; leaf bytes tell the index.
-fn batch(site: &SiteId, head: Head, count: u64) -> Batch {
+/// A batch of `count` records on top of `head`; leaf bytes tell the index. The first batch's `expected` is to be taken away.
+#[must_use]
+pub fn batch(site: &SiteId, head: Head, count: u64) -> Batch {
     let mut batch = Batch::new(site.clone(), head);
     let size = head.size + count;
     batch.head = Head { size, root: sha256(&head.root.0), time: head.time + 1, secrets: size * 3 };

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use assent_ledger::testing::block_on;
 
-use crate::life::{self, decide, erase, open, open_both, subject, times};
+use crate::life::{self, decide, draft, erase, open, open_both, subject, times};
 
 /// Which databases are in force stands in six bytes, and the databases must outlive them.
 #[test]
@@ -35,6 +35,33 @@ fn without_knowing_which_databases_are_in_force_none_is_removed() {
         let ledger = open(home.path()).unwrap_or_else(|error| panic!("{damage:?}: {error:?}"));
         assert_eq!(ledger.history(&subject(7)).unwrap().len(), 1);
     }
+}
+
+/// As many as fill what waits for sled several times over.
+#[test]
+fn who_decides_while_space_is_given_back_is_found_afterwards() {
+    let decisions = 24_000 * times() as u64;
+    let home = life::folder();
+    let (store, ledger) = open_both(home.path()).unwrap();
+    let ends = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reclaimer = scope.spawn(|| {
+            let mut reclaims = 0;
+            while !ends.load(Ordering::Relaxed) {
+                store.reclaim(&|_, _, row| ledger.replaces(row)).unwrap();
+                reclaims += 1;
+            }
+            reclaims
+        });
+        for first in (0..decisions).step_by(500) {
+            let waiting: Vec<_> = (first..first + 500).map(|number| ledger.append(draft(number))).collect();
+            waiting.into_iter().for_each(|answer| drop(block_on(answer).unwrap()));
+        }
+        ends.store(true, Ordering::Relaxed);
+        println!("{} reclaims beside {decisions} decisions", reclaimer.join().unwrap());
+    });
+    let lost = (0..decisions).filter(|number| ledger.history(&subject(*number)).unwrap().len() != 1).count();
+    assert_eq!(lost, 0, "nobody finds any more what so many people said");
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! What only the inside of the store can be asked: how it goes on after a write that failed, and what a copy must be told. What it promises
+//! is in `tests/`.
+
+use std::sync::mpsc;
+
+use assent_core::merkle::EMPTY_ROOT;
+use assent_ledger::store::{Store as _, contract};
+
+use super::*;
+
+const RECORDS: u64 = 100;
+
+fn site() -> SiteId {
+    SiteId::new("clinic").unwrap()
+}
+
+/// Commits so many records on top of what is there.
+fn commit(store: &SledStore) {
+    let found = store.head(&site()).unwrap();
+    let empty = Head { size: 0, root: EMPTY_ROOT, time: 0, secrets: 0 };
+    let batch = contract::batch(&site(), found.unwrap_or(empty), RECORDS);
+    store.commit(Batch { expected: found, ..batch }).unwrap();
+}
+
+#[test]
+fn what_the_absorber_does_while_a_copy_is_made_is_noted_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SledStore::open(dir.path()).unwrap();
+    let inner = &store.inner;
+    commit(&store);
+    inner.absorb_down_to(0).unwrap();
+    *lock(&inner.touched) = Some(BTreeSet::new());
+    commit(&store);
+    inner.absorb_down_to(0).unwrap();
+    let touched = lock(&inner.touched).take().unwrap();
+    let records = touched.iter().filter(|key| matches!(keys::parse(key), Some((_, b'I', _)))).count();
+    assert_eq!(records as u64, RECORDS);
+}
+
+/// A step whose flush failed is in sled's memory, and nowhere else.
+#[test]
+fn what_is_revived_goes_on_from_what_is_durable_and_not_from_what_sled_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SledStore::open(dir.path()).unwrap();
+    commit(&store);
+    let mut says = sled::Batch::default();
+    says.insert(keys::ABSORBED, u64::MAX.to_be_bytes().as_slice());
+    store.inner.sled().unwrap().main.write(says).unwrap();
+    store.inner.tidy_journal(true).unwrap();
+    store.inner.failed.store(true, Ordering::Release);
+    assert_eq!(store.head(&site()).unwrap().map(|head| head.size), Some(RECORDS));
+    assert_eq!(store.rows(&site(), 0..RECORDS).unwrap().len() as u64, RECORDS);
+    commit(&store);
+    drop(store);
+    let store = SledStore::open(dir.path()).unwrap();
+    assert_eq!(store.rows(&site(), 0..2 * RECORDS).unwrap().len() as u64, 2 * RECORDS);
+}
+
+/// The absorber asks for the journal with the lock on `ends` in its hand.
+#[test]
+fn reviving_takes_nothing_that_the_absorber_may_hold_while_it_waits_for_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SledStore::open(dir.path()).unwrap();
+    commit(&store);
+    store.inner.failed.store(true, Ordering::Release);
+    std::thread::scope(|scope| {
+        let ends = lock(&store.inner.ends);
+        let (say, hear) = mpsc::channel();
+        let inner = &store.inner;
+        scope.spawn(move || say.send(inner.revive().is_ok()).unwrap());
+        let revived = hear.recv_timeout(Duration::from_secs(60));
+        drop(ends);
+        assert_eq!(revived, Ok(true));
+    });
+}
