@@ -4,13 +4,19 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::part::Part;
 use super::places::exim;
 use super::process::Process;
 use super::until_so;
 
-/// Whether this machine has it. `cargo xtask test browser` fetches it where there is apt.
-pub(super) fn is_here() -> bool {
-    exim().join("usr/sbin/exim4").is_file()
+/// Whether it takes the mail; not when it is left out. It must be here.
+pub(super) fn is_wanted() -> bool {
+    let what = "mail through a server of Debian's";
+    let wanted = Part::Exim.is_wanted(what);
+    if wanted {
+        Part::Exim.is_here(exim().join("usr/sbin/exim4").is_file(), what);
+    }
+    wanted
 }
 
 /// Starts it. It makes the mailbox, which is one of Maildir's form.

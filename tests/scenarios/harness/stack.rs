@@ -14,6 +14,7 @@ use super::gateway::{Contract, GatewayFake};
 use super::http::{self, Api};
 use super::kannel::{self, Kannel};
 use super::mail::MailServer;
+use super::part::Part;
 use super::process::Process;
 use super::{places, until_so};
 
@@ -72,12 +73,12 @@ impl Stack {
         Self::starts_at(None).await
     }
 
-    /// The same at another time, by Debian's libfaketime; nothing where it is not installed, and then `what` is skipped, which is told.
+    /// The same at another time, by Debian's libfaketime; nothing where that is left out, and then `what` is skipped, which is told.
     pub(crate) async fn starts_in(time: &'static str, what: &str) -> Option<Self> {
-        if places::faketime().is_none() {
-            eprintln!("skipped: {what}: no libfaketime (Debian: apt-get install faketime)");
+        if !Part::Faketime.is_wanted(what) {
             return None;
         }
+        Part::Faketime.is_here(places::faketime().is_some(), what);
         Some(Self::starts_at(Some(time)).await)
     }
 
