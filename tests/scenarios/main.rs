@@ -36,6 +36,7 @@ mod axe;
 mod bounces;
 mod broken_embed;
 mod bundle;
+mod certificates;
 mod controls;
 mod copied_log;
 mod examples;

@@ -11,7 +11,9 @@ pub mod text;
 pub mod webhook;
 pub mod witness;
 
-use std::io::Read as _;
+use rustls::CertificateError;
+use std::error::Error;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::config::Config;
@@ -39,7 +41,10 @@ pub enum Unreachable {
     /// Not within the time given.
     #[error("no whole answer in time")]
     TimedOut,
-    /// No connection, a broken one, a wrong certificate, or an address that is none.
+    /// Its certificate is not good, and it was told nothing.
+    #[error("{0}")]
+    Certificate(&'static str),
+    /// No connection, a broken one, or an address that is none.
     #[error("cannot be reached")]
     Failed(#[source] Box<ureq::Error>),
     /// The answer is longer than any good one.
@@ -55,8 +60,33 @@ impl From<ureq::Error> for Unreachable {
         match error {
             ureq::Error::Timeout(_) => Unreachable::TimedOut,
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => Unreachable::TimedOut,
-            other => Unreachable::Failed(Box::new(other)),
+            other => certificate_fault(&other)
+                .map_or_else(|| Unreachable::Failed(Box::new(other)), Unreachable::Certificate),
         }
+    }
+}
+
+/// What is wrong with the other side's certificate, when that is what an error comes from: somebody has to mend it, here or there.
+fn certificate_fault(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(rustls::Error::InvalidCertificate(fault)) = error.downcast_ref() {
+        return Some(match fault {
+            CertificateError::UnknownIssuer => "its certificate is of an issuer that is not trusted here",
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is of another name"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate is over",
+            _ => "its certificate is not good",
+        });
+    }
+    match error.downcast_ref::<ureq::Error>() {
+        Some(ureq::Error::Io(inner)) => return certificate_fault(inner),
+        Some(ureq::Error::Rustls(inner)) => return certificate_fault(inner),
+        _ => {}
+    }
+    // What an I/O error was made of is not its source.
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => certificate_fault(inner),
+        None => certificate_fault(error.source()?),
     }
 }
 

@@ -9,6 +9,7 @@ use super::part::Part;
 use super::places::{python_packages, tests_folder};
 use super::process::Process;
 use super::python::has;
+use super::tls::Certificate;
 use super::{exim, until};
 
 /// A mail server that takes everything.
@@ -54,8 +55,26 @@ impl MailServer {
             return Self::starts_with(folder, port, &[]).await;
         }
         let mailbox = folder.join("mailbox");
-        let process = exim::start(folder, port, &mailbox).await;
+        let process = exim::start(folder, port, &mailbox, None).await;
         Self { mailbox, port, _process: process }
+    }
+
+    /// Starts Exim with encryption: `starttls`, or `tls` from the first byte on. It must be here.
+    pub(crate) async fn starts_encrypted(
+        folder: &Path,
+        port: u16,
+        tls: &str,
+        certificate: &Certificate,
+    ) -> Self {
+        exim::must_be_here();
+        let mailbox = folder.join("mailbox");
+        let process = exim::start(folder, port, &mailbox, Some((tls, certificate))).await;
+        Self { mailbox, port, _process: process }
+    }
+
+    /// Throws away what was delivered.
+    pub(crate) fn forgets(&self) {
+        std::fs::remove_dir_all(&self.mailbox).unwrap();
     }
 
     /// Starts Python's with further arguments of `mail.py`.
