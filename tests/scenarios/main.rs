@@ -55,6 +55,7 @@ mod lists;
 mod long_lists;
 mod monitor;
 mod names;
+mod no_holds;
 mod only_a_press;
 mod pinned;
 mod promised;
