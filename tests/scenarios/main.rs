@@ -67,6 +67,7 @@ mod screenshots;
 mod sign_up_in_page;
 mod statistics;
 mod strict;
+mod suppressed;
 mod tag_manager;
 mod texts;
 mod texts_in;
