@@ -212,6 +212,7 @@ impl From<ApplyError> for Problem {
             | ApplyError::File(_)
             | ApplyError::OtherSite { .. }
             | ApplyError::Sender { .. }
+            | ApplyError::Template { .. }
             | ApplyError::Moved(_)
             | ApplyError::RouteChanged { .. }
             | ApplyError::SharesCookies { .. }

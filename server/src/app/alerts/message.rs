@@ -1,17 +1,18 @@
 //! The messages that Assent itself sends: to confirm a sign-up, about an alert that ends soon, with a link to everything an address told us, and answers to texts.
 //!
 //! Plain, in the person's language, each with the controller's name and a way out; emails as text and HTML with the same words. No
-//! promotion, no picture, nothing that is loaded. The words are the notice's, which the site file can replace.
+//! promotion, no picture, nothing that is loaded. The words are the notice's, which the site file can replace, as it can the form (`template.rs`).
 
 use super::link::{ContactKey, Link};
 use super::outbox::Answer;
+use super::template::{self, Part, Values};
 use crate::app::sites::Site;
 use crate::deliver::mail::Mail;
 use crate::deliver::text::Text as TextMessage;
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
-use assent_core::languages::is_right_to_left;
 use assent_core::notice::Text;
+use assent_core::site::MessageKind;
 use assent_core::subject::SubjectId;
 use assent_core::words::Words;
 use assent_ledger::rfc3339;
@@ -29,7 +30,7 @@ pub fn confirmation(
     let controller = &site.notice.controller.name;
     let link = Link::Confirm { subject, contact, replaces }.seal(&site.links);
     let why = if replaces.is_some() { &words.mail_move_why } else { &words.mail_confirm_why };
-    let mut body = Body::default();
+    let mut body = Body::of(if replaces.is_some() { MessageKind::Move } else { MessageKind::Confirm });
     body.paragraph(&fill(why, controller));
     body.list(wanted.iter().map(|id| text.purposes.get(id).map_or(id.as_str(), |text| text.name.as_str())));
     body.link(&words.mail_confirm_how, &format!("{}/confirm/{link}?lang={language}", site.api()));
@@ -49,7 +50,7 @@ pub fn copy(
 ) -> Mail {
     let (language, text, words) = words(site, language);
     let controller = &site.notice.controller.name;
-    let mut body = Body::default();
+    let mut body = Body::of(MessageKind::Copy);
     body.paragraph(&fill(&words.mail_told_why, controller));
     body.list(wanted.iter().map(|id| text.purposes.get(id).map_or(id.as_str(), |text| text.name.as_str())));
     body.link(&words.mail_told_not_you, &centre(site, contact, &language));
@@ -69,7 +70,7 @@ pub fn copy_text(site: &Site, language: &str, contact: ContactKey, to: String, i
 pub fn fresh_link(site: &Site, language: &str, contact: ContactKey, to: String, id: String) -> Mail {
     let (language, _, words) = words(site, language);
     let controller = &site.notice.controller.name;
-    let mut body = Body::default();
+    let mut body = Body::of(MessageKind::Link);
     body.link(&fill(&words.mail_link_why, controller), &centre(site, contact, &language));
     body.paragraph(&words.mail_link_not_you);
     body.sender(site, &words);
@@ -87,7 +88,7 @@ pub fn reminder(
 ) -> Mail {
     let (language, text, words) = words(site, language);
     let controller = &site.notice.controller.name;
-    let mut body = Body::default();
+    let mut body = Body::of(MessageKind::Remind);
     body.paragraph(&ending(&words.keep_what, text, &words, (purpose, end)));
     body.link(&words.mail_keep_how, &keep(site, contact, purpose, &language));
     body.paragraph(&words.mail_keep_else);
@@ -196,34 +197,30 @@ fn fill(sentence: &str, with: &str) -> String {
     sentence.replacen("{}", with, 1)
 }
 
-/// Both bodies, written side by side.
+/// What an email says, in order. Both bodies are made of it by templates.
 #[derive(Default)]
 struct Body {
-    text: String,
-    html: String,
+    kind: MessageKind,
+    parts: Vec<Part>,
 }
 
 impl Body {
+    /// Of a kind that may have a template of its own.
+    fn of(kind: MessageKind) -> Self {
+        Self { kind, parts: Vec::new() }
+    }
+
     fn paragraph(&mut self, text: &str) {
-        self.text.push_str(&format!("{text}\n\n"));
-        self.html.push_str(&format!("<p>{}</p>\n", escape(text)));
+        self.parts.push(Part { paragraph: Some(text.into()), ..Part::default() });
     }
 
     fn list<'a>(&mut self, items: impl Iterator<Item = &'a str>) {
-        self.html.push_str("<ul>\n");
-        for item in items {
-            self.text.push_str(&format!("- {item}\n"));
-            self.html.push_str(&format!("<li>{}</li>\n", escape(item)));
-        }
-        self.text.push('\n');
-        self.html.push_str("</ul>\n");
+        self.parts.push(Part { list: Some(items.map(ToString::to_string).collect()), ..Part::default() });
     }
 
     /// The whole address is shown: people should see where a link leads.
     fn link(&mut self, why: &str, address: &str) {
-        self.text.push_str(&format!("{why}\n{address}\n\n"));
-        let (why, address) = (escape(why), escape(address));
-        self.html.push_str(&format!("<p>{why}<br><a href=\"{address}\">{address}</a></p>\n"));
+        self.parts.push(Part { why: Some(why.into()), link: Some(address.into()), ..Part::default() });
     }
 
     fn ends(&mut self, site: &Site, contact: ContactKey, words: &Words, language: &str) {
@@ -239,18 +236,14 @@ impl Body {
     }
 
     fn mail(self, site: &Site, to: String, subject: String, language: String, id: String) -> Mail {
-        let Self { text, html } = self;
         let controller = &site.notice.controller;
         let from = site.file.mail_from.clone().unwrap_or_else(|| controller.email.clone());
-        let direction = if is_right_to_left(&language) { "rtl" } else { "ltr" };
-        let html = format!(
-            "<!doctype html>\n<html lang=\"{language}\" dir=\"{direction}\">\n<head><meta charset=\"utf-8\"><title>{}</title></head>\n<body>\n{html}</body>\n</html>\n",
-            escape(&subject)
-        );
+        let values = Values::new(self.kind, (&subject, &language), controller, &self.parts);
+        let (text, html) = template::render(&site.file.messages, &values);
         Mail { from: (controller.name.clone(), from), to, subject, text, html, language, id }
     }
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -21,6 +21,7 @@ pub mod standings;
 pub mod stop;
 pub mod subscriber;
 pub mod talk;
+pub mod template;
 pub mod told;
 
 pub use sealed::Sealer;
