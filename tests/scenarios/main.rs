@@ -53,6 +53,7 @@ mod leftovers;
 mod links;
 mod lists;
 mod long_lists;
+mod messages_in_every_language;
 mod monitor;
 mod names;
 mod no_holds;

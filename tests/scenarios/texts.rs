@@ -352,8 +352,9 @@ async fn asks(
 
 /// The code in a text.
 pub(crate) fn code(text: &str) -> String {
-    let digits = |word: &&str| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit());
-    text.split(' ').find(digits).unwrap_or_else(|| panic!("no code in {text}")).to_string()
+    // In languages without spaces, too.
+    let mut numbers = text.split(|letter: char| !letter.is_ascii_digit());
+    numbers.find(|digits| digits.len() == 6).unwrap_or_else(|| panic!("no code in {text}")).to_string()
 }
 
 /// Another code.
