@@ -119,10 +119,15 @@ fn filled(
 /// One body. What is put into HTML is escaped.
 fn body(name: &'static str, template: &str, values: &Values<'_>) -> Result<String, TemplateFault> {
     let broken = |error: minijinja::Error| {
-        let line = error.line().map(|line| format!(" (line {line})")).unwrap_or_default();
-        TemplateFault::Broken(format!("{error:#}{line}"))
+        // What is not there is named by where it stands.
+        let part = error.range().and_then(|range| template.get(range));
+        TemplateFault::Broken(format!(
+            "{error}{}",
+            part.map(|part| format!(": `{part}`")).unwrap_or_default()
+        ))
     };
     let mut environment = Environment::new();
+    environment.set_debug(true);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_keep_trailing_newline(true);
     environment.set_trim_blocks(true);
