@@ -14,12 +14,21 @@ const ANOTHERS: &str = "its certificate is of another name";
 /// Nobody asks for it by this name.
 const ANOTHER: &str = "another.example.org";
 
-/// A good certificate for `localhost`, and one of each fault with what is trusted, if anything, and why it is not enough.
-fn faults(stack: &Stack) -> (Certificate, [(Certificate, Option<Certificate>, &'static str); 2]) {
+/// What somebody shows, what is trusted here, and why that is not enough.
+struct Fault {
+    shown: Certificate,
+    trusted: Option<Certificate>,
+    why: &'static str,
+}
+
+/// A good certificate for `localhost`, and one of each fault.
+fn faults(stack: &Stack) -> (Certificate, [Fault; 2]) {
     let folder = stack.path("certificates");
     std::fs::create_dir(&folder).unwrap();
     let [good, other] = ["localhost", ANOTHER].map(|host| Certificate::of(&folder, host));
-    (good.clone(), [(good, None, NOT_TRUSTED), (other.clone(), Some(other), ANOTHERS)])
+    let not_trusted = Fault { shown: good.clone(), trusted: None, why: NOT_TRUSTED };
+    let anothers = Fault { shown: other.clone(), trusted: Some(other), why: ANOTHERS };
+    (good, [not_trusted, anothers])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +44,7 @@ async fn a_mail_server_is_given_nothing_over_tls_with_a_wrong_certificate() {
 async fn mail(tls: &'static str) {
     let mut stack = Stack::starts().await;
     let (good, faults) = faults(&stack);
-    for (number, (shown, trusted, why)) in faults.into_iter().enumerate() {
+    for (number, Fault { shown, trusted, why }) in faults.into_iter().enumerate() {
         let server = stack.encrypted_mail_server_starts(tls, &shown).await;
         let mail_with = |ca: Option<&Certificate>| {
             let ca = ca.map_or("", |ca| ca.cert.to_str().unwrap());
@@ -66,7 +75,7 @@ async fn mail(tls: &'static str) {
 async fn a_text_gateway_is_given_nothing_with_a_wrong_certificate() {
     let mut stack = Stack::starts().await;
     let (good, faults) = faults(&stack);
-    for (number, (shown, trusted, why)) in faults.into_iter().enumerate() {
+    for (number, Fault { shown, trusted, why }) in faults.into_iter().enumerate() {
         let port = free_port();
         let server = HttpsServer::starts(port, &shown).await;
         let lines: [(&'static str, toml::Value); 4] = [
@@ -96,7 +105,7 @@ async fn a_text_gateway_is_given_nothing_with_a_wrong_certificate() {
 async fn a_receiver_is_told_nothing_with_a_wrong_certificate() {
     let mut stack = Stack::starts().await;
     let (good, faults) = faults(&stack);
-    for (shown, trusted, why) in faults {
+    for Fault { shown, trusted, why } in faults {
         let port = free_port();
         let server = HttpsServer::starts(port, &shown).await;
         let endpoint = format!(
