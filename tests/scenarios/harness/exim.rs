@@ -10,20 +10,14 @@ use super::process::Process;
 use super::tls::Certificate;
 use super::until_so;
 
-const WHAT: &str = "mail through a server of Debian's";
-
 /// Whether it takes the mail; not when it is left out. It must be here.
 pub(super) fn is_wanted() -> bool {
-    let wanted = Part::Exim.is_wanted(WHAT);
+    let what = "mail through a server of Debian's";
+    let wanted = Part::Exim.is_wanted(what);
     if wanted {
-        must_be_here();
+        Part::Exim.is_here(exim().join("usr/sbin/exim4").is_file(), what);
     }
     wanted
-}
-
-/// Fails where it is not.
-pub(super) fn must_be_here() {
-    Part::Exim.is_here(exim().join("usr/sbin/exim4").is_file(), WHAT);
 }
 
 /// Starts it. It makes the mailbox, which is one of Maildir's form. `encrypted`: by `starttls` or `tls`, with a certificate.

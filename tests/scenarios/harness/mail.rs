@@ -59,14 +59,18 @@ impl MailServer {
         Self { mailbox, port, _process: process }
     }
 
-    /// Starts Exim with encryption: `starttls`, or `tls` from the first byte on. It must be here.
+    /// Whether Exim is used; not when it is left out. It must be here.
+    pub(crate) fn is_exim() -> bool {
+        exim::is_wanted()
+    }
+
+    /// Starts Exim with encryption: `starttls`, or `tls` from the first byte on.
     pub(crate) async fn starts_encrypted(
         folder: &Path,
         port: u16,
         tls: &str,
         certificate: &Certificate,
     ) -> Self {
-        exim::must_be_here();
         let mailbox = folder.join("mailbox");
         let process = exim::start(folder, port, &mailbox, Some((tls, certificate))).await;
         Self { mailbox, port, _process: process }
