@@ -617,11 +617,13 @@ words! {
         /// Label: the code.
         code_label: "Six-digit code", "Cod chwe digid";
         /// Button: confirms by the code.
-        code_press: "Confirm", "Cadarnhau";
+        code_press: "Continue", "Parhau";
         /// Form error.
         code_wrong: "This code does not fit this number, or it is over. After five wrong codes a number has to wait for a day. Check both, or sign up again for a new code", "Nid yw’r cod hwn yn cyd-fynd â’r rhif hwn, neu mae wedi dod i ben. Ar ôl pum cod anghywir rhaid i rif aros am ddiwrnod. Gwiriwch y ddau, neu gofrestrwch eto i gael cod newydd";
         /// Text: the code. `{}` is it.
         text_code: "{} is your code for text alerts.", "{} yw eich cod ar gyfer hysbysiadau testun.";
+        /// Text: what the code says yes to. `{}` is the names of alerts.
+        text_code_for: "It says yes to: {}.", "Mae’n dweud ie i: {}.";
         /// Text: where the code goes. `{}` is a short address.
         text_code_where: "Enter it within 72 hours: {}", "Rhowch ef o fewn 72 awr: {}";
         /// Text: what to do otherwise.

@@ -6,14 +6,14 @@ use super::link::{ContactKey, Link};
 use super::say::{Saying, say};
 use super::stop::{Which, stop};
 use super::subscriber::{Subscriber, alerts_on, contact, names};
-use super::talk;
+use super::{code, talk};
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
 use crate::app::state::fold;
 use assent_core::decision::{Act, Decision, Standing};
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
-use assent_core::notice::Asked;
+use assent_core::notice::{Asked, Channel};
 use assent_core::subject::SubjectId;
 use assent_ledger::{Contact, Opened, ReadError};
 use std::collections::BTreeMap;
@@ -113,6 +113,9 @@ pub async fn confirm(
     // The person asked to be written to again, and proved that it is them. Last, so that a crash leaves a no.
     site.ledger.suppress(to.hash, false).await.map_err(super::outbox::refused)?;
     site.ledger.set_bounced(to.hash, false).await.map_err(super::outbox::refused)?;
+    if to.channel == Channel::Text {
+        code::forget_tries(site, &to.hash).await?;
+    }
     let_go(site, to, replaces, now).await?;
     let reader = Arc::clone(site);
     let read = move || waiting(&reader, subject, to, now);

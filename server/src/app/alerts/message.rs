@@ -7,6 +7,7 @@ use super::link::{ContactKey, Link};
 use super::outbox::Answer;
 use crate::app::sites::Site;
 use crate::deliver::mail::Mail;
+use crate::deliver::segments::segments;
 use crate::deliver::text::Text as TextMessage;
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
@@ -31,7 +32,7 @@ pub fn confirmation(
     let why = if replaces.is_some() { &words.mail_move_why } else { &words.mail_confirm_why };
     let mut body = Body::default();
     body.paragraph(&fill(why, controller));
-    body.list(wanted.iter().map(|id| text.purposes.get(id).map_or(id.as_str(), |text| text.name.as_str())));
+    body.list(wanted.iter().map(|id| name(text, id)));
     body.link(&words.mail_confirm_how, &format!("{}/confirm/{link}?lang={language}", site.api()));
     body.paragraph(&words.mail_confirm_not_you);
     body.ends(site, contact, &words, &language);
@@ -51,7 +52,7 @@ pub fn copy(
     let controller = &site.notice.controller.name;
     let mut body = Body::default();
     body.paragraph(&fill(&words.mail_told_why, controller));
-    body.list(wanted.iter().map(|id| text.purposes.get(id).map_or(id.as_str(), |text| text.name.as_str())));
+    body.list(wanted.iter().map(|id| name(text, id)));
     body.link(&words.mail_told_not_you, &centre(site, contact, &language));
     body.sender(site, &words);
     body.mail(site, to, fill(&words.mail_told_subject, controller), language, id)
@@ -111,8 +112,7 @@ pub fn reminder_text(
 
 /// A sentence that names an alert and the day it ends on.
 fn ending(sentence: &str, text: &Text, words: &Words, (purpose, end): (&PurposeId, u64)) -> String {
-    let name = text.purposes.get(purpose).map_or(purpose.as_str(), |text| text.name.as_str());
-    fill(&fill(sentence, name), &ui::pages::when::day(&rfc3339(end), &words.months))
+    fill(&fill(sentence, name(text, purpose)), &ui::pages::when::day(&rfc3339(end), &words.months))
 }
 
 fn keep(site: &Site, contact: ContactKey, purpose: &PurposeId, language: &str) -> String {
@@ -120,22 +120,43 @@ fn keep(site: &Site, contact: ContactKey, purpose: &PurposeId, language: &str) -
     format!("{}/keep/{link}?lang={language}", site.api())
 }
 
-/// The text with the code that confirms a sign-up.
+/// Most segments of a text with a code, as far as its names of alerts decide that.
+const CODE_SEGMENTS: usize = 2;
+
+/// The text with the code that confirms a sign-up. It names what the code says yes to: all of it, or the first and how many more.
 #[must_use]
 pub fn code(
     site: &Site,
     language: &str,
-    (code, replies): (&str, bool),
+    (code, wanted, replies): (&str, &[PurposeId], bool),
     to: String,
     id: String,
 ) -> TextMessage {
-    let (language, _, words) = words(site, language);
+    let (language, notice, words) = words(site, language);
     let page = |name: &str| format!("{}/{name}?lang={language}", site.api());
     let way_out =
         if replies { words.text_reply_stop.clone() } else { fill(&words.text_way_out, &page("your-alerts")) };
     let where_to = fill(&words.text_code_where, &page("code"));
-    let said = [fill(&words.text_code, code), where_to, words.text_not_you.clone(), way_out];
-    text(site, &said.join(" "), to, id)
+    let names: Vec<&str> = wanted.iter().map(|id| name(notice, id)).collect();
+    let said = as_many(&names, |names| {
+        let says = [fill(&words.text_code, code), fill(&words.text_code_for, names)];
+        let rest = [where_to.clone(), words.text_not_you.clone(), way_out.clone()];
+        signed(site, &[&says[..], &rest].concat().join(" "))
+    });
+    from_site(site, said, to, id)
+}
+
+/// As many of the names as make a text of [`CODE_SEGMENTS`] at most, and how many more there are: `News, Visits +3`. One at least.
+#[must_use]
+fn as_many(names: &[&str], sentence: impl Fn(&str) -> String) -> String {
+    let first = |shown: usize| {
+        let left = names.len() - shown;
+        let said = names[..shown].join(", ");
+        if left == 0 { said } else { format!("{said} +{left}") }
+    };
+    let fewer = (1..=names.len()).rev().map(first);
+    let mut fitting = fewer.map(|said| sentence(&said)).filter(|said| segments(said) <= CODE_SEGMENTS);
+    fitting.next().unwrap_or_else(|| sentence(&first(names.len().min(1))))
 }
 
 /// The text with a fresh link.
@@ -171,8 +192,21 @@ pub fn answer(site: &Site, language: &str, answer: Answer, to: String, id: Strin
 }
 
 fn text(site: &Site, said: &str, to: String, id: String) -> TextMessage {
-    let from = site.file.text_from.clone().unwrap_or_default();
-    TextMessage { from, to, text: format!("{}: {said}", site.notice.controller.name), id }
+    from_site(site, signed(site, said), to, id)
+}
+
+/// What a text says, with who says it.
+fn signed(site: &Site, said: &str) -> String {
+    format!("{}: {said}", site.notice.controller.name)
+}
+
+fn from_site(site: &Site, text: String, to: String, id: String) -> TextMessage {
+    TextMessage { from: site.file.text_from.clone().unwrap_or_default(), to, text, id }
+}
+
+/// What an alert is called.
+fn name<'a>(text: &'a Text, id: &'a PurposeId) -> &'a str {
+    text.purposes.get(id).map_or(id.as_str(), |text| text.name.as_str())
 }
 
 /// Address of everything about an address.
@@ -253,4 +287,19 @@ impl Body {
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_left_out_for_a_count_and_never_all_of_them() {
+        let long = "x".repeat(100);
+        let names = ["News", long.as_str(), "Visits"];
+        let said = |rest: usize| as_many(&names, |names| format!("{names}{}", ".".repeat(rest)));
+        assert_eq!(said(150), format!("News, {long}, Visits{}", ".".repeat(150)));
+        assert_eq!(said(200), format!("News +2{}", ".".repeat(200)));
+        assert_eq!(said(400), format!("News +2{}", ".".repeat(400)), "what is too long anyhow has one name");
+    }
 }

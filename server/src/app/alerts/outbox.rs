@@ -77,6 +77,9 @@ pub enum Task {
     Link {
         /// Its keyed hash.
         contact: Hash,
+        /// By email or by text.
+        #[serde(default = "by_email")]
+        channel: Channel,
         /// The language it was asked for in.
         language: String,
     },
@@ -283,12 +286,13 @@ pub(super) async fn copies(
 /// [`RecordError`].
 pub async fn send_link(
     site: &Arc<Site>,
-    contact: Hash,
+    to: ContactKey,
     language: String,
     now: u64,
 ) -> Result<(), RecordError> {
+    let ContactKey { channel, hash: contact } = to;
     let key = format!("link/{contact}").into_bytes();
-    let job = Job::new(Task::Link { contact, language }, now, now + DAY);
+    let job = Job::new(Task::Link { contact, channel, language }, now, now + DAY);
     keep(site, vec![(key, job)]).await
 }
 
@@ -435,11 +439,14 @@ async fn run(
                 Written::NotYet => Ok(Outcome::Later("what was told is not recorded yet".into())),
             }
         }
-        Task::Link { contact, language } => {
-            let written = blocking(move || link(&reader, contact, &language, id, now)).await??;
-            let Some(message) = written else { return Ok(Outcome::Next(Task::Pause, LINK_PAUSES[0])) };
-            let pause = LINK_PAUSES[usize::from(matches!(message, Message::Text(_)))];
-            Ok(and_pause(send(app, site, message, away).await, pause))
+        Task::Link { contact, channel, language } => {
+            // The same pause for who is not known, so that nothing tells them apart.
+            let pause = LINK_PAUSES[usize::from(channel == Channel::Text)];
+            let sent = match blocking(move || link(&reader, contact, &language, id, now)).await?? {
+                Some(message) => send(app, site, message, away).await,
+                None => Outcome::Done,
+            };
+            Ok(and_pause(sent, pause))
         }
         Task::Answer { to, answer } => {
             // It was sealed under another key, so that nobody can read it any more.
@@ -586,7 +593,7 @@ fn confirmation(
         }
         Channel::Text => {
             let code = code::of(site, subject, &to.hash);
-            Message::Text(message::code(site, language, (&code, replies), address, id))
+            Message::Text(message::code(site, language, (&code, &wanted, replies), address, id))
         }
     };
     Ok(Written::Question(to.hash, message))

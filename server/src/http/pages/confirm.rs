@@ -1,4 +1,4 @@
-//! The page of a confirmation link. Only its button confirms: link scanners open links and press nothing.
+//! The page of a confirmation link, to which a right code leads too. Only its button confirms: link scanners open links and press nothing.
 
 use super::form::{FORM, Fields};
 use super::frame::{self, PageQuery};
@@ -65,7 +65,8 @@ pub(in crate::http) async fn post(
     Ok(answer(&app, &site, &headers, language.as_deref(), format!("confirm/{text}"), about))
 }
 
-fn about(waiting: Waiting) -> About {
+/// What the page says of it.
+pub(super) fn about(waiting: Waiting) -> About {
     match waiting {
         Waiting::For(wanted, contact) => About::Confirm(wanted, contact.address),
         Waiting::Already(wanted) => About::Confirmed(wanted),

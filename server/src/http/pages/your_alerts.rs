@@ -89,7 +89,8 @@ pub(in crate::http) async fn send(
         Err((code, error)) => return Ok(again(code, error)),
     };
     let hash = site.ledger.contact_hash(contact.channel, &contact.address);
-    if let Err(error) = send_link(&site, hash, known(&site, &language), app::now()).await {
+    let to = ContactKey { channel: contact.channel, hash };
+    if let Err(error) = send_link(&site, to, known(&site, &language), app::now()).await {
         let problem = Problem::from(error);
         problem.log();
         return Ok(again(problem.code, AskError::NotRecorded));
