@@ -118,6 +118,7 @@ pub(super) fn check(config: &Config) -> Result<(), Refusal> {
         ("limits.body_bytes", config.limits.body_bytes as u64, 4096),
         ("limits.queue", config.limits.queue as u64, 1),
         ("limits.decisions_per_person", config.limits.decisions_per_person as u64, 1),
+        ("limits.link_days", u64::from(config.limits.link_days), 1),
         ("server.request_timeout_seconds", config.server.request_timeout_seconds, 1),
         ("server.idle_timeout_seconds", config.server.idle_timeout_seconds, 1),
         ("webhooks.timeout_seconds", config.webhooks.timeout_seconds, 1),

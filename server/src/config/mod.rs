@@ -106,6 +106,7 @@ pub struct Limits {
     pub body_bytes: usize,
     pub queue: usize,
     pub decisions_per_person: usize,
+    pub link_days: u32,
 }
 
 /// `[mail]`

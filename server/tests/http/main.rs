@@ -26,6 +26,7 @@ mod hand_over;
 mod hostile_addresses;
 mod messages;
 mod no_wins;
+mod old_links;
 mod openapi;
 mod people;
 mod post;

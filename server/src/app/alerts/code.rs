@@ -8,7 +8,7 @@
 
 use super::confirm::{Waiting, waiting};
 use super::link::{ContactKey, Link};
-use super::outbox::{Job, Outbox, Task, is_too_often, refused};
+use super::outbox::{Job, Outbox, Task, is_too_often, refused, replaced};
 use super::subscriber::{Subscriber, names};
 use crate::app::blocking;
 use crate::app::record::RecordError;
@@ -99,7 +99,9 @@ pub async fn enter(
     // It was no wrong one. Those before it are forgotten only once it confirms (`forget_tries`): else one right code, entered again and
     // again, would buy any number of guesses at another.
     site.ledger.set_jobs(vec![(key, before)]).await.map_err(refused)?;
-    Ok(Some(Entered { link: Link::Confirm { subject, contact: to, replaces: None }, waiting }))
+    let reader = Arc::clone(site);
+    let replaces = blocking(move || replaced(&reader, subject)).await.map_err(RecordError::Stopped)??;
+    Ok(Some(Entered { link: Link::Confirm { subject, contact: to, replaces }, waiting }))
 }
 
 /// Forgets the wrong codes that were entered for a number, once something was confirmed for it.

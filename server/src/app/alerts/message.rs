@@ -1,9 +1,10 @@
-//! The messages that Assent itself sends: to confirm a sign-up, about an alert that ends soon, with a link to everything an address told us, and answers to texts.
+//! The messages that Assent itself sends: to confirm a sign-up, about an alert that ends soon or goes elsewhere, with a link to everything an
+//! address told us, and answers to texts.
 //!
 //! Plain, in the person's language, each with the controller's name and a way out; emails as text and HTML with the same words. No
 //! promotion, no picture, nothing that is loaded. The words are the notice's, which the site file can replace.
 
-use super::link::{ContactKey, Link};
+use super::link::{ContactKey, Link, day};
 use super::outbox::Answer;
 use crate::app::sites::Site;
 use crate::deliver::mail::Mail;
@@ -75,6 +76,25 @@ pub fn fresh_link(site: &Site, language: &str, contact: ContactKey, to: String, 
     body.paragraph(&words.mail_link_not_you);
     body.sender(site, &words);
     body.mail(site, to, fill(&words.mail_link_subject, controller), language, id)
+}
+
+/// The message to an address that another took the place of.
+#[must_use]
+pub fn moved(site: &Site, language: &str, contact: ContactKey, to: String, id: String) -> Mail {
+    let (language, _, words) = words(site, language);
+    let controller = &site.notice.controller.name;
+    let mut body = Body::default();
+    body.paragraph(&fill(&words.mail_moved_why, controller));
+    body.link(&words.mail_moved_not_you, &centre(site, contact, &language));
+    body.sender(site, &words);
+    body.mail(site, to, fill(&words.mail_moved_subject, controller), language, id)
+}
+
+/// The same as a text.
+#[must_use]
+pub fn moved_text(site: &Site, language: &str, contact: ContactKey, to: String, id: String) -> TextMessage {
+    let (language, _, words) = words(site, language);
+    text(site, &fill(&words.text_moved, &centre(site, contact, &language)), to, id)
 }
 
 /// The message about an alert that ends by itself at `end` (Unix milliseconds), unless it is kept.
@@ -209,10 +229,11 @@ fn name<'a>(text: &'a Text, id: &'a PurposeId) -> &'a str {
     text.purposes.get(id).map_or(id.as_str(), |text| text.name.as_str())
 }
 
-/// Address of everything about an address.
+/// Address of everything about an address, as a link of today.
 #[must_use]
 pub fn centre(site: &Site, contact: ContactKey, language: &str) -> String {
-    format!("{}/your-alerts/{}?lang={language}", site.api(), Link::Centre { contact }.seal(&site.links))
+    let link = Link::Centre { contact, day: day(crate::app::now()) }.seal(&site.links);
+    format!("{}/your-alerts/{link}?lang={language}", site.api())
 }
 
 /// Address that stops one alert: a POST stops it (RFC 8058), a GET shows a page.

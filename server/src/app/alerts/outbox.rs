@@ -61,6 +61,18 @@ pub enum Task {
         /// The address that is let go of once this one is confirmed.
         replaces: Option<Hash>,
     },
+    /// A number is to take another's place once it is confirmed: a code has no room to say so. Forgotten when nobody could confirm any more.
+    Move {
+        /// The number that is let go of then.
+        replaces: Hash,
+    },
+    /// Tell an address that another took its place.
+    Moved {
+        /// Its keyed hash.
+        contact: Hash,
+        /// By email or by text.
+        channel: Channel,
+    },
     /// Send a copy of what somebody told staff.
     Copy {
         /// Whose record.
@@ -259,10 +271,43 @@ pub(super) async fn expect(
     let mut jobs = vec![(key("lapse"), Job::new(Task::Lapse { subject }, until + MINUTE, u64::MAX))];
     for task in tasks {
         let by_text = matches!(task, Task::Confirm { channel: Channel::Text, .. });
+        if let Task::Confirm { channel: Channel::Text, replaces: Some(replaces), .. } = task {
+            jobs.push((replacing(subject), Job::new(Task::Move { replaces }, until + MINUTE, u64::MAX)));
+        }
         let kind = if by_text { "confirm-text" } else { "confirm" };
         jobs.push((key(kind), Job::new(task, now, until)));
     }
     keep(site, jobs).await
+}
+
+/// The key of the job that says which number a sign-up takes the place of.
+fn replacing(subject: SubjectId) -> Vec<u8> {
+    format!("move/{subject}").into_bytes()
+}
+
+/// The number that a sign-up by text takes the place of. Blocks.
+pub(super) fn replaced(site: &Site, subject: SubjectId) -> Result<Option<Hash>, ReadError> {
+    let job = site.ledger.job(&replacing(subject))?;
+    Ok(match job.as_deref().and_then(Job::from_bytes) {
+        Some(Job { task: Task::Move { replaces }, .. }) => Some(replaces),
+        _ => None,
+    })
+}
+
+/// Keeps that an address is to be told that another took its place, once for each move; not one that must not be written to.
+pub(super) async fn tell_old(
+    site: &Arc<Site>,
+    (subject, old): (SubjectId, ContactKey),
+    now: u64,
+) -> Result<(), RecordError> {
+    let ContactKey { channel, hash: contact } = old;
+    let reader = Arc::clone(site);
+    let suppressed = blocking(move || reader.ledger.suppressed(&contact)).await;
+    if suppressed.map_err(RecordError::Stopped)??.is_some() {
+        return Ok(());
+    }
+    let job = Job::new(Task::Moved { contact, channel }, now, now + CONFIRM_MS);
+    keep(site, vec![(format!("moved/{contact}/{subject}").into_bytes(), job)]).await
 }
 
 /// Keeps that whoever told staff something is to be sent a copy, on each of these channels.
@@ -461,6 +506,13 @@ async fn run(
                 None => Ok(Outcome::Done),
             }
         }
+        Task::Moved { contact, channel } => {
+            let to = ContactKey { channel, hash: contact };
+            match blocking(move || moved(&reader, to, id, now)).await?? {
+                Some(message) => Ok(send(app, site, message, away).await),
+                None => Ok(Outcome::Done),
+            }
+        }
         Task::Lapse { subject } => {
             lapse(site, subject, now).await?;
             Ok(Outcome::Done)
@@ -470,7 +522,9 @@ async fn run(
             let again = blocking(move || talk::again(&reader, to, now)).await??;
             Ok(again.map_or(Outcome::Done, |after| Outcome::Next(task.clone(), after)))
         }
-        Task::Pause | Task::Asked { .. } | Task::Tries { .. } | Task::Read { .. } => Ok(Outcome::Done),
+        Task::Pause | Task::Move { .. } | Task::Asked { .. } | Task::Tries { .. } | Task::Read { .. } => {
+            Ok(Outcome::Done)
+        }
     }
 }
 
@@ -676,6 +730,19 @@ fn reminder(
     Ok(Some(match to.channel {
         Channel::Email => Message::Mail(Box::new(message::reminder(site, &language, to, about, parts))),
         Channel::Text => Message::Text(message::reminder_text(site, &language, to, about, parts)),
+    }))
+}
+
+/// The message to an address that another took the place of; nothing when it was erased or messages come back. That it was suppressed
+/// since is no reason: letting go of it may have done that.
+fn moved(site: &Site, to: ContactKey, id: String, now: u64) -> Result<Option<Message>, ReadError> {
+    let all = Subscriber::read(site, &to.hash, now)?;
+    let Some(clear) = all.contact().filter(|_| all.bounced.is_none()) else { return Ok(None) };
+    let language = all.history.last().map(|opened| opened.record.language.clone()).unwrap_or_default();
+    let address = clear.address.clone();
+    Ok(Some(match to.channel {
+        Channel::Email => Message::Mail(Box::new(message::moved(site, &language, to, address, id))),
+        Channel::Text => Message::Text(message::moved_text(site, &language, to, address, id)),
     }))
 }
 

@@ -56,10 +56,15 @@ pub(in crate::http) async fn post(
     let headers = request.headers().clone();
     let language = language(&app, request).await?;
     let about = match Link::open(&text, &site.links).and_then(parts) {
-        Some(parts) => match confirm(&site, parts, app::now()).await? {
-            Waiting::For(wanted, _) => About::Confirmed(wanted),
-            other => about(other),
-        },
+        Some(parts) => {
+            let confirmed = confirm(&site, parts, app::now()).await?;
+            // An address that this one took the place of is told.
+            app.outbox.wake();
+            match confirmed {
+                Waiting::For(wanted, _) => About::Confirmed(wanted),
+                other => about(other),
+            }
+        }
         None => About::Over,
     };
     Ok(answer(&app, &site, &headers, language.as_deref(), format!("confirm/{text}"), about))
