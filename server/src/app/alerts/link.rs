@@ -17,7 +17,7 @@ const LINK_MAX: usize = 512;
 const LINKS: Use = Use { key: "links", nonces: "link nonces", label: "assent link v1" };
 
 /// A contact as links name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ContactKey {
     /// Email or text.
     pub channel: Channel,

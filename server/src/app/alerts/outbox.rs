@@ -25,11 +25,11 @@ use assent_core::record::Surface;
 use assent_core::standing::CONFIRM_MS;
 use assent_core::subject::SubjectId;
 use assent_ledger::store::GoneReason;
-use assent_ledger::{ErasureError, ReadError};
+use assent_ledger::{ErasureError, Opened, ReadError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 const SECOND: u64 = 1000;
@@ -44,6 +44,12 @@ const DAY: u64 = 24 * HOUR;
 const LINK_PAUSES: [u64; 2] = [10 * MINUTE, HOUR];
 /// How long an answer to a text is not given again: people's phones answer each other.
 const ANSWER_PAUSE: u64 = DAY;
+/// How long rows are waited for that are about the same address, so that it gets one message.
+const LIST_PAUSE: u64 = MINUTE;
+/// How long copies of lists are tried. Gateways carry a long list for days.
+const LIST_TIME: u64 = 30 * DAY;
+/// How long copies of lists are sent before it is looked whether somebody waits for a message.
+const LIST_STRETCH: Duration = Duration::from_secs(5);
 /// How often it is looked for work when nothing is due and nobody says that there is.
 const LOOK: u64 = MINUTE;
 
@@ -79,6 +85,15 @@ pub enum Task {
         subject: SubjectId,
         /// By email or by text.
         channel: Channel,
+    },
+    /// Send a copy of what lists say that an address's owner said.
+    ListCopy {
+        /// Its keyed hash.
+        contact: Hash,
+        /// By email or by text.
+        channel: Channel,
+        /// Of what was recorded since. Unix milliseconds.
+        since: u64,
     },
     /// Erase a sign-up that nobody confirmed.
     Lapse {
@@ -325,6 +340,33 @@ pub(super) async fn copies(
     keep(site, channels.into_iter().map(job).collect()).await
 }
 
+/// Keeps that these addresses are to be sent a copy of what is recorded about them from now on, in one message each. What they were sent
+/// before is not in it.
+pub(super) async fn list_copies(
+    site: &Arc<Site>,
+    told: BTreeSet<ContactKey>,
+    now: u64,
+) -> Result<(), RecordError> {
+    let reader = Arc::clone(site);
+    let make = move || -> Result<Vec<_>, ReadError> {
+        let mut jobs = Vec::new();
+        for ContactKey { channel, hash: contact } in told {
+            let key = format!("list-copy/{contact}").into_bytes();
+            // One that waits will be about these rows too.
+            if reader.ledger.job(&key)?.is_none() {
+                let task = Task::ListCopy { contact, channel, since: now };
+                jobs.push((key, Job::new(task, now + LIST_PAUSE, now + LIST_TIME).to_bytes()));
+            }
+        }
+        Ok(jobs)
+    };
+    let jobs = blocking(make).await.map_err(RecordError::Stopped)??;
+    if jobs.is_empty() || site.ledger.is_imported() {
+        return Ok(());
+    }
+    site.ledger.set_jobs(jobs).await.map(|_| ()).map_err(refused)
+}
+
 /// Keeps that a link is to be sent to an address, if it told us anything; nobody learns whether it did.
 ///
 /// # Errors
@@ -405,6 +447,7 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
     let mut next: Option<u64> = None;
     // Nobody waits for somebody who just did not answer: what is due for them waits as if it had been tried.
     let mut away = Vec::new();
+    let began = Instant::now();
     for (key, value) in jobs {
         if key.starts_with(webhooks::JOB.as_bytes()) {
             continue;
@@ -416,6 +459,17 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
         if job.due > now {
             next = Some(next.map_or(job.due, |next| next.min(job.due)));
             continue;
+        }
+        if let Task::ListCopy { channel, .. } = job.task
+            && job.until > now
+        {
+            let (carried, over) = (app.outbox.carries(channel, &away), began.elapsed() > LIST_STRETCH);
+            if !carried || over {
+                // It stays as it is: a long list costs no write while nobody carries it, and nobody's code waits for its end.
+                let again = if carried { now } else { now + LOOK };
+                next = Some(next.map_or(again, |next| next.min(again)));
+                continue;
+            }
         }
         let outcome = if job.until <= now {
             Ok(Outcome::Done)
@@ -482,6 +536,13 @@ async fn run(
                 }
                 Written::Nothing => Ok(Outcome::Done),
                 Written::NotYet => Ok(Outcome::Later("what was told is not recorded yet".into())),
+            }
+        }
+        Task::ListCopy { contact, channel, since } => {
+            let to = ContactKey { channel, hash: contact };
+            match blocking(move || list_copy(&reader, (to, since), id, now)).await?? {
+                Some(message) => Ok(send(app, site, message, away).await),
+                None => Ok(Outcome::Done),
             }
         }
         Task::Link { contact, channel, language } => {
@@ -671,22 +732,52 @@ fn copy(
         site.notice.purpose(id).is_some_and(|p| p.channel == Some(channel)) && all.standing(id).allows()
     };
     let wanted: Vec<PurposeId> = record.record.decisions.keys().filter(holds).cloned().collect();
+    Ok(copy_of(site, (to, &all), record, &wanted, id).map_or(Written::Nothing, Written::Message))
+}
+
+/// The copy of what lists say since then that somebody said, as far as it holds; nothing where nothing does.
+fn list_copy(
+    site: &Site,
+    (to, since): (ContactKey, u64),
+    id: String,
+    now: u64,
+) -> Result<Option<Message>, ReadError> {
+    let all = Subscriber::read(site, &to.hash, now)?;
+    let of_list = |opened: &&Opened| {
+        let told = opened.record.told.as_ref();
+        opened.time >= since && names(opened, &to.hash) && told.is_some_and(|told| told.list.is_some())
+    };
+    let listed: Vec<_> = all.history.iter().filter(of_list).collect();
+    let holds = |id: &&PurposeId| {
+        site.notice.purpose(id).is_some_and(|p| p.channel == Some(to.channel)) && all.standing(id).allows()
+    };
+    let said = listed.iter().flat_map(|opened| opened.record.decisions.keys());
+    let wanted: BTreeSet<PurposeId> = said.filter(holds).cloned().collect();
+    let wanted: Vec<PurposeId> = wanted.into_iter().collect();
+    let Some(newest) = listed.last() else { return Ok(None) };
+    Ok(copy_of(site, (to, &all), newest, &wanted, id))
+}
+
+/// The message, unless the address is not to be written to or nothing holds.
+fn copy_of(
+    site: &Site,
+    (to, all): (ContactKey, &Subscriber),
+    record: &Opened,
+    wanted: &[PurposeId],
+    id: String,
+) -> Option<Message> {
     let silent = all.suppressed || all.restricted || all.bounced.is_some() || wanted.is_empty();
-    let Some(clear) = contact(record, &to.hash).filter(|_| !silent) else { return Ok(Written::Nothing) };
+    let clear = contact(record, &to.hash).filter(|_| !silent)?;
     let (language, address) = (&record.record.language, clear.address.clone());
-    Ok(Written::Message(match channel {
-        Channel::Email => Message::Mail(Box::new(message::copy(site, language, to, (&wanted, address), id))),
+    Some(match to.channel {
+        Channel::Email => Message::Mail(Box::new(message::copy(site, language, to, (wanted, address), id))),
         Channel::Text => Message::Text(message::copy_text(site, language, to, address, id)),
-    }))
+    })
 }
 
 /// Whether so many messages were asked for the same address shortly before this request that none is sent for it.
-pub(super) fn is_too_often(
-    history: &[assent_ledger::Opened],
-    hash: &Hash,
-    request: &assent_ledger::Opened,
-) -> bool {
-    let asked = |opened: &&assent_ledger::Opened| {
+pub(super) fn is_too_often(history: &[Opened], hash: &Hash, request: &Opened) -> bool {
+    let asked = |opened: &&Opened| {
         names(opened, hash)
             // About what was told with evidence nobody is asked.
             && !opened.record.settles()
