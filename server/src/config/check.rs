@@ -119,6 +119,8 @@ pub(super) fn check(config: &Config) -> Result<(), Refusal> {
         ("limits.queue", config.limits.queue as u64, 1),
         ("limits.decisions_per_person", config.limits.decisions_per_person as u64, 1),
         ("limits.link_days", u64::from(config.limits.link_days), 1),
+        ("limits.email_questions_per_hour", config.limits.email_questions_per_hour as u64, 1),
+        ("limits.text_questions_per_hour", config.limits.text_questions_per_hour as u64, 1),
         ("server.request_timeout_seconds", config.server.request_timeout_seconds, 1),
         ("server.idle_timeout_seconds", config.server.idle_timeout_seconds, 1),
         ("webhooks.timeout_seconds", config.webhooks.timeout_seconds, 1),

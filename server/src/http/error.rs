@@ -178,6 +178,10 @@ codes! {
     /// stored. A no still is: it is recorded where it ends something, and answered with the receipt of the earlier no where
     /// it holds already. Retry-After says when to ask again.
     TooManyDecisions TOO_MANY_REQUESTS "too-many-decisions" "Too many decisions of one person";
+    /// 429: So many people were asked within the last hour whether sign-ups were theirs that no more are asked now
+    /// (limits.email_questions_per_hour, limits.text_questions_per_hour), whoever they are. Nothing was stored. Retry-After says when there
+    /// is room again at the latest.
+    TooManyQuestions TOO_MANY_REQUESTS "too-many-questions" "Too many were asked within an hour";
     /// 503: More decisions are waiting for the disk than limits.queue allows. Nothing was stored. Send it again later,
     /// with the same Idempotency-Key.
     Busy SERVICE_UNAVAILABLE "busy" "The server is busy";
@@ -207,6 +211,7 @@ impl Code {
     #[must_use]
     pub fn retry_after(self) -> Option<u32> {
         match self.status() {
+            _ if self == Self::TooManyQuestions => Some(60 * 60),
             StatusCode::SERVICE_UNAVAILABLE => Some(2),
             StatusCode::TOO_MANY_REQUESTS => Some(TOO_MANY_RETRY_SECONDS),
             _ => None,

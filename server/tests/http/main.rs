@@ -31,6 +31,7 @@ mod openapi;
 mod people;
 mod post;
 mod publication;
+mod questions;
 mod rolled_back;
 mod staff;
 mod standings;

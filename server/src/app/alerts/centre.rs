@@ -5,6 +5,7 @@
 
 use super::link::ContactKey;
 use super::outbox::{self, Task};
+use super::questions::Questions;
 use super::say::{Saying, say};
 use super::sign_up::{SignUpError, Wrong, is_served};
 use super::stop::{Which, stop};
@@ -109,6 +110,7 @@ fn added(site: &Site, to: ContactKey, before: &Subscriber, wanted: &BTreeSet<Pur
 /// [`SignUpError`]: nothing was recorded. `Form` without a reason when the old address gets nothing.
 pub async fn move_to(
     site: &Arc<Site>,
+    questions: &Questions,
     from: ContactKey,
     address: &str,
     (language, key): (String, String),
@@ -129,7 +131,7 @@ pub async fn move_to(
     }
     let token = SubjectToken::from_random(super::sign_up::subject_of(site, &format!("move/{key}")));
     let task = Task::Confirm { subject: token.id(), channel: from.channel, replaces: Some(from.hash) };
-    outbox::expect(site, (token.id(), &key), vec![task], now).await?;
+    outbox::expect(site, Some(questions), (token.id(), &key), vec![task], now).await?;
     let request = DecisionRequest {
         notice: site.hash,
         language,

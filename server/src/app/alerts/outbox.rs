@@ -8,6 +8,7 @@
 
 use super::incoming::{Door, Sealed};
 use super::link::ContactKey;
+use super::questions::Questions;
 use super::subscriber::{Subscriber, contact, names};
 use super::{code, message, renewal, subscriber, talk};
 use crate::app::record::RecordError;
@@ -237,22 +238,29 @@ pub struct Outbox {
     replies: bool,
     /// Where texts come in.
     pub door: Option<Door>,
+    /// How many are asked in an hour.
+    pub questions: Questions,
     /// Held while a code is compared, so that tries are counted one by one.
     pub(super) codes: tokio::sync::Mutex<()>,
     woken: Notify,
 }
 
 impl Outbox {
-    /// For the configured mail server and text gateway.
+    /// For the configured mail server and text gateway, with so many questions an hour.
     ///
     /// # Errors
     /// Their files cannot be read.
-    pub fn new(mail: &config::Mail, gateway: &config::Gateway) -> anyhow::Result<Self> {
+    pub fn new(
+        mail: &config::Mail,
+        gateway: &config::Gateway,
+        limits: &config::Limits,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             mailer: Mailer::new(mail)?,
             gateway: Gateway::new(gateway)?.map(Arc::new),
             replies: gateway.replies,
             door: Door::new(gateway)?,
+            questions: Questions::new(limits),
             codes: tokio::sync::Mutex::default(),
             woken: Notify::new(),
         })
@@ -273,9 +281,11 @@ impl Outbox {
     }
 }
 
-/// Keeps what is to be done about one sign-up: `tasks` at once, and forgetting it when its time is over. Once for each request.
+/// Keeps what is to be done about one sign-up: `tasks` at once, and forgetting it when its time is over. Once for each request. Nothing
+/// where `questions` has no more room: what staff write down needs none.
 pub(super) async fn expect(
     site: &Arc<Site>,
+    questions: Option<&Questions>,
     (subject, request): (SubjectId, &str),
     tasks: Vec<Task>,
     now: u64,
@@ -284,6 +294,17 @@ pub(super) async fn expect(
     let until = now + CONFIRM_MS;
     let key = |kind: &str| format!("{kind}/{which}").into_bytes();
     let mut jobs = vec![(key("lapse"), Job::new(Task::Lapse { subject }, until + MINUTE, u64::MAX))];
+    if let Some(questions) = questions
+        && !is_kept(site, jobs[0].0.clone()).await?
+    {
+        let ask = |task: &Task| match task {
+            Task::Confirm { channel, .. } => Some(*channel),
+            _ => None,
+        };
+        if !questions.take(site.file.id.as_str(), &tasks.iter().filter_map(ask).collect(), now) {
+            return Err(RecordError::TooManyQuestions);
+        }
+    }
     for task in tasks {
         let by_text = matches!(task, Task::Confirm { channel: Channel::Text, .. });
         if let Task::Confirm { channel: Channel::Text, replaces: Some(replaces), .. } = task {
@@ -390,13 +411,17 @@ pub(super) async fn keep(site: &Arc<Site>, jobs: Vec<(Vec<u8>, Job)>) -> Result<
         // Nothing is recorded there, so there is nothing to send.
         return Ok(());
     }
-    let reader = Arc::clone(site);
-    let there = blocking(move || reader.ledger.job(&first)).await.map_err(RecordError::Stopped)??;
-    if there.is_some() {
+    if is_kept(site, first).await? {
         return Ok(());
     }
     let jobs = jobs.into_iter().map(|(key, job)| (key, job.to_bytes())).collect();
     site.ledger.set_jobs(jobs).await.map(|_| ()).map_err(refused)
+}
+
+async fn is_kept(site: &Arc<Site>, key: Vec<u8>) -> Result<bool, RecordError> {
+    let reader = Arc::clone(site);
+    let there = blocking(move || reader.ledger.job(&key)).await.map_err(RecordError::Stopped)??;
+    Ok(there.is_some())
 }
 
 /// What a change of the store failed with, as recording would say it.

@@ -134,6 +134,7 @@ pub(in crate::http) async fn page(
         (status = 403, description = "`link-old`: the page again. What was to be stopped is stopped.", body = String, content_type = "text/html"),
         (status = 404, description = "As for GET.", body = String, content_type = "text/html"),
         (status = 422, description = "`bad-email`, `bad-phone`, `phone-elsewhere`, `age-missing`, `bad-age`, `too-young`: the page again.", body = String, content_type = "text/html"),
+        (status = 429, description = "`too-many-questions`, with `Retry-After`: the page again.", body = String, content_type = "text/html"),
         (status = 503, description = "`busy`, `timeout`, `ledger-stopped`: the page again.", body = String, content_type = "text/html"))
 )]
 pub(in crate::http) async fn post(
@@ -179,7 +180,9 @@ pub(in crate::http) async fn post(
         }
         "move" => {
             let address = fields.required("address")?;
-            let asked = centre::move_to(&site, to, &address, (language.clone(), key), now).await;
+            let asked =
+                centre::move_to(&site, &app.outbox.questions, to, &address, (language.clone(), key), now)
+                    .await;
             app.outbox.wake();
             asked.map(|()| "asked")
         }
