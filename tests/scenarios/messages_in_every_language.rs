@@ -8,6 +8,7 @@ use crate::reminders::{at_night, ends};
 use crate::s13_confirmed::presses;
 use crate::texts::{self, code};
 use assent_core::decision::Choice;
+use assent_core::ids::PurposeId;
 use assent_core::notice::{Channel, Notice};
 use assent_core::wire::MayReason;
 use assent_core::words::Words;
@@ -132,6 +133,12 @@ async fn signed_up_moved_and_stopped(
         moved.text
     );
     presses(api, &moved.link("confirm")).await;
+    let told = fill(&words.mail_moved_why, &notice.controller.name);
+    let old = until("the old address to be told", async || {
+        mail_server.mails().into_iter().find(|mail| mail.header("to") == address && mail.text.contains(&told))
+    })
+    .await;
+    is_message_in(&old, tag, (&address, &notice.controller.name), words);
     assert_eq!(reason(api, Channel::Email, &next).await, GRANTED, "{tag}");
     assert_eq!(reason(api, Channel::Email, &address).await, WITHDRAWN, "{tag}");
 
@@ -174,7 +181,11 @@ async fn codes_copies_and_reminders_by_text_are_in_every_language() {
         let page = Page::opens(&api, &format!("{}/code?lang={tag}", api.site.api)).await;
         is_in(&page, tag, &words.code_title);
         assert_eq!(page.form("").buttons[0].text, words.code_press, "{tag}");
-        let (confirmed, _) = page.presses(&api, ("", ""), &[("phone", &asks), ("code", &code(&text))]).await;
+        let (shown, _) = page.presses(&api, ("", ""), &[("phone", &asks), ("code", &code(&text))]).await;
+        let name = &notice.languages[tag].purposes[&PurposeId::new("text-clinic-changes").unwrap()].name;
+        assert!(shown.lang.as_deref() == Some(tag) && shown.text.contains(name), "{tag}: {}", shown.text);
+        assert_eq!(shown.form("").buttons[0].text, words.confirm_press, "{tag}");
+        let (confirmed, _) = shown.presses(&api, ("", ""), &[]).await;
         assert_eq!(confirmed.lang.as_deref(), Some(tag));
         assert!(confirmed.status.contains(&words.confirm_done), "{tag}: {}", confirmed.status);
         assert_eq!(reason(&api, Channel::Text, &asks).await, GRANTED, "{tag}");

@@ -90,16 +90,17 @@ pub struct SiteFile {
 }
 
 /// What an email of Assent's is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageKind {
     /// Each that has no template of its own.
-    #[default]
     All,
     /// Asks whether a sign-up was theirs.
     Confirm,
     /// Asks whether alerts are to come to this address from now on.
     Move,
+    /// Tells the old address that another took its place.
+    Moved,
     /// A copy of what somebody told staff.
     Copy,
     /// A link to everything about the address.
@@ -110,7 +111,8 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// All of them.
-    pub const EACH: [Self; 6] = [Self::All, Self::Confirm, Self::Move, Self::Copy, Self::Link, Self::Remind];
+    pub const EACH: [Self; 7] =
+        [Self::All, Self::Confirm, Self::Move, Self::Moved, Self::Copy, Self::Link, Self::Remind];
 
     /// Its name in the site file.
     #[must_use]
@@ -119,6 +121,7 @@ impl MessageKind {
             Self::All => "all",
             Self::Confirm => "confirm",
             Self::Move => "move",
+            Self::Moved => "moved",
             Self::Copy => "copy",
             Self::Link => "link",
             Self::Remind => "remind",

@@ -1,11 +1,12 @@
 //! Everything that opens a connection from here to somewhere else. Nothing else in the server may.
 //!
-//! [`log_reader`] reads somebody's log, [`mail`] hands messages to a mail server, [`text`] to a text gateway, [`webhook`] tells endpoints of events,
+//! [`log_reader`] reads somebody's log, [`mail`] hands messages to a mail server, [`text`] to a text gateway in texts whose length [`segments`] counts, [`webhook`] tells endpoints of events,
 //! [`witness`] asks witnesses for cosignatures. What the answers are worth is decided by the callers and by `assent-core`: nothing that comes back is believed because of where it came from.
 
 pub mod log_reader;
 pub mod mail;
 pub mod public_address;
+pub mod segments;
 pub mod signed;
 pub mod text;
 pub mod webhook;

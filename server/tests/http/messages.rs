@@ -4,8 +4,10 @@ use crate::alerts::{signs_up, token};
 use crate::app::{SITE, TestApp, key};
 use crate::post::{Place, header};
 use crate::told::publishes;
+use assent_core::notice::Channel;
 use axum::http::StatusCode;
-use server::app::alerts::outbox::do_what_is_due;
+use server::app::alerts::link::ContactKey;
+use server::app::alerts::outbox::{do_what_is_due, send_link};
 use server::app::now;
 
 /// A message's bodies in clear: what is quoted-printable is read.
@@ -103,14 +105,8 @@ async fn a_whole_message_can_be_the_operators_and_what_it_must_have_stays() {
     assert!(!html.contains("<b>"), "a name is no markup: {html}");
 
     // The other messages have the general one.
-    server::app::alerts::outbox::send_link(
-        &site,
-        site.ledger.contact_hash(assent_core::notice::Channel::Email, "ann@example.org"),
-        "en".into(),
-        now(),
-    )
-    .await
-    .unwrap();
+    let hash = site.ledger.contact_hash(Channel::Email, "ann@example.org");
+    send_link(&site, ContactKey { channel: Channel::Email, hash }, "en".into(), now()).await.unwrap();
     do_what_is_due(&app.app, &site, now()).await.unwrap();
     let message = clear(&post.messages().pop().unwrap());
     assert!(message.contains("<p class=\"all\">") && message.contains("/your-alerts/"), "{message}");

@@ -12,6 +12,7 @@ pub mod link;
 pub mod list;
 pub mod message;
 pub mod outbox;
+pub mod questions;
 pub mod renewal;
 pub mod rows;
 mod say;

@@ -184,7 +184,7 @@ fn sample(file: &SiteFile, kind: MessageKind, language: &str) -> Vec<Part> {
     let leads_to: &[&str] = match kind {
         MessageKind::Confirm | MessageKind::Move => &["confirm", "your-alerts"],
         MessageKind::Remind => &["keep", "your-alerts"],
-        MessageKind::All | MessageKind::Copy | MessageKind::Link => &["your-alerts"],
+        MessageKind::All | MessageKind::Moved | MessageKind::Copy | MessageKind::Link => &["your-alerts"],
     };
     let mut parts = vec![Part { paragraph: Some("A paragraph.".into()), ..Part::default() }];
     if matches!(kind, MessageKind::Confirm | MessageKind::Move | MessageKind::Copy) {
