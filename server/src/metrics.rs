@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::app::maintenance::LastCheck;
 use crate::app::sites::Site;
 use crate::app::webhooks::Figures;
+use assent_core::notice::Channel;
 use assent_ledger::StatsNow;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
@@ -60,6 +61,7 @@ impl Metrics {
         );
         registry.register_collector(Box::new(Logs(app.sites.all())));
         registry.register_collector(Box::new(Endpoints(endpoints(app))));
+        registry.register_collector(Box::new(Refused(refused(app))));
         let nights = Nights { checks: app.checks.all(), backup: app.backed_up.get() };
         registry.register_collector(Box::new(nights));
         let mut text = String::new();
@@ -131,6 +133,32 @@ impl Collector for Logs {
                 let label = [("site", site.file.id.as_str())];
                 ConstGauge::new(read(site)).encode(family.encode_family(&label)?)?;
             }
+        }
+        Ok(())
+    }
+}
+
+/// `assent_questions_refused_total`: sign-ups that were not taken because too many were asked within an hour, by site and channel.
+#[derive(Debug)]
+struct Refused(Vec<(String, Channel, u64)>);
+
+fn refused(app: &App) -> Vec<(String, Channel, u64)> {
+    let of_site = |site: Arc<Site>| {
+        let id = site.file.id.as_str().to_string();
+        let count = |channel| (id.clone(), channel, app.outbox.questions.refused(&id, channel));
+        [count(Channel::Email), count(Channel::Text)]
+    };
+    app.sites.all().into_iter().flat_map(of_site).collect()
+}
+
+impl Collector for Refused {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Sign-ups refused because too many people were asked within an hour";
+        let kind = ConstCounter::new(0_u64).metric_type();
+        let mut family = encoder.encode_descriptor("questions_refused", help, None, kind)?;
+        for (site, channel, refused) in &self.0 {
+            let labels = [("site", site.as_str()), ("channel", channel.as_str())];
+            ConstCounter::new(*refused).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

@@ -14,11 +14,11 @@ use assent_core::words::Words;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 
-const WANTED: &str = "email-clinic-changes";
+pub(crate) const WANTED: &str = "email-clinic-changes";
 const TICKED: (&str, &str) = ("wanted", "email-health-campaigns");
 
 /// Left to right and right to left, Latin letters and others.
-const LANGUAGES: [&str; 7] = ["en", "cy", "ar", "pl", "so", "ur", "zh"];
+pub(crate) const LANGUAGES: [&str; 7] = ["en", "cy", "ar", "pl", "so", "ur", "zh"];
 
 /// The clinic's site in these languages.
 async fn clinic_in(stack: &Stack, tags: &[&str]) -> Api {
@@ -32,7 +32,7 @@ async fn clinic_in(stack: &Stack, tags: &[&str]) -> Api {
 
 /// The page is of this language, stands as it is written, and has no script.
 #[track_caller]
-fn is_in(page: &Page, tag: &str, heading: &str) {
+pub(crate) fn is_in(page: &Page, tag: &str, heading: &str) {
     assert_eq!(page.lang.as_deref(), Some(tag));
     assert_eq!(page.dir.as_deref(), Some(if is_right_to_left(tag) { "rtl" } else { "ltr" }), "{tag}");
     assert_eq!(page.headings.first().map(String::as_str), Some(heading), "{tag}");
@@ -42,7 +42,7 @@ fn is_in(page: &Page, tag: &str, heading: &str) {
 
 /// Both bodies are of this language, say who sends them and lead out; nothing is loaded.
 #[track_caller]
-fn is_message_in(mail: &Mail, tag: &str, (to, sender): (&str, &str), words: &Words) {
+pub(crate) fn is_message_in(mail: &Mail, tag: &str, (to, sender): (&str, &str), words: &Words) {
     assert_eq!((mail.header("to"), mail.header("content-language")), (to, tag));
     assert_eq!(mail.defects, [""; 0], "{tag}");
     let html = Page::of(&mail.html);

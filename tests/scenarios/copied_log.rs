@@ -1,6 +1,6 @@
 //! The log's public files, copied as any mirror would: checked by `assent verify`, and by a verifier that is not ours.
 
-use crate::harness::{CLINIC, Holder, Stack, offline, python, tests_folder, until_so};
+use crate::harness::{CLINIC, Holder, Part, Stack, offline, python, tests_folder, until_so};
 use assent_core::checkpoint::Checkpoint;
 use assent_core::decision::Act;
 use assent_core::tile::{Bundle, tiles_at};
@@ -77,10 +77,7 @@ async fn a_copied_log_is_checked_by_us_and_by_a_stranger() {
         let what = "reading the log by a tlog-tiles verifier that is not ours";
         let done = python(&script, what)?.args([source, key.as_str()]).output().unwrap();
         let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
-        if done.status.code() == Some(3) {
-            eprintln!("skipped: {what}: {said} (`cargo xtask test browser` installs aics-tlog)");
-            return None;
-        }
+        Part::Python.is_here(done.status.code() != Some(3), &format!("{what} ({said})"));
         Some((done.status.code(), said))
     };
     for source in [stack.address(&format!("/v1/{CLINIC}/log")), kept.path().to_str().unwrap().to_string()] {

@@ -211,6 +211,14 @@ async fn many_rows_with_every_kind_of_fault_are_each_answered() {
         writeln!(out, "{}", fault.replace("{}", &format!("{number:07}"))).unwrap();
     }
     out.into_inner().unwrap().sync_all().unwrap();
+    let before = stack_entries(&stack.api(CLINIC)).await;
+    let dry = stack.runs(&imports(&file, &["--dry-run"]));
+    let error = String::from_utf8_lossy(&dry.stderr).into_owned();
+    assert!(
+        error.contains(&format!("{} good, {} refused", rows_in_all / 10, rows_in_all / 10 * 9)),
+        "{error}"
+    );
+    assert_eq!(stack_entries(&stack.api(CLINIC)).await, before, "nothing is written");
     let output = stack.runs(&imports(&file, &[]));
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
@@ -230,7 +238,10 @@ async fn many_rows_with_every_kind_of_fault_are_each_answered() {
         "bad-row",
     ];
     let mut rows = 0;
+    let mut foretold = report(&String::from_utf8(dry.stdout).unwrap());
     for (row, (result, reason)) in report(&String::from_utf8(output.stdout).unwrap()) {
+        let (before, why) = foretold.remove(&row).unwrap();
+        assert_eq!((before == "good", &why), (result == "recorded", &reason), "{row}: as it was foretold");
         assert_eq!(reason, reasons[usize::try_from((row - 2) % 10).unwrap()], "{row}: {result}");
         rows += 1;
     }

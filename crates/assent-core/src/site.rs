@@ -84,6 +84,59 @@ pub struct SiteFile {
     pub alerts: Vec<AlertFile>,
     /// Texts by language.
     pub text: BTreeMap<String, TextFile>,
+    /// Templates of the emails that Assent sends, by kind. They are not part of the notice.
+    #[serde(default)]
+    pub messages: BTreeMap<MessageKind, MessageTemplate>,
+}
+
+/// What an email of Assent's is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MessageKind {
+    /// Each that has no template of its own.
+    All,
+    /// Asks whether a sign-up was theirs.
+    Confirm,
+    /// Asks whether alerts are to come to this address from now on.
+    Move,
+    /// Tells the old address that another took its place.
+    Moved,
+    /// A copy of what somebody told staff.
+    Copy,
+    /// A link to everything about the address.
+    Link,
+    /// An alert ends soon.
+    Remind,
+}
+
+impl MessageKind {
+    /// All of them.
+    pub const EACH: [Self; 7] =
+        [Self::All, Self::Confirm, Self::Move, Self::Moved, Self::Copy, Self::Link, Self::Remind];
+
+    /// Its name in the site file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Confirm => "confirm",
+            Self::Move => "move",
+            Self::Moved => "moved",
+            Self::Copy => "copy",
+            Self::Link => "link",
+            Self::Remind => "remind",
+        }
+    }
+}
+
+/// Both bodies of an email, as templates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MessageTemplate {
+    /// Of the plain text.
+    pub text: String,
+    /// Of the HTML.
+    pub html: String,
 }
 
 /// How long choices are remembered. Defaults: a refusal 182 days, a grant 365.

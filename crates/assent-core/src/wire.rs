@@ -157,6 +157,9 @@ pub struct ToldRowsRequest {
     /// Only say what would become of them.
     #[serde(default)]
     pub dry_run: bool,
+    /// Send the people of the list a copy of what is recorded: unless they had theirs elsewhere.
+    #[serde(default = "yes")]
+    pub copies: bool,
     /// At most [`TOLD_ROWS_MAX`].
     pub rows: Vec<ToldRow>,
 }
@@ -290,6 +293,9 @@ pub struct RowOutcome {
     /// The receipt's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
+    /// Whether the person is sent a copy of it; with a dry run, whether they would be.
+    #[serde(default)]
+    pub copy: bool,
 }
 
 /// What can become of a row.

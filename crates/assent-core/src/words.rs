@@ -570,6 +570,8 @@ words! {
         centre_stop_what: "One press ends every alert to this address.", "Mae un gwasgiad yn dod â phob hysbysiad i’r cyfeiriad hwn i ben.";
         /// Link: every receipt in one file.
         centre_receipts: "Download all your receipts", "Lawrlwytho’ch holl dderbynebau";
+        /// What a link that is too old is still good for. `{}` is a number of days.
+        centre_old: "This link is older than {} days, so here you can only stop alerts. To see everything you told us, to say yes to more or to change the address, have a new link sent to the same address.", "Mae’r ddolen hon yn hŷn na {} diwrnod, felly dim ond atal hysbysiadau y gallwch ei wneud yma. I weld popeth a ddywedasoch wrthym, i ddweud ie i fwy neu i newid y cyfeiriad, gofynnwch am ddolen newydd i’r un cyfeiriad.";
         /// Heading: another address.
         move_title: "Change your email address", "Newid eich cyfeiriad e-bost";
         /// What changing the address does.
@@ -580,6 +582,12 @@ words! {
         move_press: "Send a message to the new address", "Anfon neges i’r cyfeiriad newydd";
         /// Said after that.
         move_sent: "A message is on its way to the new address. Nothing has changed yet.", "Mae neges ar ei ffordd i’r cyfeiriad newydd. Nid oes dim wedi newid eto.";
+        /// Heading: another number.
+        move_number_title: "Change your mobile number", "Newid eich rhif symudol";
+        /// What changing the number does.
+        move_number_what: "We send a code to the new number first. Until it is confirmed with that code, the old one stays as it is.", "Anfonwn god i’r rhif newydd yn gyntaf. Nes ei gadarnhau â’r cod hwnnw, bydd yr hen un yn aros fel y mae.";
+        /// Said after that. A link to where the code is entered follows.
+        move_number_sent: "A code is on its way to the new number. Nothing has changed yet.", "Mae cod ar ei ffordd i’r rhif newydd. Nid oes dim wedi newid eto.";
         /// Title: asking for a link.
         link_title: "Already signed up?", "Wedi cofrestru eisoes?";
         /// What asking for a link does.
@@ -606,6 +614,12 @@ words! {
         mail_link_why: "You asked {} for a link to everything this address told us. There you can stop any alert:", "Gofynasoch i {} am ddolen i bopeth a ddywedodd y cyfeiriad hwn wrthym. Yno gallwch atal unrhyw hysbysiad:";
         /// Email: who asked for nothing.
         mail_link_not_you: "If you did not ask for it, you need do nothing.", "Os na ofynasoch amdani, nid oes angen i chi wneud dim.";
+        /// Email to an address that another took the place of: subject. `{}` is the controller.
+        mail_moved_subject: "Moved to another address: messages from {}", "Symudwyd i gyfeiriad arall: negeseuon gan {}";
+        /// Email to such an address: what happened. `{}` is the controller.
+        mail_moved_why: "What {} sent to this address goes to another one from now on. Somebody with a link from our messages to you asked for that, and it was confirmed at the new address.", "Bydd yr hyn a anfonodd {} i’r cyfeiriad hwn yn mynd i un arall o hyn ymlaen. Gofynnodd rhywun â dolen o’n negeseuon atoch am hynny, ac fe’i cadarnhawyd yn y cyfeiriad newydd.";
+        /// Email to such an address: how to object. A link follows, and then how to reach the controller.
+        mail_moved_not_you: "If you did not want that, write to us at once; and here you see what was said, and can have your messages back:", "Os nad oeddech am hynny, ysgrifennwch atom ar unwaith; ac yma gwelwch yr hyn a ddywedwyd, a gallwch gael eich negeseuon yn ôl:";
         /// Email: who sends it. `{}` is the controller.
         mail_sender: "This message was sent by {}.", "Anfonwyd y neges hon gan {}.";
         /// Form error.
@@ -617,11 +631,13 @@ words! {
         /// Label: the code.
         code_label: "Six-digit code", "Cod chwe digid";
         /// Button: confirms by the code.
-        code_press: "Confirm", "Cadarnhau";
+        code_press: "Continue", "Parhau";
         /// Form error.
         code_wrong: "This code does not fit this number, or it is over. After five wrong codes a number has to wait for a day. Check both, or sign up again for a new code", "Nid yw’r cod hwn yn cyd-fynd â’r rhif hwn, neu mae wedi dod i ben. Ar ôl pum cod anghywir rhaid i rif aros am ddiwrnod. Gwiriwch y ddau, neu gofrestrwch eto i gael cod newydd";
         /// Text: the code. `{}` is it.
         text_code: "{} is your code for text alerts.", "{} yw eich cod ar gyfer hysbysiadau testun.";
+        /// Text: what the code says yes to. `{}` is the names of alerts.
+        text_code_for: "It says yes to: {}.", "Mae’n dweud ie i: {}.";
         /// Text: where the code goes. `{}` is a short address.
         text_code_where: "Enter it within 72 hours: {}", "Rhowch ef o fewn 72 awr: {}";
         /// Text: what to do otherwise.
@@ -632,6 +648,8 @@ words! {
         text_way_out: "To stop: {}", "I atal: {}";
         /// Text: a fresh link follows.
         text_link: "Your alerts, to see, change or stop: {}", "Eich hysbysiadau, i’w gweld, eu newid neu eu hatal: {}";
+        /// Text to a number that another took the place of. `{}` is an address.
+        text_moved: "Our texts go to another number from now on, as was asked for. Not you? {}", "Bydd ein negeseuon testun yn mynd i rif arall o hyn ymlaen, fel y gofynnwyd. Nid chi? {}";
         /// Text: the answer to STOP.
         text_stopped: "Stopped. You get no more texts from us. Emails stay as they are.", "Wedi’i atal. Ni chewch ragor o negeseuon testun gennym. Mae e-byst yn aros fel y maent.";
         /// Text: the answer to START. `{}` is a short address.

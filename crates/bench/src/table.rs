@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 pub(crate) enum Wanted {
     AtLeast(f64, f64),
     AtMost(f64, f64),
+    /// It is told, and nothing is asked of it.
+    Nothing,
 }
 
 /// One line.
@@ -57,6 +59,7 @@ impl Row {
         let (bar, goal) = match self.wanted {
             Wanted::AtLeast(bar, goal) => (value >= bar, value >= goal),
             Wanted::AtMost(bar, goal) => (value <= bar, value <= goal),
+            Wanted::Nothing => return "told",
         };
         match (bar, goal) {
             (_, true) => "goal",
@@ -72,12 +75,13 @@ impl Row {
             Ok(value) => format!("{} ({})", self.unit.text(*value), self.detail),
             Err(why) => why.clone(),
         };
-        let (sign, bar, goal) = match self.wanted {
-            Wanted::AtLeast(bar, goal) => ("≥", bar, goal),
-            Wanted::AtMost(bar, goal) => ("≤", bar, goal),
+        let wanted = |sign: &str, value| format!("{sign} {}", self.unit.text(value));
+        let (bar, goal) = match self.wanted {
+            Wanted::AtLeast(bar, goal) => (wanted("≥", bar), wanted("≥", goal)),
+            Wanted::AtMost(bar, goal) => (wanted("≤", bar), wanted("≤", goal)),
+            Wanted::Nothing => ("none".into(), "none".into()),
         };
-        let wanted = |value| format!("{sign} {}", self.unit.text(value));
-        [self.figure.clone(), measured, wanted(bar), wanted(goal), self.verdict().to_string()]
+        [self.figure.clone(), measured, bar, goal, self.verdict().to_string()]
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::place::{self, Place};
-use crate::tools::{apt, browsers, exim, npm, python, wheels};
+use crate::tools::{apt, browsers, exim, is_left_out, npm, python, wheels};
 use crate::{build, run, say, tidy, web};
 
 /// What to check.
@@ -115,12 +115,19 @@ fn bare(_: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Kannel's pretended phone network, where Debian has it: on no path, and it comes with all of Kannel.
-const FAKE_SMSC: &str = "/usr/lib/kannel/test/fakesmsc";
-
-/// Debian's WordPress and what runs it for one test, which starts a database and a server of its own.
-const WORDPRESS: &[&str] =
-    &["mariadb-server", "php-cli", "php-mysql", "wordpress", "wordpress-theme-twentytwentythree"];
+/// What the black-box tests need of Debian's: the name by which it is left out, what shows that it is there, and its packages.
+const PARTS: [(&str, &str, &[&str]); 4] = [
+    ("faketime", "faketime", &["faketime"]),
+    // The pretended phone network: on no path, and it comes with all of Kannel.
+    ("kannel", "/usr/lib/kannel/test/fakesmsc", &["kannel", "kannel-extras"]),
+    ("strace", "strace", &["strace"]),
+    // And what runs it: the test starts a database and a server of its own.
+    (
+        "wordpress",
+        "/usr/sbin/mariadbd",
+        &["mariadb-server", "php-cli", "php-mysql", "wordpress", "wordpress-theme-twentytwentythree"],
+    ),
+];
 
 fn browser(place: &Place) -> Result<()> {
     say::headline("Browsers");
@@ -129,11 +136,17 @@ fn browser(place: &Place) -> Result<()> {
     for folder in ["examples/server", "tests"] {
         npm::install_in(place, &place.root.join(folder))?;
     }
-    apt::wish(FAKE_SMSC, &["kannel", "kannel-extras"], "sending texts through a real gateway");
-    apt::wish("/usr/sbin/mariadbd", WORDPRESS, "trying the WordPress plugin");
-    apt::wish("faketime", &["faketime"], "purging what is years old by command");
-    exim::wish(place, "sending mail through a server of Debian's");
-    python::wish(place, "checking receipts and vectors by a program that is not ours");
+    for (part, program, packages) in PARTS {
+        if !is_left_out(part) {
+            apt::need(program, packages)?;
+        }
+    }
+    if !is_left_out("exim") {
+        exim::need(place)?;
+    }
+    if !is_left_out("python") {
+        python::need(place)?;
+    }
     build::programs(place, &["server", "example-sites"], false)?;
     let skip = (!browsers.webkit).then_some("webkit");
     nextest(place, &["--package", "tests"], skip, |command| {

@@ -70,7 +70,7 @@ impl App {
         sites.open_index()?;
         let metrics = Metrics::default();
         let (checks, backed_up) = (LastChecks::default(), LastBackup::default());
-        let outbox = alerts::outbox::Outbox::new(&config.mail, &config.gateway)?;
+        let outbox = alerts::outbox::Outbox::new(&config.mail, &config.gateway, &config.limits)?;
         let webhooks = webhooks::Webhooks::new(&config.webhooks)?;
         let hand_overs = hand_over::HandOvers::new()?;
         let stopping = AtomicBool::new(false);

@@ -69,6 +69,9 @@ pub enum RecordError {
     /// The subject decided too often. Said of what has a yes in it; a no is always heard.
     #[error("this token's holder has decided too often")]
     TooMany,
+    /// The site asked so many whether sign-ups were theirs within an hour that no more are asked now.
+    #[error("too many were asked within an hour")]
+    TooManyQuestions,
     /// The ledger did not take it.
     #[error(transparent)]
     Append(#[from] AppendError),

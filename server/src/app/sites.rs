@@ -5,6 +5,7 @@
 //! and dropped if not, so that file and log never disagree for long.
 
 use super::alerts::standings::{Preparer, Standings};
+use super::alerts::template::{self, TemplateFault};
 use super::alerts::{Sealer, link};
 use super::contact::normalise;
 use super::embed::Embeds;
@@ -20,7 +21,7 @@ use assent_core::ids::{PurposeId, SiteId};
 use assent_core::lint::{self, Finding};
 use assent_core::note::VerifierKey;
 use assent_core::notice::{Asked, Channel, Notice};
-use assent_core::site::{SiteFile, SiteFileError};
+use assent_core::site::{MessageKind, SiteFile, SiteFileError};
 use assent_ledger::store::{Reclaimed, StoreError};
 use assent_ledger::{
     AppendError, CheckError, CreateError, Import, ImportError, Ledger, LogConfig, OpenError, OperatorKey,
@@ -156,6 +157,22 @@ pub enum ApplyError {
         key: &'static str,
         /// What it says.
         found: String,
+    },
+    /// A template of its messages does not do.
+    #[error(
+        "a template under [messages] cannot be used: `{body}` of the message `{kind}` in `{language}`: {fault}. `assent site templates` prints the \
+         built-in ones to start from",
+        kind = .kind.as_str()
+    )]
+    Template {
+        /// Of which message.
+        kind: MessageKind,
+        /// In which language (BCP 47).
+        language: String,
+        /// `text` or `html`.
+        body: &'static str,
+        /// Why.
+        fault: TemplateFault,
     },
     /// It would hand over to a site that is not here, or is somebody else's.
     #[error(
@@ -293,6 +310,12 @@ pub fn check(text: &str) -> Result<(SiteFile, Notice), ApplyError> {
     let file: SiteFile = toml::from_str(text).map_err(shape)?;
     let notice = file.notice()?;
     senders(&file)?;
+    template::check(&file, &notice).map_err(|(kind, language, body, fault)| ApplyError::Template {
+        kind,
+        language,
+        body,
+        fault,
+    })?;
     let findings = lint::check(&notice);
     if findings.is_empty() { Ok((file, notice)) } else { Err(ApplyError::Unfair(findings)) }
 }

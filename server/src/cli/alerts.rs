@@ -44,6 +44,9 @@ struct Import {
     /// Only say what would become of each row.
     #[arg(long)]
     dry_run: bool,
+    /// Send nobody a copy, because the people of the list had theirs elsewhere. Without it, whoever said yes is sent one message.
+    #[arg(long)]
+    no_copies: bool,
     /// What the list is called in the records; else the file's name.
     #[arg(long)]
     list: Option<String>,
@@ -64,6 +67,8 @@ struct Line<'a> {
     reason: Option<&'a str>,
     column: Option<&'a str>,
     receipt: Option<&'a str>,
+    /// Whether the person is sent a copy; with a dry run, whether they would be.
+    copy: bool,
 }
 
 pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCode> {
@@ -80,7 +85,7 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
     let opened = Opened::of(loaded)?;
     let progress = bar("bytes");
     progress.set_length(length);
-    let counts = output::to(import.output.as_deref(), |out| {
+    let (counts, copies) = output::to(import.output.as_deref(), |out| {
         let mut batch = Batch {
             import: &import,
             list: list.unwrap_or_default(),
@@ -94,7 +99,8 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
     })?;
     progress.finish_and_clear();
     let said = counts.iter().map(|(result, count)| format!("{count} {}", result.as_str()));
-    super::note(format_args!("{}", said.collect::<Vec<_>>().join(", ")));
+    let sent = if import.dry_run { "would be sent" } else { "are sent" };
+    super::note(format_args!("{}; copies {sent} for {copies}", said.collect::<Vec<_>>().join(", ")));
     Ok(ExitCode::from(u8::from(counts.contains_key(&RowResult::Refused))))
 }
 
@@ -171,6 +177,7 @@ impl Batch<'_> {
             reason: Some(reason.into()),
             column: column.map(String::from),
             receipt: None,
+            copy: false,
         };
         let row = match row {
             None => Err(refused("bad-row", None)),
@@ -191,7 +198,8 @@ impl Batch<'_> {
         let waiting = std::mem::take(&mut self.waiting);
         self.bytes = 0;
         let rows: Vec<ToldRow> = waiting.iter().filter_map(|(_, row)| row.as_ref().ok()).cloned().collect();
-        let request = ToldRowsRequest { list: self.list.clone(), dry_run: self.import.dry_run, rows };
+        let Import { dry_run, no_copies, .. } = *self.import;
+        let request = ToldRowsRequest { list: self.list.clone(), dry_run, copies: !no_copies, rows };
         let site = &self.import.site;
         let answer = match self.opened {
             _ if request.rows.is_empty() => ToldRowsResponse { rows: Vec::new() },
@@ -210,10 +218,11 @@ impl Batch<'_> {
     }
 }
 
-/// The report, and how many rows went how.
+/// The report, how many rows went how, and for how many a copy is sent.
 struct Report<'a> {
     form: Form<'a>,
     counts: BTreeMap<RowResult, u64>,
+    copies: u64,
 }
 
 enum Form<'a> {
@@ -224,13 +233,15 @@ enum Form<'a> {
 impl<'a> Report<'a> {
     fn new(json: bool, out: &'a mut dyn Write) -> Self {
         let form = if json { Form::Ndjson(out) } else { Form::Csv(Box::new(csv::Writer::from_writer(out))) };
-        Self { form, counts: BTreeMap::new() }
+        Self { form, counts: BTreeMap::new(), copies: 0 }
     }
 
     fn write(&mut self, row: u64, outcome: &RowOutcome) -> anyhow::Result<()> {
         *self.counts.entry(outcome.result).or_default() += 1;
+        self.copies += u64::from(outcome.copy);
         let (reason, column) = (outcome.reason.as_deref(), outcome.column.as_deref());
-        let line = Line { row, result: outcome.result, reason, column, receipt: outcome.receipt.as_deref() };
+        let receipt = outcome.receipt.as_deref();
+        let line = Line { row, result: outcome.result, reason, column, receipt, copy: outcome.copy };
         match &mut self.form {
             Form::Csv(table) => table.serialize(line)?,
             Form::Ndjson(out) => {
@@ -241,10 +252,10 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    fn end(self) -> anyhow::Result<BTreeMap<RowResult, u64>> {
+    fn end(self) -> anyhow::Result<(BTreeMap<RowResult, u64>, u64)> {
         if let Form::Csv(mut table) = self.form {
             table.flush()?;
         }
-        Ok(self.counts)
+        Ok((self.counts, self.copies))
     }
 }

@@ -1,6 +1,7 @@
 //! `assent site`: check a site file, say by which rules, publish it, or print the tags for its pages and the embed it makes.
 
 use super::client::Server;
+use crate::app::alerts::template::{HTML, TEXT};
 use crate::app::embed::{integrity, script_name, texts};
 use crate::app::sites::{ApplyError, LogIs, Sites, check};
 use crate::assets::Assets;
@@ -10,7 +11,7 @@ use crate::http::SiteFileApplied;
 use anyhow::Context as _;
 use assent_core::hash::sha256;
 use assent_core::notice::Asked;
-use assent_core::site::SiteFile;
+use assent_core::site::{MessageKind, SiteFile};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ enum Command {
     },
     /// Print the rules that a site file is checked by, as a table in Markdown: what each asks, and whose rule it is.
     Rules,
+    /// Print the built-in templates of messages, as they would stand in a site file, to start from.
+    Templates,
     /// Publish a site file of a site that has a log. Works beside a running server and without one.
     Apply {
         /// The site file.
@@ -76,6 +79,14 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Check { file } => says(&file),
+        Command::Templates => {
+            let kinds = MessageKind::EACH.map(MessageKind::as_str).join(", ");
+            super::data(&format!(
+                "# Of each message that has none of its own. For one kind alone: one of {kinds}.\n\
+                 [messages.all]\ntext = '''\n{TEXT}'''\nhtml = '''\n{HTML}'''\n"
+            ))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Rules => {
             super::data(&assent_core::lint::table())?;
             Ok(ExitCode::SUCCESS)

@@ -106,6 +106,9 @@ pub struct Limits {
     pub body_bytes: usize,
     pub queue: usize,
     pub decisions_per_person: usize,
+    pub link_days: u32,
+    pub email_questions_per_hour: usize,
+    pub text_questions_per_hour: usize,
 }
 
 /// `[mail]`

@@ -3,7 +3,7 @@
 //! What is in a message, when it is sent and how often it is tried are not decided here. A message that the server took is its
 //! business from then on; signing with DKIM is the mail server's too.
 
-use super::SendError;
+use super::{SendError, certificate_fault};
 use crate::config::{Mail as Config, MailTls, secret};
 use anyhow::Context as _;
 use lettre::address::Envelope;
@@ -100,6 +100,9 @@ impl Mailer {
             Ok(Ok(_)) => Ok(()),
             Err(_) => Err(SendError::Away("no answer in time".into())),
             Ok(Err(error)) => {
+                if let Some(fault) = certificate_fault(&error) {
+                    return Err(SendError::Away(fault.into()));
+                }
                 let status = error.status().map(u16::from);
                 // A server's own words may repeat the address.
                 match status {

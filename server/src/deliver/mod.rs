@@ -1,17 +1,20 @@
 //! Everything that opens a connection from here to somewhere else. Nothing else in the server may.
 //!
-//! [`log_reader`] reads somebody's log, [`mail`] hands messages to a mail server, [`text`] to a text gateway, [`webhook`] tells endpoints of events,
+//! [`log_reader`] reads somebody's log, [`mail`] hands messages to a mail server, [`text`] to a text gateway in texts whose length [`segments`] counts, [`webhook`] tells endpoints of events,
 //! [`witness`] asks witnesses for cosignatures. What the answers are worth is decided by the callers and by `assent-core`: nothing that comes back is believed because of where it came from.
 
 pub mod log_reader;
 pub mod mail;
 pub mod public_address;
+pub mod segments;
 pub mod signed;
 pub mod text;
 pub mod webhook;
 pub mod witness;
 
-use std::io::Read as _;
+use rustls::CertificateError;
+use std::error::Error;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::config::Config;
@@ -39,7 +42,10 @@ pub enum Unreachable {
     /// Not within the time given.
     #[error("no whole answer in time")]
     TimedOut,
-    /// No connection, a broken one, a wrong certificate, or an address that is none.
+    /// Its certificate is not good, and it was told nothing.
+    #[error("{0}")]
+    Certificate(&'static str),
+    /// No connection, a broken one, or an address that is none.
     #[error("cannot be reached")]
     Failed(#[source] Box<ureq::Error>),
     /// The answer is longer than any good one.
@@ -55,8 +61,33 @@ impl From<ureq::Error> for Unreachable {
         match error {
             ureq::Error::Timeout(_) => Unreachable::TimedOut,
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => Unreachable::TimedOut,
-            other => Unreachable::Failed(Box::new(other)),
+            other => certificate_fault(&other)
+                .map_or_else(|| Unreachable::Failed(Box::new(other)), Unreachable::Certificate),
         }
+    }
+}
+
+/// What is wrong with the other side's certificate, when that is what an error comes from: somebody has to mend it, here or there.
+fn certificate_fault(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(rustls::Error::InvalidCertificate(fault)) = error.downcast_ref() {
+        return Some(match fault {
+            CertificateError::UnknownIssuer => "its certificate is of an issuer that is not trusted here",
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is of another name"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate is over",
+            _ => "its certificate is not good",
+        });
+    }
+    match error.downcast_ref::<ureq::Error>() {
+        Some(ureq::Error::Io(inner)) => return certificate_fault(inner),
+        Some(ureq::Error::Rustls(inner)) => return certificate_fault(inner),
+        _ => {}
+    }
+    // What an I/O error was made of is not its source.
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => certificate_fault(inner),
+        None => certificate_fault(error.source()?),
     }
 }
 

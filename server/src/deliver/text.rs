@@ -5,7 +5,7 @@
 //! gateway answers is never logged, because it may repeat them.
 
 use super::signed::{Signer, unix_seconds};
-use super::{Proxies, SendError, Unreachable, agent, read_body};
+use super::{Proxies, SendError, Unreachable, agent, read_body, segments};
 use crate::config::{Gateway as Config, GatewayKind, secret};
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
@@ -111,7 +111,7 @@ impl Gateway {
         let from = if text.from.is_empty() { &self.sender } else { &text.from };
         match &self.kind {
             Kind::Kannel { url, username, password } => {
-                let coding = if is_gsm7(&text.text) { "0" } else { "2" };
+                let coding = if segments::is_gsm7(&text.text) { "0" } else { "2" };
                 let mut post = self
                     .agent
                     .post(url)
@@ -222,23 +222,9 @@ fn notify_token(service: &str, secret: &str) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
 
-/// Whether a text can be sent with seven bits a letter (3GPP TS 23.038, default alphabet and its extension).
-fn is_gsm7(text: &str) -> bool {
-    const MORE: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà^{}\\[~]|€";
-    text.chars().all(|letter| letter.is_ascii_alphanumeric() || MORE.contains(letter))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn seven_bits_are_known() {
-        assert!(is_gsm7("Your code is 123456. Reply STOP; £1 = €1.15 [ok]\n"));
-        for text in ["Glanmôr", "ŵ", "“quoted”", "`", "日本"] {
-            assert!(!is_gsm7(text), "{text}");
-        }
-    }
 
     #[test]
     fn keys_are_read_or_refused() {

@@ -143,6 +143,9 @@ codes! {
     NotTheMailServer UNAUTHORIZED "not-the-mail-server" "The token is missing or wrong";
     /// 409: The records are restricted (UK GDPR Art 18): nobody looks at them until that is ended.
     Restricted CONFLICT "restricted" "The records are restricted";
+    /// 403: The link is older than limits.link_days. Alerts can still be stopped with it, and a fresh one can be sent to the same address
+    /// from its page. Nothing else was done.
+    LinkOld FORBIDDEN "link-old" "The link is too old for this";
     /// 404: Nothing was recorded here for a subject with this id. Nothing was changed.
     UnknownSubject NOT_FOUND "unknown-subject" "The subject is not known";
     /// 409: The records are held: somebody decided that they must stay for now. End the hold first.
@@ -175,6 +178,10 @@ codes! {
     /// stored. A no still is: it is recorded where it ends something, and answered with the receipt of the earlier no where
     /// it holds already. Retry-After says when to ask again.
     TooManyDecisions TOO_MANY_REQUESTS "too-many-decisions" "Too many decisions of one person";
+    /// 429: So many people were asked within the last hour whether sign-ups were theirs that no more are asked now
+    /// (limits.email_questions_per_hour, limits.text_questions_per_hour), whoever they are. Nothing was stored. Retry-After says when there
+    /// is room again at the latest.
+    TooManyQuestions TOO_MANY_REQUESTS "too-many-questions" "Too many were asked within an hour";
     /// 503: More decisions are waiting for the disk than limits.queue allows. Nothing was stored. Send it again later,
     /// with the same Idempotency-Key.
     Busy SERVICE_UNAVAILABLE "busy" "The server is busy";
@@ -204,6 +211,7 @@ impl Code {
     #[must_use]
     pub fn retry_after(self) -> Option<u32> {
         match self.status() {
+            _ if self == Self::TooManyQuestions => Some(60 * 60),
             StatusCode::SERVICE_UNAVAILABLE => Some(2),
             StatusCode::TOO_MANY_REQUESTS => Some(TOO_MANY_RETRY_SECONDS),
             _ => None,

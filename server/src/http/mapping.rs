@@ -27,6 +27,7 @@ impl From<RecordError> for Problem {
             RecordError::Age(error) => error.into(),
             RecordError::BadTime => Code::BadTime.into(),
             RecordError::TooMany => Code::TooManyDecisions.into(),
+            RecordError::TooManyQuestions => Code::TooManyQuestions.into(),
             RecordError::Choices(error) => error.into(),
             RecordError::Append(error) => error.into(),
             RecordError::Read(error) => error.into(),
@@ -212,6 +213,7 @@ impl From<ApplyError> for Problem {
             | ApplyError::File(_)
             | ApplyError::OtherSite { .. }
             | ApplyError::Sender { .. }
+            | ApplyError::Template { .. }
             | ApplyError::Moved(_)
             | ApplyError::RouteChanged { .. }
             | ApplyError::SharesCookies { .. }

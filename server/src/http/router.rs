@@ -12,17 +12,27 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 /// The whole service.
 pub fn router(app: Arc<App>) -> Router {
-    with(app, post(public::decisions::decide), post(staff::may::ask))
+    with(app, post(public::decisions::decide), post(staff::may::ask), post(staff::may::ask_bulk))
 }
 
 /// The whole service, but decisions are checked and answered without being recorded, and "may we?" without a look at anything. For
 /// measuring: the `assent` command has no way to it.
 #[cfg(feature = "no-storage")]
 pub fn without_storage(app: Arc<App>) -> Router {
-    with(app, post(public::decisions::check_only), post(staff::may::constant))
+    with(
+        app,
+        post(public::decisions::check_only),
+        post(staff::may::constant),
+        post(staff::may::constant_bulk),
+    )
 }
 
-fn with(app: Arc<App>, decisions: MethodRouter<Arc<App>>, may: MethodRouter<Arc<App>>) -> Router {
+fn with(
+    app: Arc<App>,
+    decisions: MethodRouter<Arc<App>>,
+    may: MethodRouter<Arc<App>>,
+    may_bulk: MethodRouter<Arc<App>>,
+) -> Router {
     let limited = Router::new()
         .route("/", get(pages::root::page))
         .route("/v1/{site}/embed.js", get(public::embed::embed))
@@ -50,7 +60,7 @@ fn with(app: Arc<App>, decisions: MethodRouter<Arc<App>>, may: MethodRouter<Arc<
         .route("/v1/{site}/your-alerts/{link}/receipts.zip", get(pages::your_alerts::receipts))
         .route("/v1/{site}/your-alerts/{link}/receipts/{id}", get(pages::your_alerts::receipt))
         .route("/v1/{site}/may", may)
-        .route("/v1/{site}/may/bulk", post(staff::may::ask_bulk))
+        .route("/v1/{site}/may/bulk", may_bulk)
         .route("/v1/{site}/texts", get(staff::texts::list))
         .route("/v1/{site}/texts/done", post(staff::texts::is_done))
         .route("/v1/{site}/to-contact", get(staff::talk::list))

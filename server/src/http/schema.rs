@@ -223,6 +223,8 @@ pub(super) struct ToldRowsRequest {
     list: String,
     /// Only say what would become of them.
     dry_run: Option<bool>,
+    /// `false`: nobody is sent a copy, because they had theirs elsewhere. Else whoever said yes is sent one message.
+    copies: Option<bool>,
     /// At most 500.
     rows: Vec<ToldRow>,
 }
@@ -273,6 +275,8 @@ pub(super) struct RowOutcome {
     /// With `bad-value`: the column.
     column: Option<String>,
     receipt: Option<String>,
+    /// Whether the person is sent a copy; with `dry_run`, whether they would be.
+    copy: bool,
 }
 
 /// What can become of a row.

@@ -472,6 +472,7 @@ async fn nobody_young_agrees_on_the_banner_to_what_takes_much_about_them() {
 async fn a_number_waits_as_an_address_does_and_who_is_erased_is_not_called() {
     use assent_core::wire::{EraseReason, EraseRequest, Whose};
     use server::app::alerts::code::{enter, of};
+    use server::app::alerts::confirm::parts;
     const NUMBER: &str = "+447700900123";
     let (app, site) = app(FORM).await;
     let token = crate::alerts::token();
@@ -491,7 +492,8 @@ async fn a_number_waits_as_an_address_does_and_who_is_erased_is_not_called() {
     let texts = vec![PurposeId::new("text-news").unwrap()];
     for _ in 0..2 {
         let entered = enter(&app.app.outbox, &site, hash, &code, now()).await.unwrap();
-        assert_eq!(entered, Some(Waiting::Talk(texts.clone())), "also when it is entered twice");
+        let pressed = confirm(&site, parts(entered.unwrap().link).unwrap(), now()).await.unwrap();
+        assert_eq!(pressed, Waiting::Talk(texts.clone()), "also when it is entered twice");
     }
     let question = json!({ "channel": "text", "address": NUMBER, "topic": "news" });
     assert_eq!(staff(&app, "may", "k", &question).await.json()["reason"], "pending-contact");

@@ -4,8 +4,10 @@ use crate::alerts::{signs_up, token};
 use crate::app::{SITE, TestApp, key};
 use crate::post::{Place, header};
 use crate::told::publishes;
+use assent_core::notice::Channel;
 use axum::http::StatusCode;
-use server::app::alerts::outbox::do_what_is_due;
+use server::app::alerts::link::ContactKey;
+use server::app::alerts::outbox::{do_what_is_due, send_link};
 use server::app::now;
 
 /// A message's bodies in clear: what is quoted-printable is read.
@@ -63,4 +65,145 @@ async fn every_sentence_can_be_the_operators_and_the_way_out_stays() {
     let answer = publishes(&app, &lost).await;
     answer.is_problem(422, "notice-refused");
     assert!(answer.text().contains("placeholder-lost"), "who sends it must be said: {}", answer.text());
+}
+
+/// The test site with a template for every message, and one for confirmations.
+fn with_templates(text: &str, html: &str) -> String {
+    let all = "[messages.all]\ntext = '''{% for part in parts %}{{ part.paragraph or part.why or '' }} {{ part.link or '' }}{% endfor %}'''\n\
+        html = '''<p class=\"all\">{{ controller.name }}</p>{% for name, link in links | items %}<a href=\"{{ link }}\">{{ link }}</a>{% endfor %}'''\n";
+    format!("{SITE}\n{all}[messages.confirm]\ntext = '''{text}'''\nhtml = '''{html}'''\n")
+}
+
+#[tokio::test]
+async fn a_whole_message_can_be_the_operators_and_what_it_must_have_stays() {
+    let place = Place::empty();
+    let text = "{{ controller.name }} greets you{% if language == 'en' %} in English{% endif %}: {{ alerts | join(', ') }}\nYes: {{ links.confirm }}\nMore: {{ links.your_alerts }}\n";
+    let html = "<html lang=\"{{ language }}\" dir=\"{{ direction }}\"><h1>{{ controller.name }}</h1><p style=\"color: green\">{{ subject }} {{ alerts[0] }} & '\
+        </p><a href=\"{{ links.confirm }}\">Yes</a> <a href=\"{{ links.your_alerts }}\">More</a></html>\n";
+    let app = TestApp::new().await;
+    let named = SITE.replace("Example Health", "Health <b>& Co</b>");
+    let file = with_templates(text, html).replace(SITE, &named);
+    let published = publishes(&app, &file).await;
+    assert_eq!(published.status, StatusCode::OK, "{}", published.text());
+    let app = app.configured(&place.configuration());
+    let post = place.opens();
+    signs_up(&app, &token(), &key(), "ann@example.org").await;
+    let site = app.app.sites.all()[0].clone();
+    do_what_is_due(&app.app, &site, now()).await.unwrap();
+    let message = clear(&post.messages().pop().unwrap());
+    let escaped = "Health &lt;b&gt;&amp; Co&lt;/b&gt;";
+    for says in [
+        "Health <b>& Co</b> greets you in English: ",
+        "Yes: http",
+        &format!("<h1>{escaped}</h1><p style=\"color: green\">"),
+        "lang=en\">Yes</a>",
+    ] {
+        assert!(message.contains(says), "{says} in {message}");
+    }
+    assert!(!message.contains("Somebody, we hope you"), "nothing of ours: {message}");
+    let (_, html) = message.split_once("text/html").unwrap();
+    assert!(!html.contains("<b>"), "a name is no markup: {html}");
+
+    // The other messages have the general one.
+    let hash = site.ledger.contact_hash(Channel::Email, "ann@example.org");
+    send_link(&site, ContactKey { channel: Channel::Email, hash }, "en".into(), now()).await.unwrap();
+    do_what_is_due(&app.app, &site, now()).await.unwrap();
+    let message = clear(&post.messages().pop().unwrap());
+    assert!(message.contains("<p class=\"all\">") && message.contains("/your-alerts/"), "{message}");
+}
+
+#[tokio::test]
+async fn a_template_that_leaves_out_what_people_need_is_refused_with_its_place() {
+    let app = TestApp::new().await;
+    let good = "{{ controller.name }} {{ links.confirm }} {{ links.your_alerts }}";
+    for (text, html, why) in [
+        (
+            good,
+            "{{ controller.name }} {{ links.confirm }}",
+            "`html` of the message `confirm` in `en`: it leaves out the link `links.your_alerts`",
+        ),
+        (
+            "{{ controller.name }} {{ links.your_alerts }}",
+            good,
+            "`text` of the message `confirm` in `en`: it leaves out the link `links.confirm`",
+        ),
+        ("{{ links.confirm }} {{ links.your_alerts }}", good, "it leaves out who sends the message"),
+        (
+            "{{ controller.name }} {{ links.confirm }} {{ links.your_alerts }} {{ first_name }}",
+            good,
+            "`first_name`",
+        ),
+        ("{{ controller.name }} {{ links.keep }}", good, "`links.keep`"),
+        ("{% if %}", good, "syntax error"),
+        (
+            good,
+            "{{ controller.name }} {{ links.confirm }} {{ links.your_alerts }}<IMG SRC=\"https://t.example/p.gif\">",
+            "would load something for `<img`",
+        ),
+        (
+            good,
+            "{{ controller.name }} {{ links.confirm }} {{ links.your_alerts }}<b style=\"background: url(//t.example)\">",
+            "would load something for `url(`",
+        ),
+        (
+            good,
+            "{{ controller.name }} {{ links.confirm }} {{ links.your_alerts }}{% include '/etc/passwd' %}",
+            "unknown statement include",
+        ),
+    ] {
+        let answer = publishes(&app, &with_templates(text, html)).await;
+        answer.is_problem(422, "bad-site-file");
+        assert!(answer.text().contains(why), "{why}: {}", answer.text());
+    }
+    // What every message has is checked with each of them: a fresh link's has nothing to confirm.
+    let general = with_templates(good, good).replace("links | items", "[['x', links.confirm]]");
+    let answer = publishes(&app, &general).await;
+    answer.is_problem(422, "bad-site-file");
+    let text = answer.text();
+    assert!(text.contains("`html` of the message `all`") && text.contains("undefined value"), "{text}");
+    publishes(&app, &with_templates(good, good).replace("messages.confirm", "messages.party"))
+        .await
+        .is_problem(422, "bad-site-file");
+    assert_eq!(publishes(&app, &with_templates(good, good)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_printed_templates_change_nothing() {
+    let place = Place::empty();
+    let app = TestApp::new().await;
+    let printed = format!(
+        "{SITE}\n[messages.all]\ntext = '''\n{}'''\nhtml = '''\n{}'''\n",
+        server::app::alerts::template::TEXT,
+        server::app::alerts::template::HTML
+    );
+    let app = app.configured(&place.configuration());
+    let post = place.opens();
+    let mut bodies = Vec::new();
+    for (file, address) in [(SITE.to_string(), "ann@example.org"), (printed, "ann@example.com")] {
+        assert_eq!(publishes(&app, &file).await.status, StatusCode::OK);
+        signs_up(&app, &token(), &key(), address).await;
+        let site = app.app.sites.all()[0].clone();
+        do_what_is_due(&app.app, &site, now()).await.unwrap();
+        let message = clear(&post.messages().pop().unwrap());
+        // Links are sealed anew each time, and parts are told apart by something new.
+        let lines = message.lines().filter(|line| {
+            !line.contains("http")
+                && !line.contains("boundary")
+                && !line.starts_with("--")
+                && !line.contains(": ")
+        });
+        bodies.push(lines.map(ToString::to_string).collect::<Vec<_>>());
+    }
+    assert!(bodies[0].len() > 20, "{bodies:?}");
+    assert_eq!(bodies[0], bodies[1]);
+}
+
+#[tokio::test]
+async fn the_guides_example_is_a_template() {
+    let guide = include_str!("../../README.md");
+    let (_, from) = guide.split_once("```toml\n[messages.confirm]").expect("the guide has one");
+    let (example, _) = from.split_once("\n```").unwrap();
+    let app = TestApp::new().await;
+    let answer = publishes(&app, &format!("{SITE}\n[messages.confirm]{example}\n")).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
 }

@@ -1,18 +1,22 @@
 //! Codes and time, without a gateway: what is tried too often, what was never sent, what is over.
 
-use crate::app::{ORIGIN, TestApp, key, to};
+use crate::app::{Answer, ORIGIN, TestApp, key, to};
+use crate::post::Place;
 use assent_core::hash::Hash;
+use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use assent_core::standing::CONFIRM_MS;
 use assent_core::subject::{SubjectId, SubjectToken};
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 use server::app::alerts::code::{enter, of};
-use server::app::alerts::confirm::Waiting;
+use server::app::alerts::confirm::{Waiting, confirm, parts};
+use server::app::alerts::message;
 use server::app::alerts::outbox::do_what_is_due;
 use server::app::now;
 use server::app::sites::Site;
+use server::deliver::segments::segments;
 use std::sync::Arc;
 
 const NUMBER: &str = "+447700900123";
@@ -52,12 +56,11 @@ async fn only_sign_ups_that_a_text_went_out_for_have_a_code() {
         subjects.push(signs_up(&app).await);
     }
     let tries = async |subject, code: &str| {
-        enter(&app.app.outbox, &site, number, code, now()).await.unwrap().map(|confirmed| {
-            (
-                subject,
-                matches!(confirmed, Waiting::For(wanted, _) | Waiting::Already(wanted) if wanted.len() == 1),
-            )
-        })
+        let entered = enter(&app.app.outbox, &site, number, code, now()).await.unwrap()?;
+        let pressed = confirm(&site, parts(entered.link).unwrap(), now()).await.unwrap();
+        let is_one =
+            matches!(pressed, Waiting::For(wanted, _) | Waiting::Already(wanted) if wanted.len() == 1);
+        Some((subject, is_one))
     };
     let fourth = subjects[3];
     assert_eq!(tries(fourth, &of(&site, fourth, &number)).await, None, "no text went out for it");
@@ -79,9 +82,18 @@ async fn wrong_codes_are_counted_for_a_day_and_a_code_ends_with_its_sign_up() {
     }
     assert!(!enters(&right, began + DAY - 60_000).await, "five were wrong");
     do_what_is_due(&app.app, &site, began + DAY + 60_000).await.unwrap();
-    assert!(enters(&right, began + DAY + 60_000).await, "and that is forgotten after a day");
-    let jobs = site.ledger.jobs().unwrap();
-    assert!(jobs.iter().all(|(key, _)| !key.starts_with(b"tries/")), "a right code clears the count");
+    let tomorrow = began + DAY + 60_000;
+    let counted = || site.ledger.jobs().unwrap().iter().any(|(key, _)| key.starts_with(b"tries/"));
+    assert!(enters(&right, tomorrow).await && !counted(), "and that is forgotten after a day");
+    // A right code is no wrong one, and lets nobody try again what was wrong before it.
+    for by in 1..=4 {
+        assert!(!enters(&wrong(&site, subject, by), tomorrow).await);
+        assert!(enters(&right, tomorrow).await);
+    }
+    assert!(counted());
+    let link = enter(&app.app.outbox, &site, number, &right, tomorrow).await.unwrap().unwrap().link;
+    confirm(&site, parts(link).unwrap(), now()).await.unwrap();
+    assert!(!counted(), "a confirmation ends the count");
 
     // Of a number that confirmed nothing yet.
     let app = TestApp::new().await;
@@ -93,4 +105,116 @@ async fn wrong_codes_are_counted_for_a_day_and_a_code_ends_with_its_sign_up() {
     assert!(entered.is_none(), "its time is over");
     let kept = format!("{:?}", site.ledger.jobs().unwrap());
     assert!(!kept.contains(&right) && !kept.contains("900123"), "no code and no number is kept in clear");
+}
+
+async fn posts(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let request = to(Method::POST, path)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::ORIGIN, ORIGIN);
+    app.ask(request.body(Body::from(body)).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_right_code_shows_what_it_says_yes_to_and_only_the_press_confirms() {
+    let app = TestApp::new().await;
+    let site: Arc<Site> = app.app.sites.all()[0].clone();
+    let subject = signs_up(&app).await;
+    let code = of(&site, subject, &number(&site));
+    let enters = async |code: &str| {
+        posts(&app, "/v1/clinic/code", &[("phone", NUMBER), ("code", code), ("language", "en")]).await
+    };
+    let records = || site.ledger.history(&subject).unwrap().len();
+
+    let wanted = [PurposeId::new("text-news").unwrap()];
+    let text = message::code(&site, "en", (&code, &wanted, true), NUMBER.into(), "id".into()).text;
+    assert!(text.contains(&code) && text.contains("yes to: News."), "{text}");
+    let many: Vec<_> =
+        (0..40).map(|number| PurposeId::new(&format!("text-alert-{number}")).unwrap()).collect();
+    let text = message::code(&site, "en", (&code, &many, true), NUMBER.into(), "id".into()).text;
+    assert!(text.contains("text-alert-1,") && text.contains(" +"), "the first, and how many more: {text}");
+    assert_eq!(segments(&text), 2, "{text}");
+
+    let wrong = enters(&wrong(&site, subject, 1)).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(!wrong.text().contains("News"), "who guesses is told of no alert");
+    let page = enters(&code).await;
+    assert_eq!((page.status, records()), (StatusCode::OK, 1), "entering it confirms nothing");
+    let page = page.text();
+    assert!(page.contains("<strong>News</strong>") && page.contains(NUMBER), "{page}");
+    let link = page.split("/confirm/").nth(1).unwrap().split(['"', '?']).next().unwrap();
+    let path = format!("/v1/clinic/confirm/{link}");
+    assert_eq!(app.get(&path).await.status, StatusCode::OK);
+    assert_eq!(records(), 1, "nor does looking");
+    let pressed = posts(&app, &path, &[("language", "en")]).await;
+    assert_eq!((pressed.status, records()), (StatusCode::OK, 2));
+    assert!(pressed.text().contains("it is confirmed"), "{}", pressed.text());
+    assert!(enters(&code).await.text().contains("it is confirmed"), "and says so when it is entered again");
+    assert_eq!(records(), 2);
+}
+
+/// What somebody outside sees, and what is kept about it, without what stands for the number or address itself.
+#[tokio::test]
+async fn who_is_known_is_answered_as_who_is_not() {
+    const STRANGER: &str = "+447700900124";
+    let place = Place::empty();
+    let app = TestApp::new().await.configured(&place.configuration());
+    let post = place.opens();
+    let site: Arc<Site> = app.app.sites.all()[0].clone();
+    let subject = signs_up(&app).await;
+    crate::alerts::signs_up(&app, &crate::alerts::token(), &key(), "ann@example.org").await;
+    // Six times none of the codes: the next five, and one that comes too late.
+    let codes: Vec<_> = (1..=6).map(|by| wrong(&site, subject, by)).collect();
+    let right = of(&site, subject, &number(&site));
+    let mut seen = Vec::new();
+    for (phone, email) in [(NUMBER, "ann@example.org"), (STRANGER, "bob@example.org")] {
+        let began = now();
+        let hash = |channel, value| site.ledger.contact_hash(channel, value).to_string();
+        let hashes = [hash(Channel::Text, phone), hash(Channel::Email, email)];
+        let anonymous = |text: String| {
+            let text = text.replace(phone, "PHONE").replace(&phone[1..], "PHONE").replace(email, "EMAIL");
+            hashes.iter().fold(text, |text, hash| text.replace(hash, "HASH"))
+        };
+        let mut answers = Vec::new();
+        for code in codes.iter().chain([&right]) {
+            let fields = [("phone", phone), ("code", code.as_str()), ("language", "en")];
+            answers.push(posts(&app, "/v1/clinic/code", &fields).await);
+        }
+        for _ in 0..2 {
+            for field in [("phone", phone), ("email", email)] {
+                answers.push(posts(&app, "/v1/clinic/your-alerts", &[field, ("language", "en")]).await);
+            }
+        }
+        do_what_is_due(&app.app, &site, now()).await.unwrap();
+        let answers = answers.into_iter().map(|answer| {
+            let headers = format!("{:?}", answer.headers);
+            (answer.status, anonymous(headers), anonymous(answer.text()))
+        });
+        let answers: Vec<_> = answers.collect();
+        let kept = site.ledger.jobs().unwrap().into_iter().filter_map(|(key, job)| {
+            let key = String::from_utf8(key).unwrap();
+            let mut job: Value = serde_json::from_slice(&job).unwrap();
+            let about = hashes.iter().any(|hash| key.contains(hash)) && !key.starts_with("asked/");
+            // To the minute, for the clock goes on; and what a gateway that is not there has failed is nobody's business outside.
+            let left = (job["due"].as_u64()? - began + 30_000) / 60_000;
+            job["due"] = json!(left);
+            about.then(|| (anonymous(key), anonymous(job.to_string())))
+        });
+        seen.push((answers, kept.collect::<Vec<_>>()));
+    }
+    assert_eq!(seen[0].0, seen[1].0, "the same statuses, headers and words, one after the other");
+    let pauses = |kept: &[(String, String)]| -> Vec<_> {
+        // The text to the number that is known waits for a gateway; by mail both were dealt with.
+        let texts =
+            |kept: &&(String, String)| !kept.1.contains("\"channel\":\"text\"") && !kept.1.contains(":60,");
+        kept.iter().filter(texts).cloned().collect()
+    };
+    assert_eq!(pauses(&seen[0].1), pauses(&seen[1].1), "the same tries counted, the same pause");
+    assert!(seen[1].1.iter().any(|(_, job)| job.contains("\"wrong\":5")), "{:?}", seen[1].1);
+    assert!(
+        seen[1].1.iter().any(|(_, job)| job.contains("pause") && job.contains(":60,")),
+        "an hour by text"
+    );
+    let told = post.messages().iter().filter(|mail| mail.contains("Your link")).count();
+    assert_eq!(told, 1, "and only who is known is written to");
 }

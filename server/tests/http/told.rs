@@ -1,6 +1,7 @@
 //! What people told staff, alerts on other routes than consent, and lists of rows: judged and recorded, without a mail server.
 
 use crate::app::{Answer, ORIGIN, SITE, STAFF, TestApp, key, to};
+use crate::post::{Place, header as header_of};
 use assent_core::standing::CONFIRM_MS;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
@@ -378,9 +379,108 @@ async fn each_row_is_taken_or_refused_with_its_reason_and_once() {
     assert_eq!(may(&app, "eight@example.org", "news").await, (json!("no"), json!("refused")));
     let site = app.app.sites.all()[0].clone();
     let jobs = site.ledger.jobs().unwrap().len();
-    assert_eq!(jobs, 2, "copies of the two calls, and nothing for the list");
+    assert_eq!(jobs, 4, "copies of the two calls, and of the two rows with a yes");
 
     let many = json!({ "list": "x", "rows": vec![row("a@example.org"); 501] });
     staff(&app, "told/rows", "k", &many).await.is_problem(422, "bad-body");
     staff(&app, "told/rows", "k", &json!({ "list": "", "rows": [] })).await.is_problem(422, "bad-body");
+}
+
+#[tokio::test]
+async fn the_people_of_a_list_get_one_copy_each_and_never_a_second() {
+    const MINUTE: u64 = 60_000;
+    let place = Place::empty();
+    let app = TestApp::new().await;
+    assert_eq!(publishes(&app, &charity()).await.status, StatusCode::OK);
+    let app = app.configured(&place.configuration());
+    let site = app.app.sites.all()[0].clone();
+    let offer = |address: &str| {
+        let row = with(with(row(address), "topic", json!("offers")), "directly", json!("yes"));
+        with(row, "opt_out_offered", json!("yes"))
+    };
+    let list = |rows: &[Value], copies: bool| json!({ "list": "spring", "copies": copies, "rows": rows });
+    let copies = async |body: Value| -> Vec<(Value, Value)> {
+        let answer = staff(&app, "told/rows", "k", &body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        let rows = answer.json()["rows"].as_array().unwrap().clone();
+        rows.into_iter().map(|row| (row["result"].clone(), row["copy"].clone())).collect()
+    };
+    let said_no = with(row("no@example.org"), "choice", json!("no"));
+    let rows =
+        [row("ann@example.org"), offer("ann@example.org"), said_no, row("bob@example.org"), row("nobody")];
+    let dry = with(list(&rows, true), "dry_run", json!(true));
+    let [good, refused] = ["good", "refused"].map(|word| json!(word));
+    let expects = |result: &Value| {
+        let row = |copy: bool| (result.clone(), json!(copy));
+        [row(true), row(true), row(false), row(true), (refused.clone(), json!(false))]
+    };
+    assert_eq!(copies(dry).await, expects(&good));
+    assert!(site.ledger.jobs().unwrap().is_empty(), "a dry run sends nothing");
+    let mut without_copies = list(&rows, true);
+    without_copies.as_object_mut().unwrap().remove("copies");
+    assert_eq!(
+        copies(without_copies).await,
+        expects(&json!("recorded")),
+        "they are sent unless it is said that they are not"
+    );
+    let kept = site.ledger.jobs().unwrap();
+    assert_eq!(kept.len(), 2, "one for each address");
+    assert!(!format!("{kept:?}").contains("example"), "and none in clear");
+    // Stopped before it is sent: not in the copy.
+    assert_eq!(
+        staff(&app, "told", &key(), &call("bob@example.org", json!({ "email-news": "no" }))).await.status,
+        StatusCode::CREATED
+    );
+    let post = place.opens();
+    do_what_is_due(&app.app, &site, now()).await.unwrap();
+    assert!(post.messages().is_empty(), "it waits for more rows about the same address");
+    // Killed, and brought again: what is there is there, and the jobs are.
+    assert!(copies(list(&rows[..2], true)).await.iter().all(|row| *row == (json!("already"), json!(false))));
+    drop(site);
+    let app = app.restarted();
+    let site = app.app.sites.all()[0].clone();
+    do_what_is_due(&app.app, &site, now() + 2 * MINUTE).await.unwrap();
+    let messages = post.messages();
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert_eq!(header_of(&messages[0], "To"), "ann@example.org");
+    assert!(messages[0].contains("- News") && messages[0].contains("- offers"), "{}", messages[0]);
+    assert!(site.ledger.jobs().unwrap().is_empty());
+
+    // A row that is new later is in a message of its own, which has nothing of before; and one without copies is in none.
+    let cat = [row("cat@example.org")];
+    for (rows, sends) in
+        [(list(&rows, true), 1), (list(&[offer("bob@example.org")], true), 2), (list(&cat, false), 2)]
+    {
+        assert_eq!(staff(&app, "told/rows", "k", &rows).await.status, StatusCode::OK);
+        do_what_is_due(&app.app, &site, now() + 2 * MINUTE).await.unwrap();
+        assert_eq!(post.messages().len(), sends, "{rows}");
+    }
+    assert!(post.messages()[1].contains("- offers") && !post.messages()[1].contains("- News"));
+    assert_eq!(may(&app, "cat@example.org", "news").await.1, "granted");
+}
+
+#[tokio::test]
+async fn a_list_of_copies_that_nobody_carries_costs_nothing_and_goes_when_somebody_does() {
+    let app = TestApp::new().await;
+    let site = app.app.sites.all()[0].clone();
+    let rows = json!({ "list": "spring", "rows": [row("ann@example.org"), row("bob@example.org")] });
+    assert_eq!(staff(&app, "told/rows", "k", &rows).await.status, StatusCode::OK);
+    let kept = site.ledger.jobs().unwrap();
+    let later = now() + 60 * 60 * 1000;
+    let next = do_what_is_due(&app.app, &site, later).await.unwrap();
+    assert_eq!(
+        (site.ledger.jobs().unwrap(), next),
+        (kept, Some(later + 60_000)),
+        "without a mail server they wait as they are"
+    );
+    drop(site);
+    let place = Place::empty();
+    let app = app.configured(&place.configuration());
+    let site = app.app.sites.all()[0].clone();
+    do_what_is_due(&app.app, &site, later).await.unwrap();
+    let post = place.opens();
+    // One was tried; the other waited for nobody in vain.
+    do_what_is_due(&app.app, &site, later + 60_000).await.unwrap();
+    assert_eq!(post.messages().len(), 2);
+    assert!(site.ledger.jobs().unwrap().is_empty());
 }

@@ -4,17 +4,29 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::part::Part;
 use super::places::exim;
 use super::process::Process;
+use super::tls::Certificate;
 use super::until_so;
 
-/// Whether this machine has it. `cargo xtask test browser` fetches it where there is apt.
-pub(super) fn is_here() -> bool {
-    exim().join("usr/sbin/exim4").is_file()
+/// Whether it takes the mail; not when it is left out. It must be here.
+pub(super) fn is_wanted() -> bool {
+    let what = "mail through a server of Debian's";
+    let wanted = Part::Exim.is_wanted(what);
+    if wanted {
+        Part::Exim.is_here(exim().join("usr/sbin/exim4").is_file(), what);
+    }
+    wanted
 }
 
-/// Starts it. It makes the mailbox, which is one of Maildir's form.
-pub(super) async fn start(folder: &Path, port: u16, mailbox: &Path) -> Process {
+/// Starts it. It makes the mailbox, which is one of Maildir's form. `encrypted`: by `starttls` or `tls`, with a certificate.
+pub(super) async fn start(
+    folder: &Path,
+    port: u16,
+    mailbox: &Path,
+    encrypted: Option<(&str, &Certificate)>,
+) -> Process {
     let (home, user) = (folder.join("exim"), Deliverer::find());
     let boxes = ["new", "cur", "tmp"].map(|folder| mailbox.join(folder));
     let folders = [home.clone(), home.join("queue"), mailbox.to_path_buf()];
@@ -25,7 +37,9 @@ pub(super) async fn start(folder: &Path, port: u16, mailbox: &Path) -> Process {
     user.may_reach(&home);
     let (passwd, group) = user.files(&home);
     let conf = home.join("exim.conf");
-    std::fs::write(&conf, configuration(&home, port, mailbox)).unwrap();
+    let tls = encrypted.map(|(tls, certificate)| encryption(&home, &user, port, tls, certificate));
+    let tls = tls.unwrap_or_else(|| "tls_advertise_hosts =".into());
+    std::fs::write(&conf, configuration(&home, port, mailbox, &tls)).unwrap();
     let libraries = libraries();
     let mut command = Command::new(exim().join("usr/sbin/exim4"));
     command
@@ -52,7 +66,24 @@ fn libraries() -> PathBuf {
     folders.find(|folder| folder.join("libnss_wrapper.so").is_file()).expect("xtask unpacked it whole")
 }
 
-fn configuration(home: &Path, port: u16, mailbox: &Path) -> String {
+/// The lines for encryption. Exim reads the certificate as whom it delivers as.
+fn encryption(home: &Path, user: &Deliverer, port: u16, tls: &str, certificate: &Certificate) -> String {
+    let copy = |from: &Path, name: &str| {
+        let to = home.join(name);
+        std::fs::copy(from, &to).unwrap();
+        user.owns(&to);
+        to
+    };
+    let (cert, key) = (copy(&certificate.cert, "cert.pem"), copy(&certificate.key, "cert.key"));
+    let implicit = if tls == "tls" { format!("\ntls_on_connect_ports = {port}") } else { String::new() };
+    format!(
+        "tls_advertise_hosts = *\ntls_certificate = {}\ntls_privatekey = {}{implicit}",
+        cert.display(),
+        key.display()
+    )
+}
+
+fn configuration(home: &Path, port: u16, mailbox: &Path, tls: &str) -> String {
     format!(
         "exim_user = deliverer
 exim_group = deliverer
@@ -65,7 +96,7 @@ local_interfaces = 127.0.0.1
 daemon_smtp_ports = {port}
 deliver_drop_privilege = true
 keep_environment =
-tls_advertise_hosts =
+{tls}
 acl_smtp_rcpt = take
 acl_smtp_data = take
 begin acl

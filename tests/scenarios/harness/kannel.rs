@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{ChildStdin, Command};
 use std::sync::Mutex;
 
+use super::part::{Part, runs};
 use super::process::Process;
 use super::stack::free_port;
 use super::{until, until_so};
@@ -29,17 +30,14 @@ pub(crate) struct Kannel {
 }
 
 impl Kannel {
-    /// Whether this machine has it. `cargo xtask test browser` installs it where it may.
-    pub(crate) fn is_here() -> bool {
-        let here = Path::new(FAKE_SMSC).is_file()
-            && Command::new("bearerbox")
-                .arg("--version")
-                .output()
-                .is_ok_and(|output| output.status.success());
-        if !here {
-            eprintln!("skipped: there is no Kannel here (Debian: apt-get install kannel kannel-extras)");
+    /// Whether texts go through it; not when it is left out. It must be here.
+    pub(crate) fn is_wanted() -> bool {
+        let what = "texts through a real gateway";
+        let wanted = Part::Kannel.is_wanted(what);
+        if wanted {
+            Part::Kannel.is_here(Path::new(FAKE_SMSC).is_file() && runs("bearerbox", "--version"), what);
         }
-        here
+        wanted
     }
 
     /// Starts it. It takes texts on `port` and hands what people write to `inbound`.

@@ -1,12 +1,15 @@
-//! A real mail server on this machine, and the mailbox it delivers into: Debian's Exim, or where that cannot be had one of Python's. The
+//! A real mail server on this machine, and the mailbox it delivers into: Debian's Exim, or where that is left out one of Python's. The
 //! messages are read by Python's own mail package, which has nothing in common with what wrote them.
 
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::part::Part;
 use super::places::{python_packages, tests_folder};
 use super::process::Process;
+use super::python::has;
+use super::tls::Certificate;
 use super::{exim, until};
 
 /// A mail server that takes everything.
@@ -48,15 +51,34 @@ impl Mail {
 impl MailServer {
     /// Starts one that takes messages without login or encryption.
     pub(crate) async fn starts(folder: &Path, port: u16) -> Self {
-        if !exim::is_here() {
-            eprintln!(
-                "there is no Exim here (`cargo xtask test browser` fetches it from Debian), so Python takes the mail"
-            );
+        if !exim::is_wanted() {
             return Self::starts_with(folder, port, &[]).await;
         }
         let mailbox = folder.join("mailbox");
-        let process = exim::start(folder, port, &mailbox).await;
+        let process = exim::start(folder, port, &mailbox, None).await;
         Self { mailbox, port, _process: process }
+    }
+
+    /// Whether Exim is used; not when it is left out. It must be here.
+    pub(crate) fn is_exim() -> bool {
+        exim::is_wanted()
+    }
+
+    /// Starts Exim with encryption: `starttls`, or `tls` from the first byte on.
+    pub(crate) async fn starts_encrypted(
+        folder: &Path,
+        port: u16,
+        tls: &str,
+        certificate: &Certificate,
+    ) -> Self {
+        let mailbox = folder.join("mailbox");
+        let process = exim::start(folder, port, &mailbox, Some((tls, certificate))).await;
+        Self { mailbox, port, _process: process }
+    }
+
+    /// Throws away what was delivered.
+    pub(crate) fn forgets(&self) {
+        std::fs::remove_dir_all(&self.mailbox).unwrap();
     }
 
     /// Starts Python's with further arguments of `mail.py`.
@@ -64,6 +86,7 @@ impl MailServer {
         let mailbox = folder.join("mailbox");
         let mut command = script();
         command.arg("serve").arg(port.to_string()).arg(&mailbox).args(more);
+        Part::Python.is_here(has("aiosmtpd"), "a mail server in Python");
         let mut process = Process::start("mail server", &mut command);
         process.says("that it listens", |line| line.contains("listening").then_some(())).await;
         Self { mailbox, port, _process: process }

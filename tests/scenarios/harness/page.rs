@@ -1,7 +1,7 @@
 //! A page as somebody without script, and a program that is not ours (Python's HTML parser), read it: its language, its forms with what
 //! they would send, its links.
 
-use reqwest::header::ORIGIN;
+use reqwest::header::{COOKIE, HeaderValue, ORIGIN, SET_COOKIE};
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use std::io::Write as _;
@@ -131,6 +131,10 @@ impl Page {
             return (Self::answered(answer).await, to.to_string());
         }
         let next = answer.headers()["location"].to_str().unwrap().to_string();
-        (Self::opens(api, &next).await, next)
+        // As a browser keeps it: what was signed up for is shown to whoever did it.
+        let cookie = |value: &HeaderValue| value.to_str().unwrap().split(';').next().unwrap().to_string();
+        let cookies: Vec<String> = answer.headers().get_all(SET_COOKIE).iter().map(cookie).collect();
+        let page = api.get_address(&next).header(COOKIE, cookies.join("; ")).send().await.unwrap();
+        (Self::answered(page).await, next)
     }
 }

@@ -14,7 +14,9 @@ use super::gateway::{Contract, GatewayFake};
 use super::http::{self, Api};
 use super::kannel::{self, Kannel};
 use super::mail::MailServer;
+use super::part::Part;
 use super::process::Process;
+use super::tls::Certificate;
 use super::{places, until_so};
 
 /// The health provider's site.
@@ -55,6 +57,8 @@ pub(crate) struct Stack {
     folder: TempDir,
     /// What Assent takes for the time when it starts, as `2016-03-01 10:00:00` in UTC; it goes on from there. Nothing: the time it is.
     time: Option<&'static str>,
+    /// The certificate that this machine trusts instead of its own.
+    trusts: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy)]
@@ -72,12 +76,12 @@ impl Stack {
         Self::starts_at(None).await
     }
 
-    /// The same at another time, by Debian's libfaketime; nothing where it is not installed, and then `what` is skipped, which is told.
+    /// The same at another time, by Debian's libfaketime; nothing where that is left out, and then `what` is skipped, which is told.
     pub(crate) async fn starts_in(time: &'static str, what: &str) -> Option<Self> {
-        if places::faketime().is_none() {
-            eprintln!("skipped: {what}: no libfaketime (Debian: apt-get install faketime)");
+        if !Part::Faketime.is_wanted(what) {
             return None;
         }
+        Part::Faketime.is_here(places::faketime().is_some(), what);
         Some(Self::starts_at(Some(time)).await)
     }
 
@@ -92,7 +96,8 @@ impl Stack {
         };
         write_config(folder.path(), ports);
         let sites = Process::start("example-sites", &mut example_sites(ports));
-        let mut stack = Self { assent: None, sites, client: http::client(), ports, folder, time };
+        let mut stack =
+            Self { assent: None, sites, client: http::client(), ports, folder, time, trusts: None };
         stack.assent_starts().await;
         for id in [CLINIC, CHARITY] {
             // Public at once, so that tests need not wait for the interval.
@@ -127,28 +132,7 @@ impl Stack {
 
     /// The same, which takes nothing without STARTTLS and this login; Assent is configured for it, and must be started again.
     pub(crate) async fn strict_mail_server_starts(&self, user: &str, password: &str) -> MailServer {
-        let (cert, key) = (self.path("mail.pem"), self.path("mail.key"));
-        let made = Command::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-                "-days",
-                "2",
-            ])
-            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"])
-            .arg("-out")
-            .arg(&cert)
-            .arg("-keyout")
-            .arg(&key)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let Certificate { cert, key } = Certificate::of(self.folder.path(), "localhost");
         let lines = [
             ("host", "localhost"),
             ("tls", "starttls"),
@@ -159,6 +143,15 @@ impl Stack {
         self.configures("mail", lines.map(|(name, value)| (name, value.into())));
         let more = [cert.to_str().unwrap(), key.to_str().unwrap(), user, password];
         MailServer::starts_with(self.folder.path(), self.ports.mail, &more).await
+    }
+
+    /// The same, Exim with encryption (`starttls` or `tls`) and this certificate, where Assent looks for it on its next start. Without a login.
+    pub(crate) async fn encrypted_mail_server_starts(
+        &self,
+        tls: &str,
+        certificate: &Certificate,
+    ) -> MailServer {
+        MailServer::starts_encrypted(self.folder.path(), self.ports.mail, tls, certificate).await
     }
 
     /// Starts a real Kannel, and Assent again with it as its gateway. What people write reaches the clinic's site.
@@ -207,6 +200,11 @@ impl Stack {
         let table = table.as_table_mut().unwrap();
         table.extend(lines.into_iter().map(|(name, value)| (name.to_string(), value)));
         std::fs::write(&path, config.to_string()).unwrap();
+    }
+
+    /// Which certificate the machine trusts, and no other, from Assent's next start on; nothing: what it trusts by itself.
+    pub(crate) fn trusts(&mut self, certificate: Option<&Certificate>) {
+        self.trusts = certificate.map(|certificate| certificate.cert.clone());
     }
 
     /// What time it is for Assent from its next start on, and for each command.
@@ -296,6 +294,9 @@ impl Stack {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = alone(&places::assent(), self.folder.path());
         command.args(arguments).arg("--config").arg(self.path("assent.toml"));
+        if let Some(certificate) = &self.trusts {
+            command.env("SSL_CERT_FILE", certificate);
+        }
         if let Some(time) = self.time {
             command.env("LD_PRELOAD", places::faketime().expect("it was looked for at the start"));
             command.env("FAKETIME", format!("@{time}")).env("TZ", "UTC");
@@ -375,7 +376,7 @@ fn write_config(folder: &Path, ports: Ports) {
 
 /// A port nobody listens on, outside the range that outgoing connections are given. Tests that run side by side
 /// are other processes and begin at other numbers.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let begin = std::process::id().wrapping_mul(16) % 12_000;
     loop {

@@ -1,6 +1,7 @@
 //! A witness, started: `assent witness` with a key and a state of its own, watching the logs it is told of.
 
 use super::http;
+use super::part::{Part, runs};
 use super::process::Process;
 use super::stack::alone;
 use super::{places, until_so};
@@ -61,11 +62,13 @@ impl Witness {
         self.runs(command).await;
     }
 
-    /// The same under strace, which writes what it sees to `trace`. `false` when this machine has no strace.
+    /// The same under strace, which writes what it sees to `trace`. `false` when strace is left out.
     pub(crate) async fn starts_again_watched(&mut self, trace: &Path) -> bool {
-        if Command::new("strace").arg("-V").output().is_err() {
+        let what = "the order in which a witness writes and answers";
+        if !Part::Strace.is_wanted(what) {
             return false;
         }
+        Part::Strace.is_here(runs("strace", "-V"), what);
         let plain = command(self.folder.path());
         let mut watched = alone(Path::new("strace"), self.folder.path());
         watched.args([

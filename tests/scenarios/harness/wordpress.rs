@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
+use super::part::Part;
 use super::process::Process;
 use super::stack::free_port;
 use super::{key, places, until_so};
@@ -27,15 +28,14 @@ pub(crate) struct WordPress {
 }
 
 impl WordPress {
-    /// Starts a blog on a site's host. Nothing, and a line that says so, where the machine lacks what it needs.
+    /// Starts a blog on a site's host. Nothing where that is left out, which is told.
     pub(crate) async fn starts(site: &str) -> Option<Self> {
+        let what = "trying the WordPress plugin";
+        if !Part::WordPress.is_wanted(what) {
+            return None;
+        }
         for needed in [PACKAGE, "/usr/bin/php", "/usr/sbin/mariadbd", "/usr/bin/mariadb-install-db"] {
-            if !Path::new(needed).exists() {
-                eprintln!(
-                    "skipped: {needed} is not here (Debian: wordpress, php-cli, php-mysql, mariadb-server)"
-                );
-                return None;
-            }
+            Part::WordPress.is_here(Path::new(needed).exists(), &format!("{what} ({needed})"));
         }
         let folder = tempfile::tempdir().unwrap();
         let (pages, socket) = (folder.path().join("pages"), folder.path().join("db.sock"));

@@ -1,6 +1,6 @@
 //! Exim, the mail server that Debian comes with, for tests: its packages are fetched and unpacked under the target directory, and not
 //! installed, because a machine may have a mail server of its own, which an installed one would push out. With it comes a
-//! library by which a program finds a user that this machine does not have. Without it the tests that need it are skipped, which is told.
+//! library by which a program finds a user that this machine does not have. Where there is no apt, the tests that need it say that it is missing.
 
 use std::fs;
 use std::process::Command;
@@ -15,16 +15,18 @@ use crate::{run, say};
 const PACKAGES: [&str; 6] =
     ["exim4-daemon-light", "libgnutls-dane0", "libidn12", "libnsl2", "libunbound8", "libnss-wrapper"];
 
-/// Fetches and unpacks it, or says what will be skipped.
-pub(crate) fn wish(place: &Place, gain: &str) {
+/// Fetches and unpacks it. Without apt that is the tests' to say.
+///
+/// # Errors
+/// When it cannot be fetched or unpacked.
+pub(crate) fn need(place: &Place) -> Result<()> {
     let folder = place.tools().join("exim");
     if run::is_program(&folder.join("usr/sbin/exim4")) {
         say::found(format_args!("Exim in {}", place.short(&folder)));
-    } else if !apt::here() {
-        say::note(format_args!("without Exim, which comes from Debian, {gain} is skipped"));
-    } else if let Err(error) = unpack(place) {
-        say::note(format_args!("without Exim {gain} is skipped: {error:#}"));
+    } else if apt::here() {
+        unpack(place)?;
     }
+    Ok(())
 }
 
 fn unpack(place: &Place) -> Result<()> {

@@ -1,6 +1,5 @@
 //! The Python packages that tests need (an Ed25519 that is not ours): the machine's own, else prebuilt from PyPI at the
-//! versions of `crates/xtask/tools/python.txt`, under the target directory. Nothing is installed into Python. Without
-//! them the tests that need them are skipped, which is told.
+//! versions of `crates/xtask/tools/python.txt`, under the target directory. Nothing is installed into Python.
 
 use std::fs;
 use std::process::Command;
@@ -27,17 +26,18 @@ pub(crate) fn pip() -> Result<Command> {
     Ok(pip())
 }
 
-/// Installs what is missing, or says what will be skipped.
-pub(crate) fn wish(place: &Place, gain: &str) {
+/// Installs what is missing.
+///
+/// # Errors
+/// When it cannot be had.
+pub(crate) fn need(place: &Place) -> Result<()> {
     if run::succeeds(
         Command::new("python3").args(["-c", "import aics_tlog, aiosmtpd, cryptography, standardwebhooks"]),
     ) {
         say::found("the Python packages aics-tlog, aiosmtpd, cryptography and standardwebhooks");
-    } else if let Err(error) = install(place) {
-        say::note(format_args!(
-            "without the Python packages aics-tlog, aiosmtpd, cryptography and standardwebhooks {gain} is skipped: {error:#}"
-        ));
+        return Ok(());
     }
+    install(place)
 }
 
 fn install(place: &Place) -> Result<()> {

@@ -22,6 +22,7 @@ use assent_core::age::AgeBand;
 use assent_core::decision::{Choice, Standing};
 use assent_core::hash::sha256;
 use assent_core::ids::PurposeId;
+use assent_core::notice::Channel;
 use assent_core::record::Record;
 use assent_core::retention::RetentionClass;
 use assent_core::site::SiteFile;
@@ -255,23 +256,24 @@ fn linked(frame: SiteFrame, about: About) -> String {
     link::render(&LinkProps { frame, path: "confirm/sealed".into(), about })
 }
 
-fn your_alerts_of(frame: SiteFrame, outcome: Option<your_alerts::Outcome>) -> String {
+fn your_alerts_of(frame: SiteFrame, outcome: Option<your_alerts::Outcome>) -> YourAlertsProps {
     let said = [
         ("save", "alert-form", json!({ "email-news": "given" })),
         ("link", "message", json!({ "email-news": "confirmed" })),
     ];
     let history = (1..).zip(said).map(|(n, (act, surface, said))| record(&frame, n, act, surface, said));
-    your_alerts::render(&YourAlertsProps {
+    YourAlertsProps {
         history: history.collect(),
         path: "your-alerts/sealed".into(),
         address: "me+<news>@example.org".into(),
         key: "019ab000-0000-7000-8000-00000000cccc".into(),
         ages: Vec::new(),
         standings: standings(&[("email-news", Standing::Granted)]),
-        moves: true,
+        channel: Channel::Email,
+        old: None,
         outcome,
         frame,
-    })
+    }
 }
 
 fn notice_of(frame: SiteFrame) -> String {
@@ -420,8 +422,26 @@ fn pages(language: &str) -> Vec<(&'static str, String)> {
                 ..sign_up(asking(language))
             }),
         ),
-        ("your-alerts", your_alerts_of(frame(language), None)),
-        ("your-alerts-failed", your_alerts_of(frame(language), Some(your_alerts::Outcome::BadAddress))),
+        ("your-alerts", your_alerts::render(&your_alerts_of(frame(language), None))),
+        (
+            "your-alerts-failed",
+            your_alerts::render(&your_alerts_of(frame(language), Some(your_alerts::Outcome::BadAddress))),
+        ),
+        (
+            "your-alerts-old",
+            your_alerts::render(&YourAlertsProps {
+                old: Some(30),
+                ..your_alerts_of(frame(language), Some(your_alerts::Outcome::TooOld))
+            }),
+        ),
+        (
+            "your-alerts-number",
+            your_alerts::render(&YourAlertsProps {
+                channel: Channel::Text,
+                address: "+447700900123".into(),
+                ..your_alerts_of(frame(language), Some(your_alerts::Outcome::MoveAsked))
+            }),
+        ),
         ("notice-age", notice_of(asking(language))),
         (
             "notice",

@@ -1,6 +1,6 @@
 //! Everything one address told us about alerts: a switch for each, one press that stops all, another address, and the receipts.
 //!
-//! Reached by a link from a message, without account or script. Which records count, and what a press does, are `server`'s.
+//! Reached by a link from a message, without account or script. An old link shows what can be stopped, and offers a fresh one. Which records count, and what a press does, are `server`'s.
 
 use super::age;
 use super::choices::{act_words, decision_words, surface_words};
@@ -11,7 +11,7 @@ use crate::fill;
 use assent_core::age::AgeBand;
 use assent_core::decision::Standing;
 use assent_core::ids::PurposeId;
-use assent_core::notice::{Asked, Purpose};
+use assent_core::notice::{Asked, Channel, Purpose};
 use assent_core::record::Record;
 use assent_core::words::Words;
 use leptos::prelude::*;
@@ -34,8 +34,10 @@ pub struct YourAlertsProps {
     pub history: Vec<Record>,
     /// The ages to choose from, where a new yes needs one and it is not known.
     pub ages: Vec<AgeBand>,
-    /// Whether the address can be changed here.
-    pub moves: bool,
+    /// What the address is.
+    pub channel: Channel,
+    /// When the link is too old for more than stopping: after how many days links are.
+    pub old: Option<u32>,
     /// What came of a press.
     pub outcome: Option<Outcome>,
 }
@@ -49,8 +51,14 @@ pub enum Outcome {
     AllStopped,
     /// A message is on its way to another address.
     MoveAsked,
+    /// A fresh link is on its way to the address.
+    LinkSent,
+    /// The link is too old for that.
+    TooOld,
     /// The other address is not one.
     BadAddress,
+    /// The other number is of a country that no texts are sent to.
+    Elsewhere,
     /// A new yes needs an age.
     AgeMissing,
     /// Too young for a new yes.
@@ -65,13 +73,13 @@ pub fn render(props: &YourAlertsProps) -> String {
     let YourAlertsProps { frame, path, .. } = props;
     let words = frame.words();
     let title = words.your_alerts.clone();
-    let address = view! { <strong class="address">{props.address.clone()}</strong> }.into_any();
     let action = format!("{}/{path}", frame.api);
     let switches = frame
         .notice
         .purposes
         .iter()
         .filter_map(|purpose| Some((purpose, props.standings.get(&purpose.id).copied()?)))
+        .filter(|(_, standing)| props.old.is_none() || is_ticked(*standing))
         .map(|(purpose, standing)| switch(frame, purpose, standing, &words))
         .collect_view();
     let hidden = view! {
@@ -81,7 +89,7 @@ pub fn render(props: &YourAlertsProps) -> String {
     let main = view! {
         {props.outcome.map(|outcome| said(props, outcome, &words))}
         <h1>{title.clone()}</h1>
-        <p>{sentence(&words.centre_for, address)}</p>
+        {beginning(props, &action, hidden.clone().into_any(), &words)}
         <p>{words.centre_what.clone()}</p>
         <form method="post" action=action.clone() class="sign-up">
             {hidden.clone()}
@@ -89,7 +97,7 @@ pub fn render(props: &YourAlertsProps) -> String {
                 <legend>{title.clone()}</legend>
                 {switches}
             </fieldset>
-            {age::question(&props.ages, None, None, &words)}
+            {props.old.is_none().then(|| age::question(&props.ages, None, None, &words))}
             <button type="submit" class="press" name="press" value="save">{words.centre_save.clone()}</button>
         </form>
         <section aria-labelledby="stop-all">
@@ -100,10 +108,27 @@ pub fn render(props: &YourAlertsProps) -> String {
                 <button type="submit" class="press" name="press" value="stop-all">{words.stop_all.clone()}</button>
             </form>
         </section>
-        {props.moves.then(|| moving(props, action, hidden.into_any(), &words))}
-        {history(props, &words)}
+        {props.old.is_none().then(|| moving(props, action, hidden.into_any(), &words))}
+        {props.old.is_none().then(|| history(props, &words))}
     };
     site_document(frame, Here::Other(path), &title, main.into_any())
+}
+
+/// Whose page it is; or, where the link is old, what it is still good for, with a button for a fresh one. Then nothing is said of the
+/// address, for the link may have come anywhere.
+fn beginning(props: &YourAlertsProps, action: &str, hidden: AnyView, words: &Words) -> AnyView {
+    let Some(days) = props.old else {
+        let address = view! { <strong class="address">{props.address.clone()}</strong> }.into_any();
+        return view! { <p>{sentence(&words.centre_for, address)}</p> }.into_any();
+    };
+    view! {
+        <p>{fill(&words.centre_old, &days.to_string())}</p>
+        <form method="post" action=action.to_string()>
+            {hidden}
+            <button type="submit" class="press" name="press" value="link">{words.link_press.clone()}</button>
+        </form>
+    }
+    .into_any()
 }
 
 fn said(props: &YourAlertsProps, outcome: Outcome, words: &Words) -> AnyView {
@@ -111,8 +136,12 @@ fn said(props: &YourAlertsProps, outcome: Outcome, words: &Words) -> AnyView {
     let text = match outcome {
         Outcome::Saved => return good(&words.centre_saved),
         Outcome::AllStopped => return good(&words.stop_all_done),
-        Outcome::MoveAsked => return good(&words.move_sent),
+        Outcome::MoveAsked => return move_asked(props, words),
+        Outcome::LinkSent => return good(&words.link_sent),
+        Outcome::TooOld => fill(&words.centre_old, &props.old.unwrap_or_default().to_string()),
+        Outcome::BadAddress if props.channel == Channel::Text => words.phone_wrong.clone(),
         Outcome::BadAddress => words.email_wrong.clone(),
+        Outcome::Elsewhere => words.phone_elsewhere.clone(),
         Outcome::AgeMissing => words.age_missing.clone(),
         Outcome::TooYoung => young(),
         Outcome::NotRecorded => words.try_again.clone(),
@@ -126,6 +155,23 @@ fn said(props: &YourAlertsProps, outcome: Outcome, words: &Words) -> AnyView {
     .into_any()
 }
 
+/// Says that a message is on its way, and where a code from it goes.
+fn move_asked(props: &YourAlertsProps, words: &Words) -> AnyView {
+    if props.channel == Channel::Email {
+        return good(&words.move_sent);
+    }
+    view! {
+        {good(&words.move_number_sent)}
+        <ul class="ways"><li><a href=props.frame.page("code")>{words.code_title.clone()}</a></li></ul>
+    }
+    .into_any()
+}
+
+/// A yes that waits for a talk stays ticked: it is wanted, and saving something else must not end it.
+fn is_ticked(standing: Standing) -> bool {
+    standing.allows() || standing == Standing::PendingContact
+}
+
 fn switch(frame: &SiteFrame, purpose: &Purpose, standing: Standing, words: &Words) -> AnyView {
     let id = format!("wanted-{}", purpose.id);
     let about = format!("about-{}", purpose.id);
@@ -137,8 +183,7 @@ fn switch(frame: &SiteFrame, purpose: &Purpose, standing: Standing, words: &Word
         Standing::PendingContact => (Icon::Waiting, &words.age_contact),
         _ => (Icon::Off, &words.off),
     };
-    // A yes that waits for a talk stays ticked: it is wanted, and saving something else must not end it.
-    let ticked = standing.allows() || standing == Standing::PendingContact;
+    let ticked = is_ticked(standing);
     view! {
         <div class="tick">
             <input type="checkbox" name="wanted" value=purpose.id.to_string() id=id.clone() checked=ticked aria-describedby=about.clone()/>
@@ -153,19 +198,33 @@ fn switch(frame: &SiteFrame, purpose: &Purpose, standing: Standing, words: &Word
 }
 
 fn moving(props: &YourAlertsProps, action: String, hidden: AnyView, words: &Words) -> AnyView {
-    let wrong = props.outcome == Some(Outcome::BadAddress);
+    let wrong = matches!(props.outcome, Some(Outcome::BadAddress | Outcome::Elsewhere));
+    let (title, what, label, press, kind) = match props.channel {
+        Channel::Email => (
+            &words.move_title,
+            &words.move_what,
+            &words.move_label,
+            &words.move_press,
+            ("email", "email", "email"),
+        ),
+        Channel::Text => {
+            let (title, what) = (&words.move_number_title, &words.move_number_what);
+            (title, what, &words.phone_number, &words.code_press, ("tel", "tel", "tel"))
+        }
+    };
+    let (kind, autocomplete, inputmode) = kind;
     view! {
         <section aria-labelledby="move">
-            <h2 id="move">{words.move_title.clone()}</h2>
-            <p id="move-hint">{words.move_what.clone()}</p>
+            <h2 id="move">{title.clone()}</h2>
+            <p id="move-hint">{what.clone()}</p>
             <form method="post" action=action novalidate=true class="sign-up">
                 {hidden}
                 <div class="field">
-                    <label for="address">{words.move_label.clone()}</label>
-                    <input type="email" id="address" name="address" autocomplete="email" inputmode="email" spellcheck="false"
+                    <label for="address">{label.clone()}</label>
+                    <input type=kind id="address" name="address" autocomplete=autocomplete inputmode=inputmode spellcheck="false"
                         aria-describedby="move-hint" aria-invalid=wrong.then_some("true")/>
                 </div>
-                <button type="submit" class="press" name="press" value="move">{words.move_press.clone()}</button>
+                <button type="submit" class="press" name="press" value="move">{press.clone()}</button>
             </form>
         </section>
     }

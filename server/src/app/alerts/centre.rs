@@ -1,12 +1,13 @@
 //! The preference centre: changing alerts one by one, and moving them to another address.
 //!
-//! Who holds the link reads what is sent to the address, so a yes given there needs no further message: the request and its
-//! confirmation are recorded one after the other.
+//! Who holds a link that is not old reads what is sent to the address, so a yes given there needs no further message: the request and its
+//! confirmation are recorded one after the other. A link that is old stops, and does nothing else.
 
 use super::link::ContactKey;
 use super::outbox::{self, Task};
+use super::questions::Questions;
 use super::say::{Saying, say};
-use super::sign_up::SignUpError;
+use super::sign_up::{SignUpError, Wrong, is_served};
 use super::stop::{Which, stop};
 use super::subscriber::{Subscriber, choices_on};
 use super::talk;
@@ -37,13 +38,8 @@ pub async fn change(
     now: u64,
 ) -> Result<(), RecordError> {
     let before = read(site, to, now).await?;
-    let alerts: Vec<PurposeId> = choices_on(site, to.channel).map(|purpose| purpose.id.clone()).collect();
-    let holds = |id: &PurposeId| before.restricted || before.standing(id).has_yes();
-    for id in alerts.iter().filter(|id| !wanted.contains(*id) && holds(id)) {
-        stop(site, to, Which::One(id.clone()), Act::Link, now).await?;
-    }
-    let stands = |id: &PurposeId| matches!(before.standing(id), Standing::Granted | Standing::PendingContact);
-    let new: Vec<PurposeId> = alerts.into_iter().filter(|id| wanted.contains(id) && !stands(id)).collect();
+    stop_others(site, to, (&before, &wanted), now).await?;
+    let new = added(site, to, &before, &wanted);
     let age = before.age(site).or(age).filter(|_| !new.is_empty());
     for alert in new.iter().filter_map(|id| site.notice.purpose(id)) {
         site.notice.age_allows(alert, age)?;
@@ -70,24 +66,62 @@ pub async fn change(
     Ok(())
 }
 
-/// Asks the new address whether it wants what the old one gets. The old one stays until the new one is confirmed.
+/// Stops every alert that is not in `wanted`, and takes none up. Answers whether one of `wanted` does not hold.
+///
+/// # Errors
+/// [`RecordError`]; what was stopped first stays stopped.
+pub async fn only_stop(
+    site: &Arc<Site>,
+    to: ContactKey,
+    wanted: &BTreeSet<PurposeId>,
+    now: u64,
+) -> Result<bool, RecordError> {
+    let before = read(site, to, now).await?;
+    stop_others(site, to, (&before, wanted), now).await?;
+    Ok(!added(site, to, &before, wanted).is_empty())
+}
+
+/// Stops what holds, or may, and is not wanted.
+async fn stop_others(
+    site: &Arc<Site>,
+    to: ContactKey,
+    (before, wanted): (&Subscriber, &BTreeSet<PurposeId>),
+    now: u64,
+) -> Result<(), RecordError> {
+    let holds = |id: &PurposeId| before.restricted || before.standing(id).has_yes();
+    let alerts = choices_on(site, to.channel).map(|alert| &alert.id);
+    let unwanted: Vec<PurposeId> = alerts.filter(|id| !wanted.contains(*id) && holds(id)).cloned().collect();
+    for id in unwanted {
+        stop(site, to, Which::One(id), Act::Link, now).await?;
+    }
+    Ok(())
+}
+
+/// What is wanted and does not hold.
+fn added(site: &Site, to: ContactKey, before: &Subscriber, wanted: &BTreeSet<PurposeId>) -> Vec<PurposeId> {
+    let stands = |id: &PurposeId| matches!(before.standing(id), Standing::Granted | Standing::PendingContact);
+    let alerts = choices_on(site, to.channel).map(|alert| &alert.id);
+    alerts.filter(|id| wanted.contains(*id) && !stands(id)).cloned().collect()
+}
+
+/// Asks the new address or number whether it wants what the old one gets. The old one stays until the new one is confirmed, and is told then.
 ///
 /// # Errors
 /// [`SignUpError`]: nothing was recorded. `Form` without a reason when the old address gets nothing.
 pub async fn move_to(
     site: &Arc<Site>,
+    questions: &Questions,
     from: ContactKey,
     address: &str,
     (language, key): (String, String),
     now: u64,
 ) -> Result<(), SignUpError> {
-    let malformed = |_| SignUpError::Form(vec![super::sign_up::Wrong::Malformed(from.channel)]);
+    let malformed = |_| SignUpError::Form(vec![Wrong::Malformed(from.channel)]);
     let contact = normalise(from.channel, address).map_err(malformed)?;
-    let before = read(site, from, now).await?;
-    // A code confirms a number and says nothing of another one: whoever has a new number signs up with it.
-    if from.channel == Channel::Text {
-        return Err(SignUpError::Form(Vec::new()));
+    if from.channel == Channel::Text && !is_served(site, &contact) {
+        return Err(SignUpError::Form(vec![Wrong::Elsewhere]));
     }
+    let before = read(site, from, now).await?;
     let choices: BTreeMap<_, _> = choices_on(site, from.channel)
         .filter(|purpose| before.standing(&purpose.id).allows())
         .map(|purpose| (purpose.id.clone(), Choice::Yes))
@@ -97,7 +131,7 @@ pub async fn move_to(
     }
     let token = SubjectToken::from_random(super::sign_up::subject_of(site, &format!("move/{key}")));
     let task = Task::Confirm { subject: token.id(), channel: from.channel, replaces: Some(from.hash) };
-    outbox::expect(site, (token.id(), &key), vec![task], now).await?;
+    outbox::expect(site, Some(questions), (token.id(), &key), vec![task], now).await?;
     let request = DecisionRequest {
         notice: site.hash,
         language,

@@ -1,12 +1,14 @@
-//! The six-digit code in a text: entering it with the number says that whoever reads the number asked for the texts.
+//! The six-digit code in a text: whoever enters it with the number reads what is sent there, as whoever has a link from an email does.
+//! So a right code leads to what such a link leads to: a page that says what it would say yes to, and a button that confirms. A wrong
+//! one says nothing, whatever is known of the number.
 //!
 //! A code is kept nowhere. It is made again from the sign-up and the number under a key of the site's, so that a text that is sent
 //! twice has the same one. A million codes can be guessed, so wrong tries are counted for each number, on disk before a code is
 //! looked at, and only sign-ups for which a text could go out have a code at all: ten thousand of them make guessing no easier.
 
-use super::confirm::{Waiting, confirm, waiting};
-use super::link::ContactKey;
-use super::outbox::{Job, Outbox, Task, is_too_often, refused};
+use super::confirm::{Waiting, waiting};
+use super::link::{ContactKey, Link};
+use super::outbox::{Job, Outbox, Task, is_too_often, refused, replaced};
 use super::subscriber::{Subscriber, names};
 use crate::app::blocking;
 use crate::app::record::RecordError;
@@ -41,8 +43,17 @@ pub fn of(site: &Site, subject: SubjectId, number: &Hash) -> String {
     format!("{:0DIGITS$}", number % 10_u64.pow(6))
 }
 
-/// Confirms by a code; nothing when it does not fit, is over, or was tried too often: whoever guesses learns no more than that.
-/// Safe to repeat.
+/// What a right code leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entered {
+    /// The link that confirms.
+    pub link: Link,
+    /// What waits behind it, or came of it before.
+    pub waiting: Waiting,
+}
+
+/// What a code leads to; nothing when it does not fit, is over, or was tried too often: whoever guesses learns no more than that.
+/// Records nothing about anybody: the link does, by a press.
 ///
 /// # Errors
 /// [`RecordError`].
@@ -52,7 +63,7 @@ pub async fn enter(
     number: Hash,
     code: &str,
     now: u64,
-) -> Result<Option<Waiting>, RecordError> {
+) -> Result<Option<Entered>, RecordError> {
     let code: String = code.chars().filter(|letter| !letter.is_whitespace() && *letter != '-').collect();
     if code.len() != DIGITS || !code.bytes().all(|digit| digit.is_ascii_digit()) {
         return Ok(None);
@@ -61,45 +72,50 @@ pub async fn enter(
     // One at a time: else a thousand at once would all find that none was tried yet.
     let _alone = outbox.codes.lock().await;
     let reader = Arc::clone(site);
-    let key = format!("tries/{number}").into_bytes();
+    let key = tries(&number);
     let tried = key.clone();
-    let read = move || -> Result<_, ReadError> {
-        Ok((candidates(&reader, to, now)?, reader.ledger.job(&tried)?.and_then(|job| Job::from_bytes(&job))))
-    };
-    let (candidates, tried) = blocking(read).await.map_err(RecordError::Stopped)??;
-    if candidates.is_empty() {
-        return Ok(None);
-    }
-    let (wrong, due) = match tried {
+    let read =
+        move || -> Result<_, ReadError> { Ok((candidates(&reader, to, now)?, reader.ledger.job(&tried)?)) };
+    let (candidates, before) = blocking(read).await.map_err(RecordError::Stopped)??;
+    let (wrong, due) = match before.as_deref().and_then(Job::from_bytes) {
         Some(Job { task: Task::Tries { wrong }, due, .. }) if due > now => (wrong, due),
         _ => (0, now + WAIT),
     };
     if wrong >= TRIES {
         return Ok(None);
     }
+    // Of any number, so that how it is answered, and how long that takes, does not tell whether it is known.
     let counted = Job::new(Task::Tries { wrong: wrong + 1 }, due, u64::MAX).to_bytes();
     site.ledger.set_jobs(vec![(key.clone(), counted)]).await.map_err(refused)?;
     let mut fitting = None;
-    for (subject, is_waiting) in candidates {
+    for (subject, waiting) in candidates {
         let fits: bool = of(site, subject, &number).as_bytes().ct_eq(code.as_bytes()).into();
         // One that still waits comes first: the same code may have confirmed something before.
-        if fits && (is_waiting || fitting.is_none()) {
-            fitting = Some(subject);
+        if fits && (matches!(waiting, Waiting::For(..)) || fitting.is_none()) {
+            fitting = Some((subject, waiting));
         }
     }
-    let Some(subject) = fitting else { return Ok(None) };
-    match confirm(site, (subject, to, None), now).await? {
-        Waiting::Over => Ok(None),
-        already @ Waiting::Already(_) => Ok(Some(already)),
-        confirmed @ (Waiting::For(..) | Waiting::Talk(_)) => {
-            site.ledger.set_jobs(vec![(key, None)]).await.map_err(refused)?;
-            Ok(Some(confirmed))
-        }
-    }
+    let Some((subject, waiting)) = fitting else { return Ok(None) };
+    // It was no wrong one. Those before it are forgotten only once it confirms (`forget_tries`): else one right code, entered again and
+    // again, would buy any number of guesses at another.
+    site.ledger.set_jobs(vec![(key, before)]).await.map_err(refused)?;
+    let reader = Arc::clone(site);
+    let replaces = blocking(move || replaced(&reader, subject)).await.map_err(RecordError::Stopped)??;
+    Ok(Some(Entered { link: Link::Confirm { subject, contact: to, replaces }, waiting }))
 }
 
-/// Whose sign-ups have a code for this number, and whether they still wait.
-fn candidates(site: &Site, to: ContactKey, now: u64) -> Result<Vec<(SubjectId, bool)>, ReadError> {
+/// Forgets the wrong codes that were entered for a number, once something was confirmed for it.
+pub(super) async fn forget_tries(site: &Site, number: &Hash) -> Result<(), RecordError> {
+    site.ledger.set_jobs(vec![(tries(number), None)]).await.map(|_| ()).map_err(refused)
+}
+
+/// The key of the job that counts wrong codes.
+fn tries(number: &Hash) -> Vec<u8> {
+    format!("tries/{number}").into_bytes()
+}
+
+/// Whose sign-ups have a code for this number, and what of it waits.
+fn candidates(site: &Site, to: ContactKey, now: u64) -> Result<Vec<(SubjectId, Waiting)>, ReadError> {
     let all = Subscriber::read(site, &to.hash, now)?;
     let mut found = Vec::new();
     for subject in &all.subjects {
@@ -112,9 +128,8 @@ fn candidates(site: &Site, to: ContactKey, now: u64) -> Result<Vec<(SubjectId, b
             continue;
         }
         match waiting(site, *subject, to, now)? {
-            Waiting::For(..) => found.push((*subject, true)),
-            Waiting::Already(_) | Waiting::Talk(_) => found.push((*subject, false)),
             Waiting::Over => {}
+            leads => found.push((*subject, leads)),
         }
     }
     Ok(found)

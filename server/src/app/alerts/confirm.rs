@@ -3,17 +3,18 @@
 //! Only what still waits is confirmed: a request that is older than three days, was taken back or erased stays a no.
 
 use super::link::{ContactKey, Link};
+use super::outbox::tell_old;
 use super::say::{Saying, say};
 use super::stop::{Which, stop};
 use super::subscriber::{Subscriber, alerts_on, contact, names};
-use super::talk;
+use super::{code, talk};
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
 use crate::app::state::fold;
 use assent_core::decision::{Act, Decision, Standing};
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
-use assent_core::notice::Asked;
+use assent_core::notice::{Asked, Channel};
 use assent_core::subject::SubjectId;
 use assent_ledger::{Contact, Opened, ReadError};
 use std::collections::BTreeMap;
@@ -80,8 +81,13 @@ pub async fn confirm(
         if let (Waiting::Already(_) | Waiting::Talk(_), Some(old)) = (&before, replaces) {
             let reader = Arc::clone(site);
             let read = move || left_behind(&reader, subject, &old, now);
-            for which in crate::app::blocking(read).await.map_err(RecordError::Stopped)?? {
-                stop(site, ContactKey { channel: to.channel, hash: old }, which, Act::Link, now).await?;
+            let left = crate::app::blocking(read).await.map_err(RecordError::Stopped)??;
+            let old = ContactKey { channel: to.channel, hash: old };
+            if !left.is_empty() {
+                tell_old(site, (subject, old), now).await?;
+            }
+            for which in left {
+                stop(site, old, which, Act::Link, now).await?;
             }
         }
         return Ok(before);
@@ -113,26 +119,20 @@ pub async fn confirm(
     // The person asked to be written to again, and proved that it is them. Last, so that a crash leaves a no.
     site.ledger.suppress(to.hash, false).await.map_err(super::outbox::refused)?;
     site.ledger.set_bounced(to.hash, false).await.map_err(super::outbox::refused)?;
-    let_go(site, to, replaces, now).await?;
+    if to.channel == Channel::Text {
+        code::forget_tries(site, &to.hash).await?;
+    }
+    if let Some(hash) = replaces {
+        let old = ContactKey { channel: to.channel, hash };
+        tell_old(site, (subject, old), now).await?;
+        stop(site, old, Which::All, Act::Link, now).await?;
+    }
     let reader = Arc::clone(site);
     let read = move || waiting(&reader, subject, to, now);
     match crate::app::blocking(read).await.map_err(RecordError::Stopped)?? {
         after @ Waiting::Talk(_) => Ok(after),
         _ => Ok(before),
     }
-}
-
-/// Ends everything for the address that this one takes the place of.
-async fn let_go(
-    site: &Arc<Site>,
-    to: ContactKey,
-    replaces: Option<Hash>,
-    now: u64,
-) -> Result<(), RecordError> {
-    if let Some(old) = replaces {
-        stop(site, ContactKey { channel: to.channel, hash: old }, Which::All, Act::Link, now).await?;
-    }
-    Ok(())
 }
 
 /// What ends for the old address: everything, or, where something was agreed to for it since the move was confirmed, the alerts that it has

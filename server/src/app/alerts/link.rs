@@ -2,7 +2,8 @@
 //!
 //! A link is the proof that its holder reads what is sent to the address, so it needs no cookie and no account. It says nothing to
 //! anybody else: it is [`sealed`](super::sealed), so that nobody can forge one, and one of another
-//! site does not open. Links do not age; what they lead to says whether it still counts.
+//! site does not open. Those that stop something do not age. What the others lead to says whether it still counts; and that to
+//! everything about an address names the day it was made on, because in the end messages lie about.
 
 use super::sealed::{Sealer, Use};
 use assent_core::hash::Hash;
@@ -16,7 +17,7 @@ const LINK_MAX: usize = 512;
 const LINKS: Use = Use { key: "links", nonces: "link nonces", label: "assent link v1" };
 
 /// A contact as links name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ContactKey {
     /// Email or text.
     pub channel: Channel,
@@ -43,10 +44,12 @@ pub enum Link {
         /// Which.
         purpose: PurposeId,
     },
-    /// To see and change everything about an address.
+    /// To see and change everything about an address; when it is old, only to stop.
     Centre {
         /// Which.
         contact: ContactKey,
+        /// When it was made, in days since 1 January 1970: see [`day`]. 0 for links from before they said so.
+        day: u32,
     },
     /// To keep one alert that would end by itself.
     Keep {
@@ -55,6 +58,12 @@ pub enum Link {
         /// Which.
         purpose: PurposeId,
     },
+}
+
+/// The day of a time in Unix milliseconds, since 1 January 1970 in UTC.
+#[must_use]
+pub fn day(time: u64) -> u32 {
+    u32::try_from(time / (24 * 60 * 60 * 1000)).unwrap_or(u32::MAX)
 }
 
 /// What seals a site's links.
@@ -93,7 +102,7 @@ impl Link {
                 [begin(0, contact), subject.0.to_vec(), replaces].concat()
             }
             Self::Stop { contact, purpose } => [&begin(1, contact), purpose.as_str().as_bytes()].concat(),
-            Self::Centre { contact } => begin(2, contact),
+            Self::Centre { contact, day } => [&begin(2, contact)[..], &day.to_be_bytes()].concat(),
             Self::Keep { contact, purpose } => [&begin(3, contact), purpose.as_str().as_bytes()].concat(),
         }
     }
@@ -114,7 +123,8 @@ impl Link {
                 Self::Confirm { subject: SubjectId(*subject), contact, replaces }
             }
             1 => Self::Stop { contact, purpose: name(rest)? },
-            2 if rest.is_empty() => Self::Centre { contact },
+            2 if rest.is_empty() => Self::Centre { contact, day: 0 },
+            2 => Self::Centre { contact, day: u32::from_be_bytes(rest.try_into().ok()?) },
             3 => Self::Keep { contact, purpose: name(rest)? },
             _ => return None,
         })

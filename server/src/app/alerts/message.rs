@@ -1,17 +1,20 @@
-//! The messages that Assent itself sends: to confirm a sign-up, about an alert that ends soon, with a link to everything an address told us, and answers to texts.
+//! The messages that Assent itself sends: to confirm a sign-up, about an alert that ends soon or goes elsewhere, with a link to everything an
+//! address told us, and answers to texts.
 //!
 //! Plain, in the person's language, each with the controller's name and a way out; emails as text and HTML with the same words. No
-//! promotion, no picture, nothing that is loaded. The words are the notice's, which the site file can replace.
+//! promotion, no picture, nothing that is loaded. The words are the notice's, which the site file can replace, as it can the form (`template.rs`).
 
-use super::link::{ContactKey, Link};
+use super::link::{ContactKey, Link, day};
 use super::outbox::Answer;
+use super::template::{self, Part, Values};
 use crate::app::sites::Site;
 use crate::deliver::mail::Mail;
+use crate::deliver::segments::segments;
 use crate::deliver::text::Text as TextMessage;
 use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
-use assent_core::languages::is_right_to_left;
 use assent_core::notice::Text;
+use assent_core::site::MessageKind;
 use assent_core::subject::SubjectId;
 use assent_core::words::Words;
 use assent_ledger::rfc3339;
@@ -29,9 +32,9 @@ pub fn confirmation(
     let controller = &site.notice.controller.name;
     let link = Link::Confirm { subject, contact, replaces }.seal(&site.links);
     let why = if replaces.is_some() { &words.mail_move_why } else { &words.mail_confirm_why };
-    let mut body = Body::default();
+    let mut body = Body::of(if replaces.is_some() { MessageKind::Move } else { MessageKind::Confirm });
     body.paragraph(&fill(why, controller));
-    body.list(wanted.iter().map(|id| text.purposes.get(id).map_or(id.as_str(), |text| text.name.as_str())));
+    body.list(wanted.iter().map(|id| name(text, id)));
     body.link(&words.mail_confirm_how, &format!("{}/confirm/{link}?lang={language}", site.api()));
     body.paragraph(&words.mail_confirm_not_you);
     body.ends(site, contact, &words, &language);
@@ -49,9 +52,9 @@ pub fn copy(
 ) -> Mail {
     let (language, text, words) = words(site, language);
     let controller = &site.notice.controller.name;
-    let mut body = Body::default();
+    let mut body = Body::of(MessageKind::Copy);
     body.paragraph(&fill(&words.mail_told_why, controller));
-    body.list(wanted.iter().map(|id| text.purposes.get(id).map_or(id.as_str(), |text| text.name.as_str())));
+    body.list(wanted.iter().map(|id| name(text, id)));
     body.link(&words.mail_told_not_you, &centre(site, contact, &language));
     body.sender(site, &words);
     body.mail(site, to, fill(&words.mail_told_subject, controller), language, id)
@@ -69,11 +72,30 @@ pub fn copy_text(site: &Site, language: &str, contact: ContactKey, to: String, i
 pub fn fresh_link(site: &Site, language: &str, contact: ContactKey, to: String, id: String) -> Mail {
     let (language, _, words) = words(site, language);
     let controller = &site.notice.controller.name;
-    let mut body = Body::default();
+    let mut body = Body::of(MessageKind::Link);
     body.link(&fill(&words.mail_link_why, controller), &centre(site, contact, &language));
     body.paragraph(&words.mail_link_not_you);
     body.sender(site, &words);
     body.mail(site, to, fill(&words.mail_link_subject, controller), language, id)
+}
+
+/// The message to an address that another took the place of.
+#[must_use]
+pub fn moved(site: &Site, language: &str, contact: ContactKey, to: String, id: String) -> Mail {
+    let (language, _, words) = words(site, language);
+    let controller = &site.notice.controller.name;
+    let mut body = Body::of(MessageKind::Moved);
+    body.paragraph(&fill(&words.mail_moved_why, controller));
+    body.link(&words.mail_moved_not_you, &centre(site, contact, &language));
+    body.sender(site, &words);
+    body.mail(site, to, fill(&words.mail_moved_subject, controller), language, id)
+}
+
+/// The same as a text.
+#[must_use]
+pub fn moved_text(site: &Site, language: &str, contact: ContactKey, to: String, id: String) -> TextMessage {
+    let (language, _, words) = words(site, language);
+    text(site, &fill(&words.text_moved, &centre(site, contact, &language)), to, id)
 }
 
 /// The message about an alert that ends by itself at `end` (Unix milliseconds), unless it is kept.
@@ -87,7 +109,7 @@ pub fn reminder(
 ) -> Mail {
     let (language, text, words) = words(site, language);
     let controller = &site.notice.controller.name;
-    let mut body = Body::default();
+    let mut body = Body::of(MessageKind::Remind);
     body.paragraph(&ending(&words.keep_what, text, &words, (purpose, end)));
     body.link(&words.mail_keep_how, &keep(site, contact, purpose, &language));
     body.paragraph(&words.mail_keep_else);
@@ -111,8 +133,7 @@ pub fn reminder_text(
 
 /// A sentence that names an alert and the day it ends on.
 fn ending(sentence: &str, text: &Text, words: &Words, (purpose, end): (&PurposeId, u64)) -> String {
-    let name = text.purposes.get(purpose).map_or(purpose.as_str(), |text| text.name.as_str());
-    fill(&fill(sentence, name), &ui::pages::when::day(&rfc3339(end), &words.months))
+    fill(&fill(sentence, name(text, purpose)), &ui::pages::when::day(&rfc3339(end), &words.months))
 }
 
 fn keep(site: &Site, contact: ContactKey, purpose: &PurposeId, language: &str) -> String {
@@ -120,22 +141,43 @@ fn keep(site: &Site, contact: ContactKey, purpose: &PurposeId, language: &str) -
     format!("{}/keep/{link}?lang={language}", site.api())
 }
 
-/// The text with the code that confirms a sign-up.
+/// Most segments of a text with a code, as far as its names of alerts decide that.
+const CODE_SEGMENTS: usize = 2;
+
+/// The text with the code that confirms a sign-up. It names what the code says yes to: all of it, or the first and how many more.
 #[must_use]
 pub fn code(
     site: &Site,
     language: &str,
-    (code, replies): (&str, bool),
+    (code, wanted, replies): (&str, &[PurposeId], bool),
     to: String,
     id: String,
 ) -> TextMessage {
-    let (language, _, words) = words(site, language);
+    let (language, notice, words) = words(site, language);
     let page = |name: &str| format!("{}/{name}?lang={language}", site.api());
     let way_out =
         if replies { words.text_reply_stop.clone() } else { fill(&words.text_way_out, &page("your-alerts")) };
     let where_to = fill(&words.text_code_where, &page("code"));
-    let said = [fill(&words.text_code, code), where_to, words.text_not_you.clone(), way_out];
-    text(site, &said.join(" "), to, id)
+    let names: Vec<&str> = wanted.iter().map(|id| name(notice, id)).collect();
+    let said = as_many(&names, |names| {
+        let says = [fill(&words.text_code, code), fill(&words.text_code_for, names)];
+        let rest = [where_to.clone(), words.text_not_you.clone(), way_out.clone()];
+        signed(site, &[&says[..], &rest].concat().join(" "))
+    });
+    from_site(site, said, to, id)
+}
+
+/// As many of the names as make a text of [`CODE_SEGMENTS`] at most, and how many more there are: `News, Visits +3`. One at least.
+#[must_use]
+fn as_many(names: &[&str], sentence: impl Fn(&str) -> String) -> String {
+    let first = |shown: usize| {
+        let left = names.len() - shown;
+        let said = names[..shown].join(", ");
+        if left == 0 { said } else { format!("{said} +{left}") }
+    };
+    let fewer = (1..=names.len()).rev().map(first);
+    let mut fitting = fewer.map(|said| sentence(&said)).filter(|said| segments(said) <= CODE_SEGMENTS);
+    fitting.next().unwrap_or_else(|| sentence(&first(names.len().min(1))))
 }
 
 /// The text with a fresh link.
@@ -171,14 +213,28 @@ pub fn answer(site: &Site, language: &str, answer: Answer, to: String, id: Strin
 }
 
 fn text(site: &Site, said: &str, to: String, id: String) -> TextMessage {
-    let from = site.file.text_from.clone().unwrap_or_default();
-    TextMessage { from, to, text: format!("{}: {said}", site.notice.controller.name), id }
+    from_site(site, signed(site, said), to, id)
 }
 
-/// Address of everything about an address.
+/// What a text says, with who says it.
+fn signed(site: &Site, said: &str) -> String {
+    format!("{}: {said}", site.notice.controller.name)
+}
+
+fn from_site(site: &Site, text: String, to: String, id: String) -> TextMessage {
+    TextMessage { from: site.file.text_from.clone().unwrap_or_default(), to, text, id }
+}
+
+/// What an alert is called.
+fn name<'a>(text: &'a Text, id: &'a PurposeId) -> &'a str {
+    text.purposes.get(id).map_or(id.as_str(), |text| text.name.as_str())
+}
+
+/// Address of everything about an address, as a link of today.
 #[must_use]
 pub fn centre(site: &Site, contact: ContactKey, language: &str) -> String {
-    format!("{}/your-alerts/{}?lang={language}", site.api(), Link::Centre { contact }.seal(&site.links))
+    let link = Link::Centre { contact, day: day(crate::app::now()) }.seal(&site.links);
+    format!("{}/your-alerts/{link}?lang={language}", site.api())
 }
 
 /// Address that stops one alert: a POST stops it (RFC 8058), a GET shows a page.
@@ -196,34 +252,29 @@ fn fill(sentence: &str, with: &str) -> String {
     sentence.replacen("{}", with, 1)
 }
 
-/// Both bodies, written side by side.
-#[derive(Default)]
+/// What an email says, in order. Both bodies are made of it by templates.
 struct Body {
-    text: String,
-    html: String,
+    kind: MessageKind,
+    parts: Vec<Part>,
 }
 
 impl Body {
+    /// Of a kind that may have a template of its own.
+    fn of(kind: MessageKind) -> Self {
+        Self { kind, parts: Vec::new() }
+    }
+
     fn paragraph(&mut self, text: &str) {
-        self.text.push_str(&format!("{text}\n\n"));
-        self.html.push_str(&format!("<p>{}</p>\n", escape(text)));
+        self.parts.push(Part { paragraph: Some(text.into()), ..Part::default() });
     }
 
     fn list<'a>(&mut self, items: impl Iterator<Item = &'a str>) {
-        self.html.push_str("<ul>\n");
-        for item in items {
-            self.text.push_str(&format!("- {item}\n"));
-            self.html.push_str(&format!("<li>{}</li>\n", escape(item)));
-        }
-        self.text.push('\n');
-        self.html.push_str("</ul>\n");
+        self.parts.push(Part { list: Some(items.map(ToString::to_string).collect()), ..Part::default() });
     }
 
     /// The whole address is shown: people should see where a link leads.
     fn link(&mut self, why: &str, address: &str) {
-        self.text.push_str(&format!("{why}\n{address}\n\n"));
-        let (why, address) = (escape(why), escape(address));
-        self.html.push_str(&format!("<p>{why}<br><a href=\"{address}\">{address}</a></p>\n"));
+        self.parts.push(Part { why: Some(why.into()), link: Some(address.into()), ..Part::default() });
     }
 
     fn ends(&mut self, site: &Site, contact: ContactKey, words: &Words, language: &str) {
@@ -239,18 +290,29 @@ impl Body {
     }
 
     fn mail(self, site: &Site, to: String, subject: String, language: String, id: String) -> Mail {
-        let Self { text, html } = self;
         let controller = &site.notice.controller;
         let from = site.file.mail_from.clone().unwrap_or_else(|| controller.email.clone());
-        let direction = if is_right_to_left(&language) { "rtl" } else { "ltr" };
-        let html = format!(
-            "<!doctype html>\n<html lang=\"{language}\" dir=\"{direction}\">\n<head><meta charset=\"utf-8\"><title>{}</title></head>\n<body>\n{html}</body>\n</html>\n",
-            escape(&subject)
-        );
+        let values = Values::new(self.kind, (&subject, &language), controller, &self.parts);
+        let (text, html) = template::render(&site.file.messages, &values);
         Mail { from: (controller.name.clone(), from), to, subject, text, html, language, id }
     }
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_left_out_for_a_count_and_never_all_of_them() {
+        let long = "x".repeat(100);
+        let names = ["News", long.as_str(), "Visits"];
+        let said = |rest: usize| as_many(&names, |names| format!("{names}{}", ".".repeat(rest)));
+        assert_eq!(said(150), format!("News, {long}, Visits{}", ".".repeat(150)));
+        assert_eq!(said(200), format!("News +2{}", ".".repeat(200)));
+        assert_eq!(said(400), format!("News +2{}", ".".repeat(400)), "what is too long anyhow has one name");
+    }
 }

@@ -12,6 +12,7 @@ pub mod link;
 pub mod list;
 pub mod message;
 pub mod outbox;
+pub mod questions;
 pub mod renewal;
 pub mod rows;
 mod say;
@@ -21,6 +22,7 @@ pub mod standings;
 pub mod stop;
 pub mod subscriber;
 pub mod talk;
+pub mod template;
 pub mod told;
 
 pub use sealed::Sealer;

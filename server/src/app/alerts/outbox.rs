@@ -8,6 +8,7 @@
 
 use super::incoming::{Door, Sealed};
 use super::link::ContactKey;
+use super::questions::Questions;
 use super::subscriber::{Subscriber, contact, names};
 use super::{code, message, renewal, subscriber, talk};
 use crate::app::record::RecordError;
@@ -25,11 +26,11 @@ use assent_core::record::Surface;
 use assent_core::standing::CONFIRM_MS;
 use assent_core::subject::SubjectId;
 use assent_ledger::store::GoneReason;
-use assent_ledger::{ErasureError, ReadError};
+use assent_ledger::{ErasureError, Opened, ReadError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 const SECOND: u64 = 1000;
@@ -44,6 +45,12 @@ const DAY: u64 = 24 * HOUR;
 const LINK_PAUSES: [u64; 2] = [10 * MINUTE, HOUR];
 /// How long an answer to a text is not given again: people's phones answer each other.
 const ANSWER_PAUSE: u64 = DAY;
+/// How long rows are waited for that are about the same address, so that it gets one message.
+const LIST_PAUSE: u64 = MINUTE;
+/// How long copies of lists are tried. Gateways carry a long list for days.
+const LIST_TIME: u64 = 30 * DAY;
+/// How long copies of lists are sent before it is looked whether somebody waits for a message.
+const LIST_STRETCH: Duration = Duration::from_secs(5);
 /// How often it is looked for work when nothing is due and nobody says that there is.
 const LOOK: u64 = MINUTE;
 
@@ -61,12 +68,33 @@ pub enum Task {
         /// The address that is let go of once this one is confirmed.
         replaces: Option<Hash>,
     },
+    /// A number is to take another's place once it is confirmed: a code has no room to say so. Forgotten when nobody could confirm any more.
+    Move {
+        /// The number that is let go of then.
+        replaces: Hash,
+    },
+    /// Tell an address that another took its place.
+    Moved {
+        /// Its keyed hash.
+        contact: Hash,
+        /// By email or by text.
+        channel: Channel,
+    },
     /// Send a copy of what somebody told staff.
     Copy {
         /// Whose record.
         subject: SubjectId,
         /// By email or by text.
         channel: Channel,
+    },
+    /// Send a copy of what lists say that an address's owner said.
+    ListCopy {
+        /// Its keyed hash.
+        contact: Hash,
+        /// By email or by text.
+        channel: Channel,
+        /// Of what was recorded since. Unix milliseconds.
+        since: u64,
     },
     /// Erase a sign-up that nobody confirmed.
     Lapse {
@@ -77,6 +105,9 @@ pub enum Task {
     Link {
         /// Its keyed hash.
         contact: Hash,
+        /// By email or by text.
+        #[serde(default = "by_email")]
+        channel: Channel,
         /// The language it was asked for in.
         language: String,
     },
@@ -207,22 +238,29 @@ pub struct Outbox {
     replies: bool,
     /// Where texts come in.
     pub door: Option<Door>,
+    /// How many are asked in an hour.
+    pub questions: Questions,
     /// Held while a code is compared, so that tries are counted one by one.
     pub(super) codes: tokio::sync::Mutex<()>,
     woken: Notify,
 }
 
 impl Outbox {
-    /// For the configured mail server and text gateway.
+    /// For the configured mail server and text gateway, with so many questions an hour.
     ///
     /// # Errors
     /// Their files cannot be read.
-    pub fn new(mail: &config::Mail, gateway: &config::Gateway) -> anyhow::Result<Self> {
+    pub fn new(
+        mail: &config::Mail,
+        gateway: &config::Gateway,
+        limits: &config::Limits,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             mailer: Mailer::new(mail)?,
             gateway: Gateway::new(gateway)?.map(Arc::new),
             replies: gateway.replies,
             door: Door::new(gateway)?,
+            questions: Questions::new(limits),
             codes: tokio::sync::Mutex::default(),
             woken: Notify::new(),
         })
@@ -243,9 +281,11 @@ impl Outbox {
     }
 }
 
-/// Keeps what is to be done about one sign-up: `tasks` at once, and forgetting it when its time is over. Once for each request.
+/// Keeps what is to be done about one sign-up: `tasks` at once, and forgetting it when its time is over. Once for each request. Nothing
+/// where `questions` has no more room: what staff write down needs none.
 pub(super) async fn expect(
     site: &Arc<Site>,
+    questions: Option<&Questions>,
     (subject, request): (SubjectId, &str),
     tasks: Vec<Task>,
     now: u64,
@@ -254,12 +294,56 @@ pub(super) async fn expect(
     let until = now + CONFIRM_MS;
     let key = |kind: &str| format!("{kind}/{which}").into_bytes();
     let mut jobs = vec![(key("lapse"), Job::new(Task::Lapse { subject }, until + MINUTE, u64::MAX))];
+    if let Some(questions) = questions
+        && !is_kept(site, jobs[0].0.clone()).await?
+    {
+        let ask = |task: &Task| match task {
+            Task::Confirm { channel, .. } => Some(*channel),
+            _ => None,
+        };
+        if !questions.take(site.file.id.as_str(), &tasks.iter().filter_map(ask).collect(), now) {
+            return Err(RecordError::TooManyQuestions);
+        }
+    }
     for task in tasks {
         let by_text = matches!(task, Task::Confirm { channel: Channel::Text, .. });
+        if let Task::Confirm { channel: Channel::Text, replaces: Some(replaces), .. } = task {
+            jobs.push((replacing(subject), Job::new(Task::Move { replaces }, until + MINUTE, u64::MAX)));
+        }
         let kind = if by_text { "confirm-text" } else { "confirm" };
         jobs.push((key(kind), Job::new(task, now, until)));
     }
     keep(site, jobs).await
+}
+
+/// The key of the job that says which number a sign-up takes the place of.
+fn replacing(subject: SubjectId) -> Vec<u8> {
+    format!("move/{subject}").into_bytes()
+}
+
+/// The number that a sign-up by text takes the place of. Blocks.
+pub(super) fn replaced(site: &Site, subject: SubjectId) -> Result<Option<Hash>, ReadError> {
+    let job = site.ledger.job(&replacing(subject))?;
+    Ok(match job.as_deref().and_then(Job::from_bytes) {
+        Some(Job { task: Task::Move { replaces }, .. }) => Some(replaces),
+        _ => None,
+    })
+}
+
+/// Keeps that an address is to be told that another took its place, once for each move; not one that must not be written to.
+pub(super) async fn tell_old(
+    site: &Arc<Site>,
+    (subject, old): (SubjectId, ContactKey),
+    now: u64,
+) -> Result<(), RecordError> {
+    let ContactKey { channel, hash: contact } = old;
+    let reader = Arc::clone(site);
+    let suppressed = blocking(move || reader.ledger.suppressed(&contact)).await;
+    if suppressed.map_err(RecordError::Stopped)??.is_some() {
+        return Ok(());
+    }
+    let job = Job::new(Task::Moved { contact, channel }, now, now + CONFIRM_MS);
+    keep(site, vec![(format!("moved/{contact}/{subject}").into_bytes(), job)]).await
 }
 
 /// Keeps that whoever told staff something is to be sent a copy, on each of these channels.
@@ -277,18 +361,46 @@ pub(super) async fn copies(
     keep(site, channels.into_iter().map(job).collect()).await
 }
 
+/// Keeps that these addresses are to be sent a copy of what is recorded about them from now on, in one message each. What they were sent
+/// before is not in it.
+pub(super) async fn list_copies(
+    site: &Arc<Site>,
+    told: BTreeSet<ContactKey>,
+    now: u64,
+) -> Result<(), RecordError> {
+    let reader = Arc::clone(site);
+    let make = move || -> Result<Vec<_>, ReadError> {
+        let mut jobs = Vec::new();
+        for ContactKey { channel, hash: contact } in told {
+            let key = format!("list-copy/{contact}").into_bytes();
+            // One that waits will be about these rows too.
+            if reader.ledger.job(&key)?.is_none() {
+                let task = Task::ListCopy { contact, channel, since: now };
+                jobs.push((key, Job::new(task, now + LIST_PAUSE, now + LIST_TIME).to_bytes()));
+            }
+        }
+        Ok(jobs)
+    };
+    let jobs = blocking(make).await.map_err(RecordError::Stopped)??;
+    if jobs.is_empty() || site.ledger.is_imported() {
+        return Ok(());
+    }
+    site.ledger.set_jobs(jobs).await.map(|_| ()).map_err(refused)
+}
+
 /// Keeps that a link is to be sent to an address, if it told us anything; nobody learns whether it did.
 ///
 /// # Errors
 /// [`RecordError`].
 pub async fn send_link(
     site: &Arc<Site>,
-    contact: Hash,
+    to: ContactKey,
     language: String,
     now: u64,
 ) -> Result<(), RecordError> {
+    let ContactKey { channel, hash: contact } = to;
     let key = format!("link/{contact}").into_bytes();
-    let job = Job::new(Task::Link { contact, language }, now, now + DAY);
+    let job = Job::new(Task::Link { contact, channel, language }, now, now + DAY);
     keep(site, vec![(key, job)]).await
 }
 
@@ -299,13 +411,17 @@ pub(super) async fn keep(site: &Arc<Site>, jobs: Vec<(Vec<u8>, Job)>) -> Result<
         // Nothing is recorded there, so there is nothing to send.
         return Ok(());
     }
-    let reader = Arc::clone(site);
-    let there = blocking(move || reader.ledger.job(&first)).await.map_err(RecordError::Stopped)??;
-    if there.is_some() {
+    if is_kept(site, first).await? {
         return Ok(());
     }
     let jobs = jobs.into_iter().map(|(key, job)| (key, job.to_bytes())).collect();
     site.ledger.set_jobs(jobs).await.map(|_| ()).map_err(refused)
+}
+
+async fn is_kept(site: &Arc<Site>, key: Vec<u8>) -> Result<bool, RecordError> {
+    let reader = Arc::clone(site);
+    let there = blocking(move || reader.ledger.job(&key)).await.map_err(RecordError::Stopped)??;
+    Ok(there.is_some())
 }
 
 /// What a change of the store failed with, as recording would say it.
@@ -356,6 +472,7 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
     let mut next: Option<u64> = None;
     // Nobody waits for somebody who just did not answer: what is due for them waits as if it had been tried.
     let mut away = Vec::new();
+    let began = Instant::now();
     for (key, value) in jobs {
         if key.starts_with(webhooks::JOB.as_bytes()) {
             continue;
@@ -367,6 +484,17 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
         if job.due > now {
             next = Some(next.map_or(job.due, |next| next.min(job.due)));
             continue;
+        }
+        if let Task::ListCopy { channel, .. } = job.task
+            && job.until > now
+        {
+            let (carried, over) = (app.outbox.carries(channel, &away), began.elapsed() > LIST_STRETCH);
+            if !carried || over {
+                // It stays as it is: a long list costs no write while nobody carries it, and nobody's code waits for its end.
+                let again = if carried { now } else { now + LOOK };
+                next = Some(next.map_or(again, |next| next.min(again)));
+                continue;
+            }
         }
         let outcome = if job.until <= now {
             Ok(Outcome::Done)
@@ -435,11 +563,21 @@ async fn run(
                 Written::NotYet => Ok(Outcome::Later("what was told is not recorded yet".into())),
             }
         }
-        Task::Link { contact, language } => {
-            let written = blocking(move || link(&reader, contact, &language, id, now)).await??;
-            let Some(message) = written else { return Ok(Outcome::Next(Task::Pause, LINK_PAUSES[0])) };
-            let pause = LINK_PAUSES[usize::from(matches!(message, Message::Text(_)))];
-            Ok(and_pause(send(app, site, message, away).await, pause))
+        Task::ListCopy { contact, channel, since } => {
+            let to = ContactKey { channel, hash: contact };
+            match blocking(move || list_copy(&reader, (to, since), id, now)).await?? {
+                Some(message) => Ok(send(app, site, message, away).await),
+                None => Ok(Outcome::Done),
+            }
+        }
+        Task::Link { contact, channel, language } => {
+            // The same pause for who is not known, so that nothing tells them apart.
+            let pause = LINK_PAUSES[usize::from(channel == Channel::Text)];
+            let sent = match blocking(move || link(&reader, contact, &language, id, now)).await?? {
+                Some(message) => send(app, site, message, away).await,
+                None => Outcome::Done,
+            };
+            Ok(and_pause(sent, pause))
         }
         Task::Answer { to, answer } => {
             // It was sealed under another key, so that nobody can read it any more.
@@ -454,6 +592,13 @@ async fn run(
                 None => Ok(Outcome::Done),
             }
         }
+        Task::Moved { contact, channel } => {
+            let to = ContactKey { channel, hash: contact };
+            match blocking(move || moved(&reader, to, id, now)).await?? {
+                Some(message) => Ok(send(app, site, message, away).await),
+                None => Ok(Outcome::Done),
+            }
+        }
         Task::Lapse { subject } => {
             lapse(site, subject, now).await?;
             Ok(Outcome::Done)
@@ -463,7 +608,9 @@ async fn run(
             let again = blocking(move || talk::again(&reader, to, now)).await??;
             Ok(again.map_or(Outcome::Done, |after| Outcome::Next(task.clone(), after)))
         }
-        Task::Pause | Task::Asked { .. } | Task::Tries { .. } | Task::Read { .. } => Ok(Outcome::Done),
+        Task::Pause | Task::Move { .. } | Task::Asked { .. } | Task::Tries { .. } | Task::Read { .. } => {
+            Ok(Outcome::Done)
+        }
     }
 }
 
@@ -586,7 +733,7 @@ fn confirmation(
         }
         Channel::Text => {
             let code = code::of(site, subject, &to.hash);
-            Message::Text(message::code(site, language, (&code, replies), address, id))
+            Message::Text(message::code(site, language, (&code, &wanted, replies), address, id))
         }
     };
     Ok(Written::Question(to.hash, message))
@@ -610,22 +757,52 @@ fn copy(
         site.notice.purpose(id).is_some_and(|p| p.channel == Some(channel)) && all.standing(id).allows()
     };
     let wanted: Vec<PurposeId> = record.record.decisions.keys().filter(holds).cloned().collect();
+    Ok(copy_of(site, (to, &all), record, &wanted, id).map_or(Written::Nothing, Written::Message))
+}
+
+/// The copy of what lists say since then that somebody said, as far as it holds; nothing where nothing does.
+fn list_copy(
+    site: &Site,
+    (to, since): (ContactKey, u64),
+    id: String,
+    now: u64,
+) -> Result<Option<Message>, ReadError> {
+    let all = Subscriber::read(site, &to.hash, now)?;
+    let of_list = |opened: &&Opened| {
+        let told = opened.record.told.as_ref();
+        opened.time >= since && names(opened, &to.hash) && told.is_some_and(|told| told.list.is_some())
+    };
+    let listed: Vec<_> = all.history.iter().filter(of_list).collect();
+    let holds = |id: &&PurposeId| {
+        site.notice.purpose(id).is_some_and(|p| p.channel == Some(to.channel)) && all.standing(id).allows()
+    };
+    let said = listed.iter().flat_map(|opened| opened.record.decisions.keys());
+    let wanted: BTreeSet<PurposeId> = said.filter(holds).cloned().collect();
+    let wanted: Vec<PurposeId> = wanted.into_iter().collect();
+    let Some(newest) = listed.last() else { return Ok(None) };
+    Ok(copy_of(site, (to, &all), newest, &wanted, id))
+}
+
+/// The message, unless the address is not to be written to or nothing holds.
+fn copy_of(
+    site: &Site,
+    (to, all): (ContactKey, &Subscriber),
+    record: &Opened,
+    wanted: &[PurposeId],
+    id: String,
+) -> Option<Message> {
     let silent = all.suppressed || all.restricted || all.bounced.is_some() || wanted.is_empty();
-    let Some(clear) = contact(record, &to.hash).filter(|_| !silent) else { return Ok(Written::Nothing) };
+    let clear = contact(record, &to.hash).filter(|_| !silent)?;
     let (language, address) = (&record.record.language, clear.address.clone());
-    Ok(Written::Message(match channel {
-        Channel::Email => Message::Mail(Box::new(message::copy(site, language, to, (&wanted, address), id))),
+    Some(match to.channel {
+        Channel::Email => Message::Mail(Box::new(message::copy(site, language, to, (wanted, address), id))),
         Channel::Text => Message::Text(message::copy_text(site, language, to, address, id)),
-    }))
+    })
 }
 
 /// Whether so many messages were asked for the same address shortly before this request that none is sent for it.
-pub(super) fn is_too_often(
-    history: &[assent_ledger::Opened],
-    hash: &Hash,
-    request: &assent_ledger::Opened,
-) -> bool {
-    let asked = |opened: &&assent_ledger::Opened| {
+pub(super) fn is_too_often(history: &[Opened], hash: &Hash, request: &Opened) -> bool {
+    let asked = |opened: &&Opened| {
         names(opened, hash)
             // About what was told with evidence nobody is asked.
             && !opened.record.settles()
@@ -669,6 +846,19 @@ fn reminder(
     Ok(Some(match to.channel {
         Channel::Email => Message::Mail(Box::new(message::reminder(site, &language, to, about, parts))),
         Channel::Text => Message::Text(message::reminder_text(site, &language, to, about, parts)),
+    }))
+}
+
+/// The message to an address that another took the place of; nothing when it was erased or messages come back. That it was suppressed
+/// since is no reason: letting go of it may have done that.
+fn moved(site: &Site, to: ContactKey, id: String, now: u64) -> Result<Option<Message>, ReadError> {
+    let all = Subscriber::read(site, &to.hash, now)?;
+    let Some(clear) = all.contact().filter(|_| all.bounced.is_none()) else { return Ok(None) };
+    let language = all.history.last().map(|opened| opened.record.language.clone()).unwrap_or_default();
+    let address = clear.address.clone();
+    Ok(Some(match to.channel {
+        Channel::Email => Message::Mail(Box::new(message::moved(site, &language, to, address, id))),
+        Channel::Text => Message::Text(message::moved_text(site, &language, to, address, id)),
     }))
 }
 

@@ -1,11 +1,12 @@
 //! Lists of what people said elsewhere, row by row: each is taken with its evidence, or refused with its reason.
 //!
 //! A row is known by a keyed hash of what it says, which is its record's subject: the same row is recorded once, however often its list
-//! is brought, and a list that broke off is simply brought again. Nobody is written to about it: a list is no reason for a mass mailing.
-//! Reading files is the command line's.
+//! is brought, and a list that broke off is simply brought again. Whoever said yes is sent a copy, unless they had theirs elsewhere: one
+//! message for each address, kept as a job before the row is, and none for a row that was there already. Reading files is the command line's.
 
-use super::talk;
+use super::link::ContactKey;
 use super::told::{Heard, TellError, ToldRefusal, address, judge, keys_to_talk_about, subject, time};
+use super::{outbox, talk};
 use crate::app::may::alert;
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
@@ -15,7 +16,7 @@ use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use assent_core::told::{Evidence, EvidenceKind, Recording, TOLD_MAX, Telling, Told};
 use assent_core::wire::{RowOutcome, RowResult, TOLD_ROWS_MAX, ToldRow, ToldRowsRequest, ToldRowsResponse};
-use assent_ledger::{Draft, ReceiptId};
+use assent_ledger::{Contact, Draft, ReceiptId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -51,27 +52,34 @@ pub async fn take(
     if list.trim().is_empty() || list.chars().count() > TOLD_MAX || list.chars().any(char::is_control) {
         return Err(RowsError::List);
     }
-    let (reader, dry_run) = (Arc::clone(&site), request.dry_run);
+    let (reader, dry_run, copies) = (Arc::clone(&site), request.dry_run, request.copies);
     let judge = move || judge_all(&reader, &request, now);
     let judged = crate::app::blocking(judge).await.map_err(RecordError::Stopped)??;
     let good = judged.iter().filter_map(|judged| match judged {
         Judged::Good(draft) if !dry_run => Some(draft),
         _ => None,
     });
-    for to in good.flat_map(|draft| keys_to_talk_about(&site, draft)).collect::<Vec<_>>() {
+    let talks: Vec<_> = good.clone().flat_map(|draft| keys_to_talk_about(&site, draft)).collect();
+    let told: BTreeSet<_> = good.filter(|_| copies).flat_map(|draft| to_copy(&site, draft)).collect();
+    for to in talks {
         talk::expect(&site, to, now).await?;
     }
+    outbox::list_copies(&site, told, now).await?;
     let mut outcomes = Vec::with_capacity(judged.len());
     let mut appends = JoinSet::new();
     for (place, judged) in judged.into_iter().enumerate() {
         outcomes.push(match judged {
             Judged::Already(id) => outcome(RowResult::Already, Some(id)),
             Judged::Refused(reason, column) => refused(reason, column),
-            Judged::Good(_) if dry_run => outcome(RowResult::Good, None),
+            Judged::Good(draft) if dry_run => {
+                let copy = copies && !to_copy(&site, &draft).is_empty();
+                RowOutcome { copy, ..outcome(RowResult::Good, None) }
+            }
             Judged::Good(draft) => {
+                let copy = copies && !to_copy(&site, &draft).is_empty();
                 let site = Arc::clone(&site);
                 appends.spawn(async move { (place, site.ledger.append(*draft).await) });
-                outcome(RowResult::Recorded, None)
+                RowOutcome { copy, ..outcome(RowResult::Recorded, None) }
             }
         });
     }
@@ -79,7 +87,8 @@ pub async fn take(
         let (place, appended) = done.map_err(|error| RecordError::Stopped(error.into()))?;
         let appended = appended.map_err(RecordError::from)?;
         let result = if appended.replayed { RowResult::Already } else { RowResult::Recorded };
-        outcomes[place] = outcome(result, Some(appended.id));
+        let copy = outcomes[place].copy && result == RowResult::Recorded;
+        outcomes[place] = RowOutcome { copy, ..outcome(result, Some(appended.id)) };
     }
     Ok(ToldRowsResponse { rows: outcomes })
 }
@@ -92,12 +101,26 @@ enum Judged {
 }
 
 fn outcome(result: RowResult, receipt: Option<ReceiptId>) -> RowOutcome {
-    RowOutcome { result, reason: None, column: None, receipt: receipt.map(|id| id.to_string()) }
+    RowOutcome { result, reason: None, column: None, receipt: receipt.map(|id| id.to_string()), copy: false }
 }
 
 fn refused(reason: &str, column: Option<&str>) -> RowOutcome {
     let (reason, column) = (Some(reason.to_string()), column.map(String::from));
-    RowOutcome { result: RowResult::Refused, reason, column, receipt: None }
+    RowOutcome { result: RowResult::Refused, reason, column, receipt: None, copy: false }
+}
+
+/// The addresses that are sent a copy of a row: those that a yes is about. Who only said no is not written to.
+fn to_copy(site: &Site, draft: &Draft) -> Vec<ContactKey> {
+    let said_yes = |channel| {
+        let mut yes = draft.decisions.iter().filter(|(_, decision)| decision.is_yes());
+        yes.any(|(id, _)| site.notice.purpose(id).is_some_and(|alert| alert.channel == Some(channel)))
+    };
+    let told = draft.contacts.iter().filter(|contact| said_yes(contact.channel));
+    let key = |contact: &Contact| ContactKey {
+        channel: contact.channel,
+        hash: site.ledger.contact_hash(contact.channel, &contact.address),
+    };
+    told.map(key).collect()
 }
 
 fn judge_all(site: &Site, request: &ToldRowsRequest, now: u64) -> Result<Vec<Judged>, RecordError> {

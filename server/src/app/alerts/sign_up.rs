@@ -4,6 +4,7 @@
 //! browses with their address, and a sign-up that nobody confirms can be erased whole.
 
 use super::outbox::{self, Task};
+use super::questions::Questions;
 use crate::app::contact::normalise;
 use crate::app::record::{Ask, RecordError, Recorded, record};
 use crate::app::sites::Site;
@@ -65,7 +66,12 @@ pub enum Wrong {
 }
 
 /// Records what is wanted, or nothing. An address for a channel that nothing wants is not kept.
-pub async fn sign_up(site: Arc<Site>, asked: SignUp, now: u64) -> Result<Recorded, SignUpError> {
+pub async fn sign_up(
+    site: Arc<Site>,
+    questions: &Questions,
+    asked: SignUp,
+    now: u64,
+) -> Result<Recorded, SignUpError> {
     let contacts = judge(&site, &asked.request).map_err(SignUpError::Form)?;
     let SignUp { subject, origin, request, signals, key } = asked;
     // Who only objects is not written to.
@@ -79,7 +85,7 @@ pub async fn sign_up(site: Arc<Site>, asked: SignUp, now: u64) -> Result<Recorde
     let wants = contacts.iter().filter(|contact| wants.contains(&contact.channel));
     let tasks = wants.map(|contact| Task::Confirm { subject, channel: contact.channel, replaces: None });
     // Kept before the record: a crash in between leaves a message that finds nothing to say, and never a request without one.
-    outbox::expect(&site, (subject, &key), tasks.collect(), now).await?;
+    outbox::expect(&site, Some(questions), (subject, &key), tasks.collect(), now).await?;
     let request = DecisionRequest {
         notice: request.notice,
         language: request.language,

@@ -191,7 +191,7 @@ pub async fn tell(
         outbox::copies(site, (subject, &key), wants, now).await?;
     } else if !wants.is_empty() {
         let ask = wants.into_iter().map(|channel| Task::Confirm { subject, channel, replaces: None });
-        outbox::expect(site, (subject, &key), ask.collect(), now).await?;
+        outbox::expect(site, None, (subject, &key), ask.collect(), now).await?;
     }
     Ok(site.ledger.append(draft).await.map_err(RecordError::from)?)
 }

@@ -84,7 +84,7 @@ pub(in crate::http) async fn page(
         (status = 413, description = "`body-too-large`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 415, description = "`wrong-content-type`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 422, description = "`bad-body`, `unknown-field`, `idempotency-key-reused`, `unknown-notice`, `unknown-language`, `unknown-purpose`, `no-choices`, `contact-missing`, `bad-email`, `bad-phone`, `phone-elsewhere`, `age-missing`, `bad-age`, `too-young`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-decisions`, with `Retry-After`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-decisions`, `too-many-questions`, with `Retry-After`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy`, `timeout`, `ledger-stopped`; for a form, the page again.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn post(
@@ -95,7 +95,7 @@ pub(in crate::http) async fn post(
     let headers = request.headers().clone();
     if !has_content_type(&headers, FORM) {
         let StrictJson(body) = StrictJson::<SignUpRequest>::from_request(request, &app).await?;
-        let answer = by_program(site, &headers, body).await;
+        let answer = by_program(&app, site, &headers, body).await;
         app.outbox.wake();
         return answer;
     }
@@ -107,6 +107,7 @@ pub(in crate::http) async fn post(
 }
 
 async fn by_program(
+    app: &App,
     site: Arc<Site>,
     headers: &HeaderMap,
     request: SignUpRequest,
@@ -115,7 +116,8 @@ async fn by_program(
     let key = idempotency::key(headers)?;
     let token = subject_header(headers)?;
     let asked = SignUp { subject: token.id(), origin, request, signals: Signals::default(), key };
-    let Recorded { appended, .. } = sign_up(Arc::clone(&site), asked, app::now()).await?;
+    let questions = &app.outbox.questions;
+    let Recorded { appended, .. } = sign_up(Arc::clone(&site), questions, asked, app::now()).await?;
     Ok(recorded(&site, &appended, None))
 }
 
@@ -154,7 +156,8 @@ async fn by_form(
     }
     let signals = form::signals(headers);
     let asked = SignUp { subject: token.id(), origin: Some(origin), request: request.clone(), signals, key };
-    let Recorded { appended, .. } = match sign_up(Arc::clone(&site), asked, app::now()).await {
+    let signed_up = sign_up(Arc::clone(&site), &app.outbox.questions, asked, app::now()).await;
+    let Recorded { appended, .. } = match signed_up {
         Ok(recorded) => recorded,
         Err(error) => {
             let errors = errors(&error);

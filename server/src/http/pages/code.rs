@@ -1,12 +1,11 @@
-//! Where the six-digit code from a text is entered, with the number it came to. Complete without script; what came of it is said on
-//! the same page as for a confirmation link.
+//! Where the six-digit code from a text is entered, with the number it came to. Complete without script. A right code leads to the page
+//! of a confirmation link, which says what would be confirmed before its button does it.
 
 use super::choices::with_code;
-use super::confirm::answer;
+use super::confirm::{about, answer};
 use super::form::{self, Fields};
 use super::frame::PageQuery;
-use crate::app::alerts::code::enter;
-use crate::app::alerts::confirm::Waiting;
+use crate::app::alerts::code::{Entered, enter};
 use crate::app::contact::normalise;
 use crate::app::{self, App};
 use crate::http::cookies;
@@ -47,12 +46,13 @@ pub(in crate::http) async fn page(
     Ok(answer(&app, &site, &headers, query.lang.as_deref(), PATH.into(), about))
 }
 
-/// Confirm by a code. Safe to repeat; after five wrong codes a number has to wait for a day.
+/// See what a code confirms. Only the button of the page that it leads to confirms: it posts to `S/confirm/{link}`. After five wrong
+/// codes a number has to wait for a day, known or not.
 #[utoipa::path(
     post, path = "/v1/{site}/code", tag = "Alerts",
     params(("site" = String, Path, description = "The site.")),
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "`phone`, `code`, `language`."),
-    responses((status = 200, description = "Confirmed, now or before: the page that says so.", body = String, content_type = "text/html"),
+    responses((status = 200, description = "The page of what the code confirms, with the button; or, if that was pressed before, the page that says so.", body = String, content_type = "text/html"),
         (status = 400, description = "`bad-form`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 403, description = "`origin-missing`, `origin-not-declared`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
@@ -69,19 +69,20 @@ pub(in crate::http) async fn post(
     let mut fields = Fields::read(&app, request).await?;
     let (language, typed) = (fields.required("language")?, fields.required("phone")?);
     let code = fields.required("code")?;
-    let confirmed = match normalise(Channel::Text, &typed) {
+    let entered = match normalise(Channel::Text, &typed) {
         Ok(number) => {
             let hash = site.ledger.contact_hash(number.channel, &number.address);
             enter(&app.outbox, &site, hash, &code, app::now()).await?
         }
         Err(_) => None,
     };
-    let shown = |about| answer(&app, &site, &headers, Some(&language), PATH.into(), about);
-    Ok(match confirmed {
-        Some(Waiting::For(wanted, _) | Waiting::Already(wanted)) => shown(About::Confirmed(wanted)),
-        Some(Waiting::Talk(wanted)) => shown(About::ToTalk(wanted)),
-        Some(Waiting::Over) | None => {
-            let mut page = shown(About::Code(typed, true));
+    let shown = |path, about| answer(&app, &site, &headers, Some(&language), path, about);
+    Ok(match entered {
+        Some(Entered { link, waiting }) => {
+            shown(format!("confirm/{}", link.seal(&site.links)), about(waiting))
+        }
+        None => {
+            let mut page = shown(PATH.into(), About::Code(typed, true));
             *page.status_mut() = Code::BadCode.status();
             with_code(page, Code::BadCode)
         }

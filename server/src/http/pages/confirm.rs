@@ -1,4 +1,4 @@
-//! The page of a confirmation link. Only its button confirms: link scanners open links and press nothing.
+//! The page of a confirmation link, to which a right code leads too. Only its button confirms: link scanners open links and press nothing.
 
 use super::form::{FORM, Fields};
 use super::frame::{self, PageQuery};
@@ -56,16 +56,22 @@ pub(in crate::http) async fn post(
     let headers = request.headers().clone();
     let language = language(&app, request).await?;
     let about = match Link::open(&text, &site.links).and_then(parts) {
-        Some(parts) => match confirm(&site, parts, app::now()).await? {
-            Waiting::For(wanted, _) => About::Confirmed(wanted),
-            other => about(other),
-        },
+        Some(parts) => {
+            let confirmed = confirm(&site, parts, app::now()).await?;
+            // An address that this one took the place of is told.
+            app.outbox.wake();
+            match confirmed {
+                Waiting::For(wanted, _) => About::Confirmed(wanted),
+                other => about(other),
+            }
+        }
         None => About::Over,
     };
     Ok(answer(&app, &site, &headers, language.as_deref(), format!("confirm/{text}"), about))
 }
 
-fn about(waiting: Waiting) -> About {
+/// What the page says of it.
+pub(super) fn about(waiting: Waiting) -> About {
     match waiting {
         Waiting::For(wanted, contact) => About::Confirm(wanted, contact.address),
         Waiting::Already(wanted) => About::Confirmed(wanted),

@@ -1,13 +1,13 @@
-//! Everything an address told us, for whoever holds its link; and asking for such a link.
+//! Everything an address told us, for whoever holds its link; and asking for such a link. One that is old shows what can be stopped, and no more.
 
 use super::choices::with_code;
 use super::confirm::answer;
 use super::form::{self, Fields};
 use super::frame::{self, PageQuery};
 use crate::app::alerts::centre;
-use crate::app::alerts::link::{ContactKey, Link};
+use crate::app::alerts::link::{ContactKey, Link, day};
 use crate::app::alerts::outbox::send_link;
-use crate::app::alerts::sign_up::SignUpError;
+use crate::app::alerts::sign_up::{SignUpError, Wrong};
 use crate::app::alerts::stop::{Which, stop};
 use crate::app::alerts::subscriber::{Subscriber, choices_on};
 use crate::app::contact::normalise;
@@ -89,7 +89,8 @@ pub(in crate::http) async fn send(
         Err((code, error)) => return Ok(again(code, error)),
     };
     let hash = site.ledger.contact_hash(contact.channel, &contact.address);
-    if let Err(error) = send_link(&site, hash, known(&site, &language), app::now()).await {
+    let to = ContactKey { channel: contact.channel, hash };
+    if let Err(error) = send_link(&site, to, known(&site, &language), app::now()).await {
         let problem = Problem::from(error);
         problem.log();
         return Ok(again(problem.code, AskError::NotRecorded));
@@ -116,20 +117,24 @@ pub(in crate::http) async fn page(
         Some("saved") => Some(Outcome::Saved),
         Some("stopped") => Some(Outcome::AllStopped),
         Some("asked") => Some(Outcome::MoveAsked),
+        Some("sent") => Some(Outcome::LinkSent),
         _ => None,
     };
     shown(&app, &site, &headers, query.lang.as_deref(), &text, outcome).await
 }
 
-/// Change alerts, stop everything, or ask another address.
+/// Change alerts, stop everything, ask another address, or have a fresh link sent. A link that is older than limits.link_days only stops
+/// and asks for a fresh one.
 #[utoipa::path(
     post, path = "/v1/{site}/your-alerts/{link}", tag = "Alerts",
     params(("site" = String, Path, description = "The site."), ("link" = String, Path, description = "From a message.")),
-    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "`press` (`save`, `stop-all`, `move`), `language`, `key`; for `save` `wanted` for each alert that is to hold, and `age` where it is asked; for `move` `address`."),
+    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "`press` (`save`, `stop-all`, `move`, `link`), `language`, `key`; for `save` `wanted` for each alert that is to hold, and `age` where it is asked; for `move` `address`."),
     responses((status = 303, description = "Done; to the page."),
         (status = 400, description = "`bad-form`, `idempotency-key-malformed`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`link-old`: the page again. What was to be stopped is stopped.", body = String, content_type = "text/html"),
         (status = 404, description = "As for GET.", body = String, content_type = "text/html"),
-        (status = 422, description = "`bad-email`, `age-missing`, `bad-age`, `too-young`: the page again.", body = String, content_type = "text/html"),
+        (status = 422, description = "`bad-email`, `bad-phone`, `phone-elsewhere`, `age-missing`, `bad-age`, `too-young`: the page again.", body = String, content_type = "text/html"),
+        (status = 429, description = "`too-many-questions`, with `Retry-After`: the page again.", body = String, content_type = "text/html"),
         (status = 503, description = "`busy`, `timeout`, `ledger-stopped`: the page again.", body = String, content_type = "text/html"))
 )]
 pub(in crate::http) async fn post(
@@ -141,9 +146,10 @@ pub(in crate::http) async fn post(
     let headers = request.headers().clone();
     let mut fields = Fields::read(&app, request).await?;
     let language = known(&site, &fields.required("language")?);
-    let Some(to) = contact(&site, &text) else {
+    let Some(holder) = Holder::of(&app, &site, &text) else {
         return Ok(answer(&app, &site, &headers, Some(&language), format!("{PATH}/{text}"), About::Over));
     };
+    let (to, old) = (holder.to, holder.old);
     let (key, press, now) = (fields.key()?, fields.required("press")?, app::now());
     let done = match press.as_str() {
         "save" => {
@@ -151,16 +157,32 @@ pub(in crate::http) async fn post(
                 fields.all("wanted").iter().map(|id| PurposeId::new(id)).collect();
             let wanted = wanted.map_err(|_| Code::UnknownPurpose)?;
             let age = fields.age()?;
-            let changed = centre::change(&site, to, (wanted, age), language.clone(), now).await;
-            changed.map(|()| "saved").map_err(SignUpError::from)
+            if old {
+                match centre::only_stop(&site, to, &wanted, now).await {
+                    Ok(false) => Ok("saved"),
+                    Ok(true) => return too_old(&app, &site, &headers, &language, &text).await,
+                    Err(error) => Err(error.into()),
+                }
+            } else {
+                let changed = centre::change(&site, to, (wanted, age), language.clone(), now).await;
+                changed.map(|()| "saved").map_err(SignUpError::from)
+            }
         }
+        "link" => {
+            let sent = send_link(&site, to, language.clone(), now).await;
+            app.outbox.wake();
+            sent.map(|()| "sent").map_err(SignUpError::from)
+        }
+        "move" if old => return too_old(&app, &site, &headers, &language, &text).await,
         "stop-all" => {
             let stopped = stop(&site, to, Which::All, Act::Link, now).await;
             stopped.map(|_| "stopped").map_err(SignUpError::from)
         }
         "move" => {
             let address = fields.required("address")?;
-            let asked = centre::move_to(&site, to, &address, (language.clone(), key), now).await;
+            let asked =
+                centre::move_to(&site, &app.outbox.questions, to, &address, (language.clone(), key), now)
+                    .await;
             app.outbox.wake();
             asked.map(|()| "asked")
         }
@@ -174,6 +196,7 @@ pub(in crate::http) async fn post(
         }
         Err(error) => {
             let outcome = match &error {
+                SignUpError::Form(wrong) if wrong.contains(&Wrong::Elsewhere) => Outcome::Elsewhere,
                 SignUpError::Form(_) => Outcome::BadAddress,
                 SignUpError::Record(RecordError::Age(AgeError::TooYoung)) => Outcome::TooYoung,
                 SignUpError::Record(RecordError::Age(_)) => Outcome::AgeMissing,
@@ -188,18 +211,33 @@ pub(in crate::http) async fn post(
     }
 }
 
+/// The page again, for what needs a link that is not old.
+async fn too_old(
+    app: &App,
+    site: &Arc<Site>,
+    headers: &HeaderMap,
+    language: &str,
+    text: &str,
+) -> Result<Response, Problem> {
+    let mut page = shown(app, site, headers, Some(language), text, Some(Outcome::TooOld)).await?;
+    *page.status_mut() = Code::LinkOld.status();
+    Ok(with_code(page, Code::LinkOld))
+}
+
 /// One receipt.
 #[utoipa::path(
     get, path = "/v1/{site}/your-alerts/{link}/receipts/{id}", tag = "Alerts",
     params(("site" = String, Path, description = "The site."), ("link" = String, Path, description = "From a message."), ("id" = String, Path, description = "The receipt's id.")),
     responses((status = 200, description = "The receipt.", body = crate::http::schema::Receipt),
+        (status = 403, description = "`link-old`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`, `not-found`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn receipt(
+    State(app): State<Arc<App>>,
     InSite(site): InSite,
     Path((_, text, id)): Path<(String, String, String)>,
 ) -> Result<Response, Problem> {
-    let to = contact(&site, &text).ok_or(Code::NotFound)?;
+    let to = Holder::of(&app, &site, &text).ok_or(Code::NotFound)?.sees_all()?;
     let id = ReceiptId::parse(&id).map_err(|_| Code::NotFound)?;
     let all = app::blocking(move || all_receipts(&site, to, |one| one == id)).await??;
     let (_, receipt) = all.into_iter().next().ok_or(Code::NotFound)?;
@@ -216,13 +254,15 @@ pub(in crate::http) async fn receipt(
     get, path = "/v1/{site}/your-alerts/{link}/receipts.zip", tag = "Alerts",
     params(("site" = String, Path, description = "The site."), ("link" = String, Path, description = "From a message.")),
     responses((status = 200, description = "`receipt-{id}.json` for each.", body = Vec<u8>, content_type = "application/zip"),
+        (status = 403, description = "`link-old`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`, `not-found`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn receipts(
+    State(app): State<Arc<App>>,
     InSite(site): InSite,
     Path((_, text)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let to = contact(&site, &text).ok_or(Code::NotFound)?;
+    let to = Holder::of(&app, &site, &text).ok_or(Code::NotFound)?.sees_all()?;
     let file = app::blocking(move || -> anyhow::Result<Vec<u8>> {
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         for (id, receipt) in all_receipts(&site, to, |_| true)? {
@@ -253,10 +293,25 @@ fn all_receipts(
     Ok(found)
 }
 
-fn contact(site: &Site, text: &str) -> Option<ContactKey> {
-    match Link::open(text, &site.links) {
-        Some(Link::Centre { contact }) => Some(contact),
-        _ => None,
+/// Whoever holds a link.
+struct Holder {
+    to: ContactKey,
+    /// Whether it is good for stopping only.
+    old: bool,
+}
+
+impl Holder {
+    fn of(app: &App, site: &Site, text: &str) -> Option<Self> {
+        let Some(Link::Centre { contact: to, day: made }) = Link::open(text, &site.links) else {
+            return None;
+        };
+        let old = day(app::now()).saturating_sub(made) > app.config.limits.link_days;
+        Some(Self { to, old })
+    }
+
+    /// Whose everything may be shown.
+    fn sees_all(&self) -> Result<ContactKey, Problem> {
+        if self.old { Err(Code::LinkOld.into()) } else { Ok(self.to) }
     }
 }
 
@@ -275,7 +330,7 @@ async fn shown(
 ) -> Result<Response, Problem> {
     let path = format!("{PATH}/{text}");
     let over = |app: &App| answer(app, site, headers, lang, path.clone(), About::Over);
-    let Some(to) = contact(site, text) else { return Ok(over(app)) };
+    let Some(Holder { to, old }) = Holder::of(app, site, text) else { return Ok(over(app)) };
     let reader = Arc::clone(site);
     let all = app::blocking(move || Subscriber::read(&reader, &to.hash, app::now())).await??;
     let Some(address) = all.contact().map(|contact| contact.address.clone()) else { return Ok(over(app)) };
@@ -290,7 +345,8 @@ async fn shown(
         standings,
         ages,
         history: all.history.into_iter().map(|opened| opened.record).collect(),
-        moves: to.channel == Channel::Email,
+        channel: to.channel,
+        old: old.then_some(app.config.limits.link_days),
         outcome,
     });
     Ok(frame::page_with(StatusCode::OK, site, html))

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::app::may::{may, may_at_once, may_bulk};
 use crate::http::error::Problem;
 use crate::http::extract::{InSite, StrictJson, strict_json};
-use assent_core::wire::{MayBulkRequest, MayRequest};
+use assent_core::wire::{MayBulkRequest, MayBulkResponse, MayRequest};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header;
@@ -46,6 +46,33 @@ pub(in crate::http) async fn constant(
     InSite(site): InSite,
     StrictJson(_): StrictJson<MayRequest>,
 ) -> Result<Response, Problem> {
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(constant_answer(&site))).into_response())
+}
+
+/// The same in bulk: each address is looked at as far as to say whether it is one.
+#[cfg(feature = "no-storage")]
+pub(in crate::http) async fn constant_bulk(
+    _: IsStaff,
+    InSite(site): InSite,
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let limit = app.config.limits.body_bytes.saturating_mul(BULK);
+    let request: MayBulkRequest = strict_json(request, limit).await?;
+    let work = move || {
+        let answer = constant_answer(&site);
+        let answers = request.addresses.iter().map(|address| {
+            std::hint::black_box(app::contact::normalise(request.channel, address).is_ok());
+            answer.clone()
+        });
+        written(&MayBulkResponse { answers: answers.collect() })
+    };
+    let headers = [(header::CACHE_CONTROL, "no-store"), (header::CONTENT_TYPE, "application/json")];
+    Ok((headers, app::blocking(work).await??).into_response())
+}
+
+#[cfg(feature = "no-storage")]
+fn constant_answer(site: &app::sites::Site) -> assent_core::wire::MayResponse {
     use assent_core::decision::Choice;
     use assent_core::wire::{MayReason, MayResponse, MessageLinks};
     // As long as what they stand for.
@@ -56,9 +83,7 @@ pub(in crate::http) async fn constant(
         your_alerts: link("your-alerts"),
     };
     let receipt = Some("01976e2c-7d3a-7000-8000-000000000000".into());
-    let answer =
-        MayResponse { may: Choice::Yes, reason: MayReason::Granted, receipt, message: Some(message) };
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+    MayResponse { may: Choice::Yes, reason: MayReason::Granted, receipt, message: Some(message) }
 }
 
 /// How much longer than another body one with many addresses may be.
@@ -88,12 +113,13 @@ pub(in crate::http) async fn ask_bulk(
 ) -> Result<Response, Problem> {
     let limit = app.config.limits.body_bytes.saturating_mul(BULK);
     let request: MayBulkRequest = strict_json(request, limit).await?;
-    let work = move || {
-        let answers = may_bulk(&site, &request, app::now())?;
-        let mut body = Vec::with_capacity(answers.answers.len() * ANSWER);
-        serde_json::to_writer(&mut body, &answers).map_err(Problem::internal)?;
-        Ok::<_, Problem>(body)
-    };
+    let work = move || written(&may_bulk(&site, &request, app::now())?);
     let headers = [(header::CACHE_CONTROL, "no-store"), (header::CONTENT_TYPE, "application/json")];
     Ok((headers, app::blocking(work).await??).into_response())
+}
+
+fn written(answers: &MayBulkResponse) -> Result<Vec<u8>, Problem> {
+    let mut body = Vec::with_capacity(answers.answers.len() * ANSWER);
+    serde_json::to_writer(&mut body, answers).map_err(Problem::internal)?;
+    Ok(body)
 }

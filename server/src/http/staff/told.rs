@@ -49,7 +49,8 @@ const BULK: usize = 64;
 
 /// Take rows of a list of what people said elsewhere, at most 500: each with its evidence, or refused with its reason.
 ///
-/// The same row is recorded once, however often it is sent. Nobody is written to about it.
+/// The same row is recorded once, however often it is sent. Whoever said yes is sent a copy of what was recorded: one message for each
+/// address, and none for a row that was recorded before; none at all with `copies: false`.
 #[utoipa::path(
     post, path = "/v1/{site}/told/rows", tag = "Staff", request_body = crate::http::schema::ToldRowsRequest, security(("staff" = [])),
     params(("site" = String, Path, description = "The site.")),
@@ -70,5 +71,6 @@ pub(in crate::http) async fn rows(
     let limit = app.config.limits.body_bytes.saturating_mul(BULK);
     let request: ToldRowsRequest = strict_json(request, limit).await?;
     let answer = take(site, request, app::now()).await?;
+    app.outbox.wake();
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }

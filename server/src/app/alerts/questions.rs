@@ -1,0 +1,99 @@
+//! How many questions a site asks in an hour: messages that ask whether a sign-up was theirs, to all addresses together.
+//!
+//! Anybody can type any number of numbers into a form, and each text costs: a cap bounds what that can cost the operator, and how many
+//! strangers are bothered. It is one for all, so that its answer tells nothing of an address. It is counted in memory: a restart begins
+//! anew. How often one address is asked is [`outbox`](super::outbox)'s; how often one client may ask is the proxy's.
+
+use crate::config::Limits;
+use assent_core::notice::Channel;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+/// An hour in milliseconds.
+const HOUR: u64 = 60 * 60 * 1000;
+
+/// What was asked, site by site and channel by channel.
+#[derive(Debug)]
+pub struct Questions {
+    by_email: usize,
+    by_text: usize,
+    asked: Mutex<BTreeMap<(String, Channel), Asked>>,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    /// When, oldest first: of the last hour. Unix milliseconds.
+    times: VecDeque<u64>,
+    /// How often there was no more room.
+    refused: u64,
+}
+
+impl Questions {
+    /// With nothing asked yet.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        let Limits { email_questions_per_hour: by_email, text_questions_per_hour: by_text, .. } = *limits;
+        Self { by_email, by_text, asked: Mutex::default() }
+    }
+
+    /// Whether a site may ask one more on each of these channels at `now` (Unix milliseconds), which is counted; or on none, and then it
+    /// is not.
+    pub(super) fn take(&self, site: &str, channels: &BTreeSet<Channel>, now: u64) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = true;
+        for channel in channels {
+            let one = asked.entry((site.to_string(), *channel)).or_default();
+            while one.times.front().is_some_and(|at| at + HOUR <= now) {
+                one.times.pop_front();
+            }
+            if one.times.len() >= self.most(*channel) {
+                one.refused += 1;
+                all = false;
+                tracing::warn!(
+                    site,
+                    channel = channel.as_str(),
+                    "so many were asked within an hour that no more are"
+                );
+            }
+        }
+        for channel in channels.iter().filter(|_| all) {
+            asked.entry((site.to_string(), *channel)).or_default().times.push_back(now);
+        }
+        all
+    }
+
+    /// How often a site had no more room on a channel, since the start.
+    #[must_use]
+    pub fn refused(&self, site: &str, channel: Channel) -> u64 {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.get(&(site.to_string(), channel)).map_or(0, |one| one.refused)
+    }
+
+    fn most(&self, channel: Channel) -> usize {
+        match channel {
+            Channel::Email => self.by_email,
+            Channel::Text => self.by_text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_has_so_many_and_what_lacks_room_on_one_channel_is_not_counted_on_the_other() {
+        let questions = Questions { by_email: 2, by_text: 1, asked: Mutex::default() };
+        let [email, text] = [Channel::Email, Channel::Text];
+        let take =
+            |channels: &[Channel], at| questions.take("clinic", &channels.iter().copied().collect(), at);
+        assert!(take(&[text], 1000));
+        assert!(!take(&[text], 2000) && !take(&[email, text], 2000));
+        assert!(take(&[email], 3000) && take(&[email], 4000) && !take(&[email], 4000 + HOUR / 2));
+        assert!(questions.take("library", &[email, text].into(), 4000), "each site for itself");
+        assert!(!take(&[text], 1000 + HOUR - 1) && take(&[text], 1000 + HOUR), "an hour after it was asked");
+        assert!(take(&[email], 3000 + HOUR) && !take(&[email], 3000 + HOUR));
+        assert_eq!((questions.refused("clinic", text), questions.refused("clinic", email)), (3, 2));
+        assert_eq!(questions.refused("library", text), 0);
+    }
+}
