@@ -153,6 +153,9 @@ async fn the_link_of_a_move_that_is_pressed_again_ends_and_begins_nothing() {
         async |api: &Api, address: &str| api.may(Channel::Email, address, "clinic-changes").await.reason;
     assert_eq!(reason(&api, ADDRESS).await, MayReason::Withdrawn, "let go of");
     assert_eq!(reason(&api, NEW_ADDRESS).await, MayReason::Granted);
+    let told = mail_server.mail(3).await;
+    assert_eq!(told.header("to"), ADDRESS, "the old one is told");
+    assert!(told.header("subject").starts_with("Moved to another address"));
 
     signs_up_and_confirms(&api, &mail_server, ADDRESS, &[WANTED]).await;
     let entries = stack_entries(&api).await;
@@ -171,5 +174,5 @@ async fn the_link_of_a_move_that_is_pressed_again_ends_and_begins_nothing() {
     assert_eq!(again.status(), StatusCode::NOT_FOUND, "nor does it bring back what was stopped");
     assert_eq!((stack_entries(&api).await, reason(&api, NEW_ADDRESS).await), (entries, MayReason::Withdrawn));
     assert_eq!(reason(&api, ADDRESS).await, MayReason::Granted);
-    assert_eq!(mail_server.mails().len(), 3);
+    assert_eq!(mail_server.mails().len(), 4, "two questions, a move, and one word of it to the old address");
 }

@@ -47,7 +47,7 @@ async fn a_bar_shows_how_far_it_is_where_a_person_looks_on_and_nowhere_else() {
     assert!(places.len() >= 3, "it moves: {places:?} in {:?}", shown.terminal);
     assert!(places.last().unwrap() <= &length);
     let (_, last) = shown.terminal.trim_end().rsplit_once('\n').unwrap_or(("", shown.terminal.trim_end()));
-    let said = format!("{} recorded", ROWS / 4);
+    let said = format!("{0} recorded; copies are sent for {0}", ROWS / 4);
     assert!(last.ends_with(&said), "the bar is gone at the end: {:?}", shown.terminal);
     assert!(last.contains("\u{1b}[2K"), "and the line was emptied before: {last:?}");
     assert!(!shown.terminal.contains('@'), "no address on anybody's screen");
@@ -57,7 +57,7 @@ async fn a_bar_shows_how_far_it_is_where_a_person_looks_on_and_nowhere_else() {
     let quiet = stack.runs(&import);
     assert!(quiet.status.success());
     let stderr = String::from_utf8(quiet.stderr).unwrap();
-    assert!(stderr.trim_end().ends_with(&format!("{} already", ROWS / 4)), "{stderr}");
+    assert!(stderr.trim_end().ends_with(&format!("{} already; copies are sent for 0", ROWS / 4)), "{stderr}");
     assert!(
         !stderr.contains('\u{1b}') && !stderr.contains('\r') && stderr.lines().count() == 1,
         "{stderr:?}"
@@ -90,10 +90,12 @@ async fn an_import_that_was_killed_in_the_middle_goes_on_where_it_was() {
     let output = stack.runs(&import);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{stderr}");
-    let (recorded, already) = stderr.trim_end().rsplit_once(" recorded, ").unwrap();
+    let (rows, copies) = stderr.trim_end().split_once("; copies are sent for ").unwrap();
+    let (recorded, already) = rows.rsplit_once(" recorded, ").unwrap();
     let number = |text: &str| -> u64 { text.split(' ').next_back().unwrap().parse().unwrap() };
     let (recorded, already) = (number(recorded), number(already.strip_suffix(" already").unwrap()));
     assert_eq!(recorded + already, ROWS, "{stderr}");
+    assert_eq!(number(copies), recorded, "no second copy of what was there: {stderr}");
     assert!(already >= through_the_server && recorded > 0, "{stderr}");
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count() as u64, ROWS);
 

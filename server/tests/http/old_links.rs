@@ -42,14 +42,15 @@ async fn posts(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Answer {
     app.ask(request.body(Body::from(body)).unwrap()).await
 }
 
-/// A mail server, and Ann, who confirmed that she wants the news; there are visits too.
-async fn with_ann() -> (TestApp, Arc<Site>, Place) {
+/// A mail server, and Ann, who confirmed that she wants the news; there are visits too, on this route.
+async fn with_ann(route: &str) -> (TestApp, Arc<Site>, Place) {
     let place = Place::empty();
-    let alert = "[[alerts]]\ntopic = \"visits\"\nchannels = [\"email\"]\n\n[text.en]\n";
+    let alert =
+        format!("[[alerts]]\ntopic = \"visits\"\nchannels = [\"email\"]\nroute = \"{route}\"\n\n[text.en]\n");
     let text = "\n[text.en.alerts.visits]\nname = \"Visits\"\ndescription = \"Tells you more.\"\n\
         data = [\"your address\"]\nretention = \"until you stop it\"\n";
     let app = TestApp::new().await;
-    let file = SITE.replace("[text.en]\n", alert) + text;
+    let file = SITE.replace("[text.en]\n", &alert) + text;
     assert_eq!(publishes(&app, &file).await.status, StatusCode::OK);
     let app = app.configured(&place.configuration());
     let site = app.app.sites.all()[0].clone();
@@ -62,7 +63,7 @@ async fn with_ann() -> (TestApp, Arc<Site>, Place) {
 
 #[tokio::test]
 async fn a_link_that_is_old_stops_everything_and_does_nothing_else() {
-    let (app, site, place) = with_ann().await;
+    let (app, site, place) = with_ann("consent").await;
     let ann = contact(&site, Channel::Email, ANN);
     let young = app.get(&page(&site, ann, 30)).await.text();
     assert!(young.contains(ANN) && young.contains("wanted-email-visits"), "{young}");
@@ -118,7 +119,7 @@ async fn a_link_that_is_old_stops_everything_and_does_nothing_else() {
 
 #[tokio::test]
 async fn an_address_is_told_once_that_another_took_its_place() {
-    let (app, site, place) = with_ann().await;
+    let (app, site, place) = with_ann("service").await;
     let post = place.opens();
     let ann = contact(&site, Channel::Email, ANN);
     let moved = posts(&app, &page(&site, ann, 0), &[("press", "move"), ("address", BOB)]).await;
@@ -137,7 +138,8 @@ async fn an_address_is_told_once_that_another_took_its_place() {
         do_what_is_due(&app.app, &site, now()).await.unwrap();
     }
     assert_eq!(may(&app, BOB, "news").await.1, "granted");
-    assert_eq!(may(&app, ANN, "news").await.1, "withdrawn");
+    // Letting go of it ends what belongs to a service, too; that it is told of.
+    assert_eq!(may(&app, ANN, "news").await.1, "suppressed");
     let told = told();
     assert_eq!(told.len(), 1, "once, however often it is pressed");
     assert_eq!(header(&told[0], "To"), ANN);

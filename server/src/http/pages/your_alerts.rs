@@ -99,7 +99,8 @@ pub(in crate::http) async fn send(
     form::see_other(&format!("{}/{PATH}?lang={}&done=sent", site.api(), known(&site, &language)), None)
 }
 
-/// Everything an address told us.
+/// Everything an address told us. With a link that is older than limits.link_days: what holds, to be stopped, and a button that has a
+/// fresh link sent to the address.
 #[utoipa::path(
     get, path = "/v1/{site}/your-alerts/{link}", tag = "Alerts",
     params(("site" = String, Path, description = "The site."), ("link" = String, Path, description = "From a message."), ("lang" = Option<String>, Query, description = "Language wanted.")),
