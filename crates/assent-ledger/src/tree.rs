@@ -157,7 +157,7 @@ impl<'a> StoredTree<'a> {
             return Ok(piece);
         }
         let tile_level = height / TILE_HEIGHT;
-        let hashes = if height % TILE_HEIGHT == 0 {
+        let hashes = if height.is_multiple_of(TILE_HEIGHT) {
             self.stored(tile_level, n * PIECE..(n + 1) * PIECE)?
         } else {
             let below = self.stored(tile_level, n * WIDTH..(n + 1) * WIDTH)?;
