@@ -3,8 +3,9 @@
 //! Who holds a link that is not old reads what is sent to the address, so a yes given there needs no further message: the request and its
 //! confirmation are recorded one after the other. A link that is old stops, and does nothing else.
 
+use super::job::Task;
 use super::link::ContactKey;
-use super::outbox::{self, Task};
+use super::outbox;
 use super::questions::Questions;
 use super::say::{Saying, say};
 use super::sign_up::{SignUpError, Wrong, is_served};

@@ -7,8 +7,9 @@
 //! looked at, and only sign-ups for which a text could go out have a code at all: ten thousand of them make guessing no easier.
 
 use super::confirm::{Waiting, waiting};
+use super::job::{Job, Task};
 use super::link::{ContactKey, Link};
-use super::outbox::{Job, Outbox, Task, is_too_often, refused, replaced};
+use super::outbox::{Outbox, is_too_often, refused, replaced};
 use super::subscriber::{Subscriber, names};
 use crate::app::blocking;
 use crate::app::record::RecordError;

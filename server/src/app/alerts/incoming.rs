@@ -5,8 +5,9 @@
 //! Gateways send a text again when they got no answer; the second one changes nothing. How a gateway's request is read and known to
 //! be its own is `http`'s.
 
+use super::job::{Answer, Job, Task};
 use super::link::ContactKey;
-use super::outbox::{Answer, Job, Task, refused};
+use super::outbox::refused;
 use super::sealed::{Sealer, Use};
 use super::stop::{Which, stop};
 use super::subscriber::Subscriber;

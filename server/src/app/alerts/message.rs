@@ -4,8 +4,8 @@
 //! Plain, in the person's language, each with the controller's name and a way out; emails as text and HTML with the same words. No
 //! promotion, no picture, nothing that is loaded. The words are the notice's, which the site file can replace, as it can the form (`template.rs`).
 
+use super::job::Answer;
 use super::link::{ContactKey, Link, day};
-use super::outbox::Answer;
 use super::template::{self, Part, Values};
 use crate::app::sites::Site;
 use crate::deliver::mail::Mail;

@@ -8,6 +8,7 @@ pub mod centre;
 pub mod code;
 pub mod confirm;
 pub mod incoming;
+pub mod job;
 pub mod link;
 pub mod list;
 pub mod message;
@@ -24,5 +25,6 @@ pub mod subscriber;
 pub mod talk;
 pub mod template;
 pub mod told;
+mod written;
 
 pub use sealed::Sealer;

@@ -6,28 +6,28 @@
 //! after it was taken and before the job is taken away sends it again, with the same Message-ID; so does a text gateway that took it
 //! and did not say so.
 
-use super::incoming::{Door, Sealed};
+use super::incoming::Door;
+use super::job::{Job, Task};
 use super::link::ContactKey;
 use super::questions::Questions;
-use super::subscriber::{Subscriber, contact, names};
-use super::{code, message, renewal, subscriber, talk};
+use super::subscriber::names;
+use super::written::{Message, Written, confirmation, copy, link, list_copy, moved, reminder};
+use super::{message, subscriber, talk};
 use crate::app::record::RecordError;
 use crate::app::sites::Site;
 use crate::app::{App, blocking, now, webhooks};
 use crate::config;
 use crate::deliver::SendError;
-use crate::deliver::mail::{Mail, Mailer};
-use crate::deliver::text::{Gateway, Text};
-use assent_core::decision::{Decision, Standing};
+use crate::deliver::mail::Mailer;
+use crate::deliver::text::Gateway;
+use assent_core::decision::Decision;
 use assent_core::hash::{Hash, sha256};
-use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use assent_core::record::Surface;
 use assent_core::standing::CONFIRM_MS;
 use assent_core::subject::SubjectId;
 use assent_ledger::store::GoneReason;
 use assent_ledger::{ErasureError, Opened, ReadError};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,163 +54,6 @@ const LIST_STRETCH: Duration = Duration::from_secs(5);
 /// How often it is looked for work when nothing is due and nobody says that there is.
 const LOOK: u64 = MINUTE;
 
-/// Something to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "kebab-case")]
-pub enum Task {
-    /// Ask whether a sign-up was theirs.
-    Confirm {
-        /// Whose sign-up.
-        subject: SubjectId,
-        /// By email or by text.
-        #[serde(default = "by_email")]
-        channel: Channel,
-        /// The address that is let go of once this one is confirmed.
-        replaces: Option<Hash>,
-    },
-    /// A number is to take another's place once it is confirmed: a code has no room to say so. Forgotten when nobody could confirm any more.
-    Move {
-        /// The number that is let go of then.
-        replaces: Hash,
-    },
-    /// Tell an address that another took its place.
-    Moved {
-        /// Its keyed hash.
-        contact: Hash,
-        /// By email or by text.
-        channel: Channel,
-    },
-    /// Send a copy of what somebody told staff.
-    Copy {
-        /// Whose record.
-        subject: SubjectId,
-        /// By email or by text.
-        channel: Channel,
-    },
-    /// Send a copy of what lists say that an address's owner said.
-    ListCopy {
-        /// Its keyed hash.
-        contact: Hash,
-        /// By email or by text.
-        channel: Channel,
-        /// Of what was recorded since. Unix milliseconds.
-        since: u64,
-    },
-    /// Erase a sign-up that nobody confirmed.
-    Lapse {
-        /// Whose.
-        subject: SubjectId,
-    },
-    /// Send a link to everything an address told us.
-    Link {
-        /// Its keyed hash.
-        contact: Hash,
-        /// By email or by text.
-        #[serde(default = "by_email")]
-        channel: Channel,
-        /// The language it was asked for in.
-        language: String,
-    },
-    /// Say that an alert ends soon, and how to keep it.
-    Remind {
-        /// The keyed hash of its address.
-        contact: Hash,
-        /// By email or by text.
-        channel: Channel,
-        /// Which alert.
-        purpose: PurposeId,
-    },
-    /// Something was done; it may be done again when this is over.
-    Pause,
-    /// Answer a text.
-    Answer {
-        /// Who wrote, and in which language they are answered.
-        to: Sealed,
-        /// What is answered.
-        answer: Answer,
-    },
-    /// Staff have to read a text. Never due: it ends when they say so.
-    Read {
-        /// Who wrote what.
-        text: Sealed,
-    },
-    /// Staff have to talk with somebody young. Looked at again each day; it ends when nobody waits.
-    ToContact {
-        /// The keyed hash of their address.
-        contact: Hash,
-        /// Email or text.
-        channel: Channel,
-    },
-    /// An address was asked whether sign-ups were theirs; forgotten when this is over.
-    Asked {
-        /// The messages, by their ids: one that is tried again is no other.
-        messages: Vec<String>,
-    },
-    /// Wrong codes were entered for a number; forgotten when this is over.
-    Tries {
-        /// How many.
-        wrong: u32,
-    },
-}
-
-/// What a text is answered with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Answer {
-    /// Everything by text is stopped.
-    Stopped,
-    /// Where to sign up.
-    Start,
-    /// How to reach people.
-    Help,
-}
-
-impl Answer {
-    /// The word in keys of jobs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stopped => "stopped",
-            Self::Start => "start",
-            Self::Help => "help",
-        }
-    }
-}
-
-fn by_email() -> Channel {
-    Channel::Email
-}
-
-/// A task, and when it is tried next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Job {
-    #[serde(flatten)]
-    pub(super) task: Task,
-    /// Unix milliseconds.
-    pub(super) due: u64,
-    /// When it is given up. Unix milliseconds.
-    pub(super) until: u64,
-    /// How often it failed.
-    failed: usize,
-}
-
-impl Job {
-    /// A job that is due at `due` and given up at `until`.
-    pub(super) fn new(task: Task, due: u64, until: u64) -> Self {
-        Self { task, due, until, failed: 0 }
-    }
-
-    /// As it is kept. A job has text keys and whole numbers.
-    pub(super) fn to_bytes(&self) -> Option<Vec<u8>> {
-        serde_json::to_vec(self).ok()
-    }
-
-    /// A kept job; nothing when it cannot be read.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
-    }
-}
-
 /// What became of a task.
 enum Outcome {
     /// Nothing more to do.
@@ -221,12 +64,6 @@ enum Outcome {
     Later(String),
     /// The same, and nobody answers at all on this channel.
     Away(Channel, String),
-}
-
-/// A message, whichever way it goes.
-enum Message {
-    Mail(Box<Mail>),
-    Text(Text),
 }
 
 /// What sends messages.
@@ -652,14 +489,6 @@ async fn send(app: &App, site: &Site, message: Message, away: &[Channel]) -> Out
     }
 }
 
-enum Written {
-    Message(Message),
-    /// One that asks this address whether a sign-up was theirs.
-    Question(Hash, Message),
-    Nothing,
-    NotYet,
-}
-
 /// Whether an address is asked once more today, which is kept before it is: whoever signs it up, with however many tokens, and as often as
 /// they like, its owner gets [`CONFIRMATIONS_A_DAY`] messages at most.
 async fn may_ask(site: &Arc<Site>, to: Hash, message: String, now: u64) -> anyhow::Result<bool> {
@@ -682,124 +511,6 @@ async fn may_ask(site: &Arc<Site>, to: Hash, message: String, now: u64) -> anyho
     Ok(true)
 }
 
-/// The message for a sign-up that waits.
-fn confirmation(
-    site: &Site,
-    (subject, channel, replaces): (SubjectId, Channel, Option<Hash>),
-    (id, replies): (String, bool),
-    now: u64,
-) -> Result<Written, ReadError> {
-    let history = site.ledger.history(&subject)?;
-    let on_form = |surface| matches!(surface, Surface::AlertForm | Surface::Message | Surface::Told);
-    let request = history.iter().rev().find(|opened| {
-        on_form(opened.record.surface)
-            && opened.record.contacts.iter().any(|contact| contact.channel == channel)
-            && opened.record.decisions.values().any(|decision| decision.is_yes())
-    });
-    let Some(request) = request else { return Ok(Written::NotYet) };
-    let Some(to) = request.record.contacts.iter().find(|contact| contact.channel == channel) else {
-        return Ok(Written::NotYet);
-    };
-    let to = ContactKey { channel, hash: to.hash };
-    let all = Subscriber::read(site, &to.hash, now)?;
-    let of_channel = |id: &PurposeId| site.notice.purpose(id).is_some_and(|p| p.channel == Some(channel));
-    let wanted: Vec<PurposeId> = request
-        .record
-        .decisions
-        .iter()
-        .filter(|(id, decision)| {
-            decision.is_yes() && of_channel(id) && all.standing(id) == Standing::Unconfirmed
-        })
-        .map(|(id, _)| id.clone())
-        .collect();
-    // Codes count for the first requests of a day only (`code.rs`), so it is the first ones that are sent.
-    if is_too_often(&all.history, &to.hash, request) {
-        tracing::warn!(site = %site.file.id, "one address was signed up too often today: no message is sent");
-        return Ok(Written::Nothing);
-    }
-    // Messages came back since it was asked for. Somebody who asks anew is written to once more.
-    if all.bounced.is_some_and(|since| since >= request.time) {
-        return Ok(Written::Nothing);
-    }
-    let Some(clear) = contact(request, &to.hash).filter(|_| !wanted.is_empty()) else {
-        return Ok(Written::Nothing);
-    };
-    let (language, address) = (&request.record.language, clear.address.clone());
-    let message = match channel {
-        Channel::Email => {
-            let parts = (subject, to, replaces);
-            let mail = message::confirmation(site, language, parts, (&wanted, address), id);
-            Message::Mail(Box::new(mail))
-        }
-        Channel::Text => {
-            let code = code::of(site, subject, &to.hash);
-            Message::Text(message::code(site, language, (&code, &wanted, replies), address, id))
-        }
-    };
-    Ok(Written::Question(to.hash, message))
-}
-
-/// The copy for somebody who told staff something, as long as it holds.
-fn copy(
-    site: &Site,
-    (subject, channel): (SubjectId, Channel),
-    id: String,
-    now: u64,
-) -> Result<Written, ReadError> {
-    let history = site.ledger.history(&subject)?;
-    let Some(record) = history.iter().find(|opened| opened.record.told.is_some()) else {
-        return Ok(Written::NotYet);
-    };
-    let to = record.record.contacts.iter().find(|contact| contact.channel == channel);
-    let Some(to) = to.map(|to| ContactKey { channel, hash: to.hash }) else { return Ok(Written::Nothing) };
-    let all = Subscriber::read(site, &to.hash, now)?;
-    let holds = |id: &&PurposeId| {
-        site.notice.purpose(id).is_some_and(|p| p.channel == Some(channel)) && all.standing(id).allows()
-    };
-    let wanted: Vec<PurposeId> = record.record.decisions.keys().filter(holds).cloned().collect();
-    Ok(copy_of(site, (to, &all), record, &wanted, id).map_or(Written::Nothing, Written::Message))
-}
-
-/// The copy of what lists say since then that somebody said, as far as it holds; nothing where nothing does.
-fn list_copy(
-    site: &Site,
-    (to, since): (ContactKey, u64),
-    id: String,
-    now: u64,
-) -> Result<Option<Message>, ReadError> {
-    let all = Subscriber::read(site, &to.hash, now)?;
-    let of_list = |opened: &&Opened| {
-        let told = opened.record.told.as_ref();
-        opened.time >= since && names(opened, &to.hash) && told.is_some_and(|told| told.list.is_some())
-    };
-    let listed: Vec<_> = all.history.iter().filter(of_list).collect();
-    let holds = |id: &&PurposeId| {
-        site.notice.purpose(id).is_some_and(|p| p.channel == Some(to.channel)) && all.standing(id).allows()
-    };
-    let said = listed.iter().flat_map(|opened| opened.record.decisions.keys());
-    let wanted: BTreeSet<PurposeId> = said.filter(holds).cloned().collect();
-    let wanted: Vec<PurposeId> = wanted.into_iter().collect();
-    let Some(newest) = listed.last() else { return Ok(None) };
-    Ok(copy_of(site, (to, &all), newest, &wanted, id))
-}
-
-/// The message, unless the address is not to be written to or nothing holds.
-fn copy_of(
-    site: &Site,
-    (to, all): (ContactKey, &Subscriber),
-    record: &Opened,
-    wanted: &[PurposeId],
-    id: String,
-) -> Option<Message> {
-    let silent = all.suppressed || all.restricted || all.bounced.is_some() || wanted.is_empty();
-    let clear = contact(record, &to.hash).filter(|_| !silent)?;
-    let (language, address) = (&record.record.language, clear.address.clone());
-    Some(match to.channel {
-        Channel::Email => Message::Mail(Box::new(message::copy(site, language, to, (wanted, address), id))),
-        Channel::Text => Message::Text(message::copy_text(site, language, to, address, id)),
-    })
-}
-
 /// Whether so many messages were asked for the same address shortly before this request that none is sent for it.
 pub(super) fn is_too_often(history: &[Opened], hash: &Hash, request: &Opened) -> bool {
     let asked = |opened: &&Opened| {
@@ -811,55 +522,6 @@ pub(super) fn is_too_often(history: &[Opened], hash: &Hash, request: &Opened) ->
             && request.time.saturating_sub(opened.time) < DAY
     };
     history.iter().filter(asked).count() >= CONFIRMATIONS_A_DAY
-}
-
-/// The message with a fresh link, for an address that told us something.
-fn link(
-    site: &Site,
-    contact: Hash,
-    language: &str,
-    id: String,
-    now: u64,
-) -> Result<Option<Message>, ReadError> {
-    let all = Subscriber::read(site, &contact, now)?;
-    let Some(clear) = all.contact().filter(|_| all.bounced.is_none()) else { return Ok(None) };
-    let (key, address) = (ContactKey { channel: clear.channel, hash: contact }, clear.address.clone());
-    Ok(Some(match clear.channel {
-        Channel::Email => Message::Mail(Box::new(message::fresh_link(site, language, key, address, id))),
-        Channel::Text => Message::Text(message::fresh_link_text(site, language, key, address, id)),
-    }))
-}
-
-/// The message about an alert that ends soon; nothing when it was kept or stopped meanwhile, or messages come back.
-fn reminder(
-    site: &Site,
-    to: ContactKey,
-    purpose: &PurposeId,
-    id: String,
-    now: u64,
-) -> Result<Option<Message>, ReadError> {
-    let Some(end) = renewal::ends(site, to, purpose, now)? else { return Ok(None) };
-    let all = Subscriber::read(site, &to.hash, now)?;
-    let Some(clear) = all.contact().filter(|_| all.bounced.is_none()) else { return Ok(None) };
-    let language = all.history.last().map(|opened| opened.record.language.clone()).unwrap_or_default();
-    let (about, parts) = ((purpose, end), (clear.address.clone(), id));
-    Ok(Some(match to.channel {
-        Channel::Email => Message::Mail(Box::new(message::reminder(site, &language, to, about, parts))),
-        Channel::Text => Message::Text(message::reminder_text(site, &language, to, about, parts)),
-    }))
-}
-
-/// The message to an address that another took the place of; nothing when it was erased or messages come back. That it was suppressed
-/// since is no reason: letting go of it may have done that.
-fn moved(site: &Site, to: ContactKey, id: String, now: u64) -> Result<Option<Message>, ReadError> {
-    let all = Subscriber::read(site, &to.hash, now)?;
-    let Some(clear) = all.contact().filter(|_| all.bounced.is_none()) else { return Ok(None) };
-    let language = all.history.last().map(|opened| opened.record.language.clone()).unwrap_or_default();
-    let address = clear.address.clone();
-    Ok(Some(match to.channel {
-        Channel::Email => Message::Mail(Box::new(message::moved(site, &language, to, address, id))),
-        Channel::Text => Message::Text(message::moved_text(site, &language, to, address, id)),
-    }))
 }
 
 /// Erases a sign-up that nobody confirmed. Whoever said anything else keeps their records.

@@ -3,8 +3,9 @@
 //!
 //! Nothing here makes an alert end: from the moment its time is over "may we?" says no, whether or not the log says so yet.
 
+use super::job::{Job, Task};
 use super::link::ContactKey;
-use super::outbox::{self, Job, Task};
+use super::outbox;
 use super::say::{Saying, say};
 use super::subscriber::{Subscriber, contact, names};
 use crate::app::blocking;

@@ -3,7 +3,8 @@
 //! A sign-up on a page has a subject of its own, not the one of the browser's choices: so the log never links what somebody
 //! browses with their address, and a sign-up that nobody confirms can be erased whole.
 
-use super::outbox::{self, Task};
+use super::job::Task;
+use super::outbox;
 use super::questions::Questions;
 use crate::app::contact::normalise;
 use crate::app::record::{Ask, RecordError, Recorded, record};

@@ -3,8 +3,9 @@
 //! Whether somebody is young enough, and that their yes is none yet, is told by their record and folded in core. Here is the list that
 //! staff work through, as jobs in the store, and the record of a talk: who talked with them, how, when, and whether they agree.
 
+use super::job::{Job, Task};
 use super::link::ContactKey;
-use super::outbox::{self, Job, Task};
+use super::outbox;
 use super::say::{Saying, say};
 use super::subscriber::{Subscriber, alerts_on, contact, names};
 use super::told::{AHEAD_MS, ToldRefusal, time};

@@ -4,8 +4,9 @@
 //! asks whether it was theirs, and until they say so it is a no. A no counts at once either way. Whether evidence is any good is not
 //! judged here.
 
+use super::job::Task;
 use super::link::ContactKey;
-use super::outbox::{self, Task};
+use super::outbox;
 use super::sign_up::{is_served, subject_of};
 use super::subscriber::Subscriber;
 use super::talk;
