@@ -154,7 +154,10 @@ async fn an_alert_ends_by_itself_in_the_log_is_reminded_of_once_and_kept_by_a_pr
         ends(&site, ann.1, &news, began + 99 * DAY).unwrap().map(|end| end / DAY),
         Some((began + 100 * DAY) / DAY)
     );
-    assert!(!keep(&site, bob.1, (news.clone(), u32::MAX), began + 101 * DAY).await.unwrap(), "what is over is not kept");
+    assert!(
+        !keep(&site, bob.1, (news.clone(), u32::MAX), began + 101 * DAY).await.unwrap(),
+        "what is over is not kept"
+    );
     assert_eq!(looks(101).await, two(2, 0));
     assert_eq!(looks(102).await, nothing, "the log tells an end once");
     assert_eq!(decisions(&bob.0), [Decision::Given, Decision::Confirmed, Decision::Expired]);
@@ -211,7 +214,8 @@ async fn a_reminder_keeps_its_alert_once_and_an_old_one_says_no_yes() {
         "email": "ann@example.org", "choices": { "email-news": "yes" } });
     assert_eq!(crate::told::staff(&app, "told", "k", &call).await.status, StatusCode::CREATED);
     let hash = site.ledger.contact_hash(Channel::Email, "ann@example.org");
-    let (contact, news) = (ContactKey { channel: Channel::Email, hash }, PurposeId::new("email-news").unwrap());
+    let (contact, news) =
+        (ContactKey { channel: Channel::Email, hash }, PurposeId::new("email-news").unwrap());
     let subject = site.ledger.subjects_of(&hash).unwrap()[0];
     let records = || site.ledger.history(&subject).unwrap().len();
     let path = |end: u64| {
