@@ -83,11 +83,9 @@ pub async fn confirm(
             let read = move || left_behind(&reader, subject, &old, now);
             let left = crate::app::blocking(read).await.map_err(RecordError::Stopped)??;
             let old = ContactKey { channel: to.channel, hash: old };
-            if !left.is_empty() {
+            if left.is_some_and(|left| !left.is_empty()) {
                 tell_old(site, (subject, old), now).await?;
-            }
-            for which in left {
-                stop(site, old, which, Act::Link, now).await?;
+                let_go(site, (subject, old), now).await?;
             }
         }
         return Ok(before);
@@ -99,6 +97,11 @@ pub async fn confirm(
         for other in alerts_on(site, to.channel).map(|alert| &alert.id).filter(|id| !waits.contains(id)) {
             stop(site, to, Which::One(other.clone()), Act::Link, now).await?;
         }
+    }
+    let old = replaces.map(|hash| ContactKey { channel: to.channel, hash });
+    if let Some(old) = old {
+        // Before it is confirmed, so that whatever happens then the old address is let go of.
+        tell_old(site, (subject, old), now).await?;
     }
     let saying = move |site: &Site, history: &[Opened]| {
         let request = history.iter().rev().find(|opened| names(opened, &to.hash))?;
@@ -122,9 +125,7 @@ pub async fn confirm(
     if to.channel == Channel::Text {
         code::forget_tries(site, &to.hash).await?;
     }
-    if let Some(hash) = replaces {
-        let old = ContactKey { channel: to.channel, hash };
-        tell_old(site, (subject, old), now).await?;
+    if let Some(old) = old {
         stop(site, old, Which::All, Act::Link, now).await?;
     }
     let reader = Arc::clone(site);
@@ -135,20 +136,46 @@ pub async fn confirm(
     }
 }
 
-/// What ends for the old address: everything, or, where something was agreed to for it since the move was confirmed, the alerts that it has
+/// Ends for an address what a confirmed move ends, where that was not done. Safe to repeat. Answers whether the move is confirmed; nothing
+/// ends before.
+///
+/// # Errors
+/// [`RecordError`]; asking again is right.
+pub(super) async fn let_go(
+    site: &Arc<Site>,
+    (subject, old): (SubjectId, ContactKey),
+    now: u64,
+) -> Result<bool, RecordError> {
+    let reader = Arc::clone(site);
+    let read = move || left_behind(&reader, subject, &old.hash, now);
+    let left = crate::app::blocking(read).await.map_err(RecordError::Stopped)??;
+    let Some(left) = left else { return Ok(false) };
+    for which in left {
+        stop(site, old, which, Act::Link, now).await?;
+    }
+    Ok(true)
+}
+
+/// What ends for the old address, once the move is confirmed: everything, or, where something was agreed to for it since the move was confirmed, the alerts that it has
 /// from before. Its link, pressed once more, has no say in the others; and what somebody only typed in is nothing that it has.
-fn left_behind(site: &Site, subject: SubjectId, old: &Hash, now: u64) -> Result<Vec<Which>, ReadError> {
+fn left_behind(
+    site: &Site,
+    subject: SubjectId,
+    old: &Hash,
+    now: u64,
+) -> Result<Option<Vec<Which>>, ReadError> {
     let confirms =
         |opened: &&Opened| opened.record.decisions.values().any(|said| *said == Decision::Confirmed);
     let moved = site.ledger.history(&subject)?.iter().filter(confirms).map(|opened| opened.time).max();
+    let Some(moved) = moved else { return Ok(None) };
     let all = Subscriber::read(site, old, now)?;
     let alerts = site.notice.asked_at(Asked::AlertForm).map(|alert| &alert.id);
     let has = alerts.filter(|id| matches!(all.standing(id), Standing::Granted | Standing::PendingContact));
-    let (before, since): (Vec<_>, Vec<_>) = has.partition(|id| Some(all.since(id)) <= moved);
-    Ok(match (before.is_empty(), since.is_empty()) {
+    let (before, since): (Vec<_>, Vec<_>) = has.partition(|id| all.since(id) <= moved);
+    Ok(Some(match (before.is_empty(), since.is_empty()) {
         (false, true) => vec![Which::All],
         _ => before.into_iter().cloned().map(Which::One).collect(),
-    })
+    }))
 }
 
 /// The alerts that a subject ever said yes to for this address. A sign-up may name one of each channel, and whoever reads one of

@@ -26,12 +26,15 @@ pub enum Task {
         /// The number that is let go of then.
         replaces: Hash,
     },
-    /// Tell an address that another took its place.
+    /// Let go of an address that another took the place of, if that was not done, and tell it. Waits until the move is confirmed.
     Moved {
         /// Its keyed hash.
         contact: Hash,
         /// By email or by text.
         channel: Channel,
+        /// Whose move. An earlier release did not say, and had let go of it.
+        #[serde(default)]
+        subject: Option<SubjectId>,
     },
     /// Send a copy of what somebody told staff.
     Copy {

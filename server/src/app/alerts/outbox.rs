@@ -7,6 +7,7 @@
 //! and did not say so.
 
 use super::centre::stands;
+use super::confirm::let_go;
 use super::incoming::Door;
 use super::job::{Job, Task};
 use super::link::ContactKey;
@@ -168,7 +169,7 @@ pub(super) fn replaced(site: &Site, subject: SubjectId) -> Result<Option<Hash>, 
     })
 }
 
-/// Keeps that an address is to be told that another took its place, once for each move; not one that must not be written to, or that has
+/// Keeps that an address is to be let go of and told that another took its place, once for each move; not one that must not be written to, or that has
 /// nothing any more which could go elsewhere.
 pub(super) async fn tell_old(
     site: &Arc<Site>,
@@ -185,7 +186,7 @@ pub(super) async fn tell_old(
     if !blocking(loses).await.map_err(RecordError::Stopped)?? {
         return Ok(());
     }
-    let job = Job::new(Task::Moved { contact, channel }, now, now + CONFIRM_MS);
+    let job = Job::new(Task::Moved { contact, channel, subject: Some(subject) }, now, now + CONFIRM_MS);
     keep(site, vec![(format!("moved/{contact}/{subject}").into_bytes(), job)]).await
 }
 
@@ -435,8 +436,13 @@ async fn run(
                 None => Ok(Outcome::Done),
             }
         }
-        Task::Moved { contact, channel } => {
+        Task::Moved { contact, channel, subject } => {
             let to = ContactKey { channel, hash: contact };
+            if let Some(subject) = subject
+                && !let_go(site, (subject, to), now).await?
+            {
+                return Ok(Outcome::Later("the move is not confirmed yet".into()));
+            }
             match blocking(move || moved(&reader, to, id, now)).await?? {
                 Some(message) => Ok(send(app, site, message, away).await),
                 None => Ok(Outcome::Done),
