@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use server::app::alerts::confirm::confirm;
-use server::app::alerts::link::ContactKey;
+use server::app::alerts::link::{ContactKey, day};
 use server::app::alerts::message;
 use server::app::alerts::outbox::do_what_is_due;
 use server::app::alerts::renewal::{Looked, ends, keep, look};
@@ -144,8 +144,9 @@ async fn an_alert_ends_by_itself_in_the_log_is_reminded_of_once_and_kept_by_a_pr
 
     // Ann keeps it; twice on one day is once.
     let (ann, bob) = (people[0], people[1]);
+    let before = day(ends(&site, ann.1, &news, now()).unwrap().unwrap());
     for later in [2 * DAY, 0] {
-        assert!(keep(&site, ann.1, news.clone(), now() + later).await.unwrap());
+        assert!(keep(&site, ann.1, (news.clone(), before), now() + later).await.unwrap());
     }
     assert_eq!(decisions(&ann.0), [Decision::Given, Decision::Confirmed, Decision::Confirmed]);
     // Hers is dated by the clock, which stands at the beginning: both are over on day 101.
@@ -153,14 +154,17 @@ async fn an_alert_ends_by_itself_in_the_log_is_reminded_of_once_and_kept_by_a_pr
         ends(&site, ann.1, &news, began + 99 * DAY).unwrap().map(|end| end / DAY),
         Some((began + 100 * DAY) / DAY)
     );
-    assert!(!keep(&site, bob.1, news.clone(), began + 101 * DAY).await.unwrap(), "what is over is not kept");
+    assert!(
+        !keep(&site, bob.1, (news.clone(), u32::MAX), began + 101 * DAY).await.unwrap(),
+        "what is over is not kept"
+    );
     assert_eq!(looks(101).await, two(2, 0));
     assert_eq!(looks(102).await, nothing, "the log tells an end once");
     assert_eq!(decisions(&bob.0), [Decision::Given, Decision::Confirmed, Decision::Expired]);
     let last = site.ledger.history(&bob.0).unwrap().pop().unwrap();
     assert_eq!((last.record.act, last.record.surface), (Act::Expiry, Surface::Server));
     assert_eq!(may(&app, "bob@example.org").await, "expired");
-    assert!(!keep(&site, bob.1, news, now()).await.unwrap());
+    assert!(!keep(&site, bob.1, (news, u32::MAX), now()).await.unwrap());
     assert!(site.ledger.check(&mut |_| ()).is_ok());
 }
 
@@ -175,16 +179,16 @@ async fn a_reminder_says_what_ends_when_and_its_page_keeps_it_only_by_the_button
     let subject = SubjectToken::parse(&token).unwrap().id();
     confirm(&site, (subject, contact, None), now()).await.unwrap();
     let news = PurposeId::new("email-news").unwrap();
-    let end = 1_806_537_600_000; // 1 April 2027
+    let end = 4_962_211_200_000; // 1 April 2127
     let to = ("ann@example.org".to_string(), "id".to_string());
     let mail = message::reminder(&site, "en", contact, (&news, end), to.clone());
     for body in [&mail.text, &mail.html] {
-        assert!(body.contains("“News”") && body.contains("1 April 2027"), "{body}");
+        assert!(body.contains("“News”") && body.contains("1 April 2127"), "{body}");
         assert!(body.contains("/your-alerts/") && body.contains("If you do nothing, it stops by itself."));
     }
     assert!(mail.subject.ends_with("Do you still want this?"), "{}", mail.subject);
     let text = message::reminder_text(&site, "en", contact, (&news, end), to).text;
-    assert!(text.contains("1 April 2027") && text.contains("/keep/"), "{text}");
+    assert!(text.contains("1 April 2127") && text.contains("/keep/"), "{text}");
 
     let link = mail.text.split_whitespace().find(|word| word.contains("/keep/")).unwrap();
     let path = link.split_once("/v1/").map(|(_, rest)| format!("/v1/{rest}")).unwrap();
@@ -197,6 +201,40 @@ async fn a_reminder_says_what_ends_when_and_its_page_keeps_it_only_by_the_button
     assert!(kept.text().contains("You will go on getting this"), "{}", kept.text());
     let forged = app.ask(to_page(Method::POST, &path.replace("/keep/", "/keep/A"))).await;
     assert_eq!(forged.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_reminder_keeps_its_alert_once_and_an_old_one_says_no_yes() {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    let app = ending().await;
+    let site = app.app.sites.all()[0].clone();
+    let said = jiff::Timestamp::from_millisecond(i64::try_from(now()).unwrap() - 95 * DAY_MS).unwrap();
+    let call = json!({ "by": "paper", "script": "form 3", "staff": "M. Rees", "said": said.to_string()[..10],
+        "language": "en", "evidence": { "kind": "signed-form", "reference": "box 4" },
+        "email": "ann@example.org", "choices": { "email-news": "yes" } });
+    assert_eq!(crate::told::staff(&app, "told", "k", &call).await.status, StatusCode::CREATED);
+    let hash = site.ledger.contact_hash(Channel::Email, "ann@example.org");
+    let (contact, news) =
+        (ContactKey { channel: Channel::Email, hash }, PurposeId::new("email-news").unwrap());
+    let subject = site.ledger.subjects_of(&hash).unwrap()[0];
+    let records = || site.ledger.history(&subject).unwrap().len();
+    let path = |end: u64| {
+        let to = ("ann@example.org".to_string(), "id".to_string());
+        let mail = message::reminder(&site, "en", contact, (&news, end), to);
+        let link = mail.text.split_whitespace().find(|word| word.contains("/keep/")).unwrap();
+        link.split_once("/v1/").map(|(_, rest)| format!("/v1/{rest}")).unwrap()
+    };
+    let end = ends(&site, contact, &news, now()).unwrap().unwrap();
+    // The first is from a year before, about an end that did not come.
+    for (path, button, then) in
+        [(path(end - 365 * 24 * 60 * 60 * 1000), false, 1), (path(end), true, 2), (path(end), false, 2)]
+    {
+        let page = app.ask(to_page(Method::GET, &path)).await.text();
+        assert_eq!(page.contains("Keep getting it"), button, "{page}");
+        let kept = app.ask(to_page(Method::POST, &path)).await;
+        assert!(kept.text().contains("You will go on getting this"), "{}", kept.text());
+        assert_eq!(records(), then);
+    }
 }
 
 fn to_page(method: Method, path: &str) -> axum::http::Request<Body> {

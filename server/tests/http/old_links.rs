@@ -4,6 +4,7 @@ use crate::alerts::{signs_up, token};
 use crate::app::{Answer, ORIGIN, SITE, TestApp, key, to};
 use crate::post::{Place, header};
 use crate::told::{may, publishes, staff};
+use assent_core::decision::Act;
 use assent_core::notice::Channel;
 use assent_core::subject::SubjectToken;
 use axum::body::Body;
@@ -13,6 +14,7 @@ use server::app::alerts::code::of;
 use server::app::alerts::confirm::confirm;
 use server::app::alerts::link::{ContactKey, Link, day};
 use server::app::alerts::outbox::do_what_is_due;
+use server::app::alerts::stop::{Which, stop};
 use server::app::now;
 use server::app::sites::Site;
 use std::sync::Arc;
@@ -115,6 +117,41 @@ async fn a_link_that_is_old_stops_everything_and_does_nothing_else() {
     let app = app.configured("[limits]\nlink_days = 31\n");
     let site = app.app.sites.all()[0].clone();
     assert!(app.get(&page(&site, ann, 31)).await.text().contains(ANN), "how long is the operator's to say");
+}
+
+#[tokio::test]
+async fn a_page_that_does_not_show_what_waits_takes_it_back_no_more_than_it_gives_it() {
+    let (app, site, _place) = with_ann("consent").await;
+    let ann = contact(&site, Channel::Email, ANN);
+    stop(&site, ann, Which::All, Act::Link, now()).await.unwrap();
+    signs_up(&app, &token(), &key(), ANN).await;
+    let path = page(&site, ann, 31);
+    assert!(!app.get(&path).await.text().contains("wanted-email-news"), "it is not shown");
+    assert_eq!(posts(&app, &path, &[("press", "save")]).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(may(&app, ANN, "news").await.1, "unconfirmed");
+    // One that shows it does.
+    let shown = app.get(&page(&site, ann, 0)).await.text();
+    assert!(shown.contains("wanted-email-news"), "{shown}");
+    assert_eq!(posts(&app, &page(&site, ann, 0), &[("press", "save")]).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(may(&app, ANN, "news").await.1, "withdrawn");
+}
+
+#[tokio::test]
+async fn an_address_that_stopped_everything_is_not_told_of_a_move() {
+    let (app, site, place) = with_ann("consent").await;
+    let ann = contact(&site, Channel::Email, ANN);
+    let path = page(&site, ann, 0);
+    let moved = posts(&app, &path, &[("press", "move"), ("address", BOB)]).await;
+    assert_eq!(moved.status, StatusCode::SEE_OTHER, "{}", moved.text());
+    assert_eq!(posts(&app, &path, &[("press", "stop-all")]).await.status, StatusCode::SEE_OTHER);
+    let bob = contact(&site, Channel::Email, BOB);
+    let subject = site.ledger.subjects_of(&bob.hash).unwrap()[0];
+    confirm(&site, (subject, bob, Some(ann.hash)), now()).await.unwrap();
+    assert_eq!(may(&app, BOB, "news").await.1, "granted");
+    let post = place.opens();
+    do_what_is_due(&app.app, &site, now()).await.unwrap();
+    let to_ann = post.messages().into_iter().find(|mail| header(mail, "To") == ANN);
+    assert_eq!(to_ann, None, "nothing of theirs goes elsewhere");
 }
 
 #[tokio::test]

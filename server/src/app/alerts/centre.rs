@@ -39,7 +39,7 @@ pub async fn change(
     now: u64,
 ) -> Result<(), RecordError> {
     let before = read(site, to, now).await?;
-    stop_others(site, to, (&before, &wanted), now).await?;
+    stop_others(site, to, (&before, &wanted), Standing::has_yes, now).await?;
     let new = added(site, to, &before, &wanted);
     let age = before.age(site).or(age).filter(|_| !new.is_empty());
     for alert in new.iter().filter_map(|id| site.notice.purpose(id)) {
@@ -67,7 +67,8 @@ pub async fn change(
     Ok(())
 }
 
-/// Stops every alert that is not in `wanted`, and takes none up. Answers whether one of `wanted` does not hold.
+/// Stops every alert that the page of an old link shows and that is not in `wanted`, and takes none up. What only waits to be confirmed
+/// is not shown there, so that leaving it out says nothing about it. Answers whether one of `wanted` does not hold.
 ///
 /// # Errors
 /// [`RecordError`]; what was stopped first stays stopped.
@@ -78,18 +79,19 @@ pub async fn only_stop(
     now: u64,
 ) -> Result<bool, RecordError> {
     let before = read(site, to, now).await?;
-    stop_others(site, to, (&before, wanted), now).await?;
+    stop_others(site, to, (&before, wanted), stands, now).await?;
     Ok(!added(site, to, &before, wanted).is_empty())
 }
 
-/// Stops what holds, or may, and is not wanted.
+/// Stops what is not wanted: what `counts`, and everything where that cannot be read.
 async fn stop_others(
     site: &Arc<Site>,
     to: ContactKey,
     (before, wanted): (&Subscriber, &BTreeSet<PurposeId>),
+    counts: fn(Standing) -> bool,
     now: u64,
 ) -> Result<(), RecordError> {
-    let holds = |id: &PurposeId| before.restricted || before.standing(id).has_yes();
+    let holds = |id: &PurposeId| before.restricted || counts(before.standing(id));
     let alerts = choices_on(site, to.channel).map(|alert| &alert.id);
     let unwanted: Vec<PurposeId> = alerts.filter(|id| !wanted.contains(*id) && holds(id)).cloned().collect();
     for id in unwanted {
@@ -100,9 +102,13 @@ async fn stop_others(
 
 /// What is wanted and does not hold.
 fn added(site: &Site, to: ContactKey, before: &Subscriber, wanted: &BTreeSet<PurposeId>) -> Vec<PurposeId> {
-    let stands = |id: &PurposeId| matches!(before.standing(id), Standing::Granted | Standing::PendingContact);
     let alerts = choices_on(site, to.channel).map(|alert| &alert.id);
-    alerts.filter(|id| wanted.contains(*id) && !stands(id)).cloned().collect()
+    alerts.filter(|id| wanted.contains(*id) && !stands(before.standing(id))).cloned().collect()
+}
+
+/// Whether an alert was agreed to by whoever reads the address: it holds, or waits for a talk.
+pub(super) fn stands(standing: Standing) -> bool {
+    matches!(standing, Standing::Granted | Standing::PendingContact)
 }
 
 /// Asks the new address or number whether it wants what the old one gets. The old one stays until the new one is confirmed, and is told then.

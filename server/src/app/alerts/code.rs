@@ -3,8 +3,8 @@
 //! one says nothing, whatever is known of the number.
 //!
 //! A code is kept nowhere. It is made again from the sign-up and the number under a key of the site's, so that a text that is sent
-//! twice has the same one. A million codes can be guessed, so wrong tries are counted for each number, on disk before a code is
-//! looked at, and only sign-ups for which a text could go out have a code at all: ten thousand of them make guessing no easier.
+//! twice has the same one. A million codes can be guessed, so wrong tries are counted for each number that has a code, on disk before
+//! it is looked at: nobody locks a number before its owner signed up. And only sign-ups for which a text could go out have a code at all: ten thousand of them make guessing no easier.
 
 use super::confirm::{Waiting, waiting};
 use super::job::{Job, Task};
@@ -30,6 +30,9 @@ const DIGITS: usize = 6;
 const TRIES: u32 = 5;
 /// How long it waits, and how long wrong tries are remembered: a day, in milliseconds.
 const WAIT: u64 = 24 * 60 * 60 * 1000;
+
+/// The key of the job that is written in place of a count: one for all numbers.
+const NOBODYS: &[u8] = b"no-tries";
 
 /// The code that confirms one sign-up for one number.
 #[must_use]
@@ -82,12 +85,18 @@ pub async fn enter(
         Some(Job { task: Task::Tries { wrong }, due, .. }) if due > now => (wrong, due),
         _ => (0, now + WAIT),
     };
-    if wrong >= TRIES {
+    // Where there is nothing to guess, or no more guess, nothing is counted, but as much is written: so how long an answer takes does not
+    // tell whether a number is known.
+    let counts = !candidates.is_empty() && wrong < TRIES;
+    let (kept, count) = if counts {
+        (key.clone(), Job::new(Task::Tries { wrong: wrong + 1 }, due, u64::MAX))
+    } else {
+        (NOBODYS.to_vec(), Job::new(Task::Pause, now + WAIT, u64::MAX))
+    };
+    site.ledger.set_jobs(vec![(kept, count.to_bytes())]).await.map_err(refused)?;
+    if !counts {
         return Ok(None);
     }
-    // Of any number, so that how it is answered, and how long that takes, does not tell whether it is known.
-    let counted = Job::new(Task::Tries { wrong: wrong + 1 }, due, u64::MAX).to_bytes();
-    site.ledger.set_jobs(vec![(key.clone(), counted)]).await.map_err(refused)?;
     let mut fitting = None;
     for (subject, waiting) in candidates {
         let fits: bool = of(site, subject, &number).as_bytes().ct_eq(code.as_bytes()).into();

@@ -57,6 +57,8 @@ pub enum Link {
         contact: ContactKey,
         /// Which.
         purpose: PurposeId,
+        /// The day of the end that it was sent about: see [`day`]. Once it ends later, the link is spent.
+        end: u32,
     },
 }
 
@@ -103,7 +105,10 @@ impl Link {
             }
             Self::Stop { contact, purpose } => [&begin(1, contact), purpose.as_str().as_bytes()].concat(),
             Self::Centre { contact, day } => [&begin(2, contact)[..], &day.to_be_bytes()].concat(),
-            Self::Keep { contact, purpose } => [&begin(3, contact), purpose.as_str().as_bytes()].concat(),
+            // 3 was one that did not say which end it was about; it opens no more.
+            Self::Keep { contact, purpose, end } => {
+                [&begin(4, contact), &end.to_be_bytes()[..], purpose.as_str().as_bytes()].concat()
+            }
         }
     }
 
@@ -125,7 +130,10 @@ impl Link {
             1 => Self::Stop { contact, purpose: name(rest)? },
             2 if rest.is_empty() => Self::Centre { contact, day: 0 },
             2 => Self::Centre { contact, day: u32::from_be_bytes(rest.try_into().ok()?) },
-            3 => Self::Keep { contact, purpose: name(rest)? },
+            4 => {
+                let (end, rest) = rest.split_first_chunk::<4>()?;
+                Self::Keep { contact, purpose: name(rest)?, end: u32::from_be_bytes(*end) }
+            }
             _ => return None,
         })
     }

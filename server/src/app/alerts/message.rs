@@ -111,7 +111,7 @@ pub fn reminder(
     let controller = &site.notice.controller.name;
     let mut body = Body::of(MessageKind::Remind);
     body.paragraph(&ending(&words.keep_what, text, &words, (purpose, end)));
-    body.link(&words.mail_keep_how, &keep(site, contact, purpose, &language));
+    body.link(&words.mail_keep_how, &keep(site, contact, (purpose, end), &language));
     body.paragraph(&words.mail_keep_else);
     body.ends(site, contact, &words, &language);
     body.mail(site, to, format!("{controller}: {}", words.keep_title), language, id)
@@ -128,7 +128,7 @@ pub fn reminder_text(
 ) -> TextMessage {
     let (language, notice, words) = words(site, language);
     let said = ending(&words.text_keep, notice, &words, (purpose, end));
-    text(site, &fill(&said, &keep(site, contact, purpose, &language)), to, id)
+    text(site, &fill(&said, &keep(site, contact, (purpose, end), &language)), to, id)
 }
 
 /// A sentence that names an alert and the day it ends on.
@@ -136,8 +136,8 @@ fn ending(sentence: &str, text: &Text, words: &Words, (purpose, end): (&PurposeI
     fill(&fill(sentence, name(text, purpose)), &ui::pages::when::day(&rfc3339(end), &words.months))
 }
 
-fn keep(site: &Site, contact: ContactKey, purpose: &PurposeId, language: &str) -> String {
-    let link = Link::Keep { contact, purpose: purpose.clone() }.seal(&site.links);
+fn keep(site: &Site, contact: ContactKey, (purpose, end): (&PurposeId, u64), language: &str) -> String {
+    let link = Link::Keep { contact, purpose: purpose.clone(), end: day(end) }.seal(&site.links);
     format!("{}/keep/{link}?lang={language}", site.api())
 }
 

@@ -6,11 +6,12 @@
 //! after it was taken and before the job is taken away sends it again, with the same Message-ID; so does a text gateway that took it
 //! and did not say so.
 
+use super::centre::stands;
 use super::incoming::Door;
 use super::job::{Job, Task};
 use super::link::ContactKey;
 use super::questions::Questions;
-use super::subscriber::names;
+use super::subscriber::{Subscriber, names};
 use super::written::{Message, Written, confirmation, copy, link, list_copy, moved, reminder};
 use super::{message, subscriber, talk};
 use crate::app::record::RecordError;
@@ -167,7 +168,8 @@ pub(super) fn replaced(site: &Site, subject: SubjectId) -> Result<Option<Hash>, 
     })
 }
 
-/// Keeps that an address is to be told that another took its place, once for each move; not one that must not be written to.
+/// Keeps that an address is to be told that another took its place, once for each move; not one that must not be written to, or that has
+/// nothing any more which could go elsewhere.
 pub(super) async fn tell_old(
     site: &Arc<Site>,
     (subject, old): (SubjectId, ContactKey),
@@ -175,8 +177,12 @@ pub(super) async fn tell_old(
 ) -> Result<(), RecordError> {
     let ContactKey { channel, hash: contact } = old;
     let reader = Arc::clone(site);
-    let suppressed = blocking(move || reader.ledger.suppressed(&contact)).await;
-    if suppressed.map_err(RecordError::Stopped)??.is_some() {
+    let loses = move || -> Result<bool, ReadError> {
+        let all = Subscriber::read(&reader, &contact, now)?;
+        let mut alerts = subscriber::alerts_on(&reader, channel);
+        Ok(!all.suppressed && alerts.any(|alert| stands(all.standing(&alert.id))))
+    };
+    if !blocking(loses).await.map_err(RecordError::Stopped)?? {
         return Ok(());
     }
     let job = Job::new(Task::Moved { contact, channel }, now, now + CONFIRM_MS);

@@ -4,7 +4,7 @@
 //! Nothing here makes an alert end: from the moment its time is over "may we?" says no, whether or not the log says so yet.
 
 use super::job::{Job, Task};
-use super::link::ContactKey;
+use super::link::{ContactKey, day};
 use super::outbox;
 use super::say::{Saying, say};
 use super::subscriber::{Subscriber, contact, names};
@@ -162,21 +162,23 @@ async fn end(site: &Arc<Site>, found: Found, now: u64) -> Result<u64, RecordErro
     record(site, to, Act::Expiry, now, over).await
 }
 
-/// Keeps an alert for as long again, for an address that still has it. Safe to repeat: on the same day it is kept once. Answers
-/// whether the address has it.
+/// Keeps an alert for as long again, for an address that still has it. `about_end` is the day of the end that is averted
+/// ([`day`]): one that ends later was kept since, and is not again, so that whoever finds an old reminder says no yes with
+/// it. Safe to repeat. Answers whether the address has it.
 ///
 /// # Errors
 /// [`RecordError`].
 pub async fn keep(
     site: &Arc<Site>,
     to: ContactKey,
-    purpose: PurposeId,
+    (purpose, about_end): (PurposeId, u32),
     now: u64,
 ) -> Result<bool, RecordError> {
     let (reader, alert) = (Arc::clone(site), purpose.clone());
     let end = blocking(move || ends(&reader, to, &alert, now)).await.map_err(RecordError::Stopped)??;
-    if end.is_none() {
-        return Ok(false);
+    let Some(end) = end else { return Ok(false) };
+    if day(end) > about_end {
+        return Ok(true);
     }
     let holds = move |site: &Site, history: &[Opened]| {
         let last = grant(history, &purpose)?;

@@ -2,7 +2,7 @@
 
 use super::confirm::{answer, language};
 use super::frame::PageQuery;
-use crate::app::alerts::link::Link;
+use crate::app::alerts::link::{Link, day};
 use crate::app::alerts::renewal::{ends, keep};
 use crate::app::{self, App};
 use crate::http::error::Problem;
@@ -29,10 +29,15 @@ pub(in crate::http) async fn page(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let about = match Link::open(&text, &site.links) {
-        Some(Link::Keep { contact, purpose }) => {
+        Some(Link::Keep { contact, purpose, end: about_end }) => {
             let (reader, alert) = (Arc::clone(&site), purpose.clone());
             let end = app::blocking(move || ends(&reader, contact, &alert, app::now())).await??;
-            end.map_or(About::Over, |end| About::Keep(purpose, rfc3339(end)))
+            match end {
+                None => About::Over,
+                // Kept since: there is nothing to press.
+                Some(end) if day(end) > about_end => About::Kept(purpose),
+                Some(end) => About::Keep(purpose, rfc3339(end)),
+            }
         }
         _ => About::Over,
     };
@@ -57,8 +62,8 @@ pub(in crate::http) async fn post(
     let headers = request.headers().clone();
     let language = language(&app, request).await?;
     let about = match Link::open(&text, &site.links) {
-        Some(Link::Keep { contact, purpose })
-            if keep(&site, contact, purpose.clone(), app::now()).await? =>
+        Some(Link::Keep { contact, purpose, end })
+            if keep(&site, contact, (purpose.clone(), end), app::now()).await? =>
         {
             About::Kept(purpose)
         }
