@@ -10,6 +10,7 @@ use assent_core::notice::{Controller, Notice};
 use assent_core::site::{MessageKind, MessageTemplate, SiteFile};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The built-in template of the plain text.
@@ -102,9 +103,9 @@ pub(super) fn render(own: &BTreeMap<MessageKind, MessageTemplate>, values: &Valu
             }
         }
     }
-    let builtin = MessageTemplate { text: TEXT.into(), html: HTML.into() };
-    // They use what every message has, which a test shows for each.
-    filled(&builtin, values).unwrap_or_default()
+    // Nothing is looked for in what is ours: whatever people's words hold, it is better sent than an empty message.
+    let ours = |name, template| rendered(name, template, values).expect("they use what every message has");
+    (ours("message.txt", TEXT), ours("message.html", HTML))
 }
 
 fn filled(
@@ -116,8 +117,45 @@ fn filled(
     Ok((text, html))
 }
 
-/// One body. What is put into HTML is escaped.
+/// One body of a template that is not ours, which must have what people need.
 fn body(name: &'static str, template: &str, values: &Values<'_>) -> Result<String, TemplateFault> {
+    let body = rendered(name, template, values)?;
+    let is_html = name.ends_with(".html");
+    let shown = |text: &str| if is_html { super::message::escape(text) } else { text.to_string() };
+    if let Some((what, _)) = values.links.iter().find(|(_, link)| !body.contains(&shown(link))) {
+        return Err(TemplateFault::NoLink(what.clone()));
+    }
+    if !body.contains(&shown(&values.controller.name)) {
+        return Err(TemplateFault::NoSender);
+    }
+    // Looked for in what is the template's own: `dpo@important.org` loads nothing.
+    let own = serde_json::to_value(values).map(|values| rendered(name, template, &without_letters(values)));
+    let own = own.ok().and_then(Result::ok).unwrap_or_else(|| body.clone()).to_lowercase();
+    match LOADS.into_iter().find(|loads| is_html && own.contains(loads)) {
+        Some(loads) => Err(TemplateFault::Loads(loads)),
+        None => Ok(body),
+    }
+}
+
+/// The same values with an `x` for each letter of what people wrote; what a template may compare stays.
+fn without_letters(value: Value) -> Value {
+    match value {
+        Value::String(text) => text.replace(char::is_alphabetic, "x").into(),
+        Value::Array(items) => items.into_iter().map(without_letters).collect(),
+        Value::Object(fields) => {
+            let stays = |name: &str| matches!(name, "kind" | "language" | "direction");
+            let fields = fields.into_iter().map(|(name, value)| {
+                let value = if stays(&name) { value } else { without_letters(value) };
+                (name, value)
+            });
+            Value::Object(fields.collect())
+        }
+        other => other,
+    }
+}
+
+/// A template with values in it. What is put into HTML is escaped.
+fn rendered(name: &'static str, template: &str, values: &impl Serialize) -> Result<String, TemplateFault> {
     let broken = |error: minijinja::Error| {
         // What is not there is named by where it stands.
         let part = error.range().and_then(|range| template.get(range));
@@ -140,21 +178,7 @@ fn body(name: &'static str, template: &str, values: &Values<'_>) -> Result<Strin
         out.write_str(&super::message::escape(&value.to_string())).map_err(Into::into)
     });
     environment.add_template(name, template).map_err(broken)?;
-    let body = environment.get_template(name).and_then(|found| found.render(values)).map_err(broken)?;
-    let is_html = name.ends_with(".html");
-    let shown = |text: &str| if is_html { super::message::escape(text) } else { text.to_string() };
-    if let Some((what, _)) = values.links.iter().find(|(_, link)| !body.contains(&shown(link))) {
-        return Err(TemplateFault::NoLink(what.clone()));
-    }
-    if !body.contains(&shown(&values.controller.name)) {
-        return Err(TemplateFault::NoSender);
-    }
-    // Values are escaped, so that none of them looks like one of these.
-    let small = body.to_lowercase();
-    match LOADS.into_iter().find(|loads| is_html && small.contains(loads)) {
-        Some(loads) => Err(TemplateFault::Loads(loads)),
-        None => Ok(body),
-    }
+    environment.get_template(name).and_then(|found| found.render(values)).map_err(broken)
 }
 
 /// Fills a site file's templates with what messages of each kind have, in every language.
@@ -197,4 +221,40 @@ fn sample(file: &SiteFile, kind: MessageKind, language: &str) -> Vec<Part> {
     }));
     parts.push(Part { paragraph: Some(format!("From {}.", file.controller.name)), ..Part::default() });
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn controller() -> Controller {
+        serde_json::from_value(serde_json::json!({
+            "name": "Health url(x) @import", "address": "1 Src= Street", "email": "dpo@important.org",
+            "privacy_url": "https://example.org/privacy",
+            "regulator": { "name": "Regulator", "url": "https://regulator.example" },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn no_word_empties_a_message_and_none_that_is_empty_is_called_none() {
+        let parts = [
+            Part { paragraph: Some(String::new()), ..Part::default() },
+            Part { list: Some(vec!["Images url(x) src= @import".into()]), ..Part::default() },
+            Part { list: Some(Vec::new()), ..Part::default() },
+            Part { paragraph: Some("Nobody is named here: dpo@important.org".into()), ..Part::default() },
+        ];
+        let controller = controller();
+        let values = Values::new(MessageKind::Copy, ("A subject", "en"), &controller, &parts);
+        let (text, html) = render(&BTreeMap::new(), &values);
+        for body in [&text, &html] {
+            assert!(body.contains("dpo@important.org") && body.contains("Images url(x) src= @import"), "{body}");
+            assert!(!body.to_lowercase().contains("none") && !body.contains("href"), "{body}");
+        }
+        // The operator's own template is not left aside for their words, either.
+        let own = "{{ controller.name }} {{ alerts | join }} {{ controller.email | split('@') | last }}, mine";
+        let own = MessageTemplate { text: own.into(), html: own.into() };
+        let (text, html) = render(&BTreeMap::from([(MessageKind::All, own)]), &values);
+        assert!(text.ends_with("important.org, mine") && html.ends_with("important.org, mine"), "{html}");
+    }
 }
