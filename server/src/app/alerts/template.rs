@@ -20,9 +20,11 @@ pub const HTML: &str = include_str!("templates/mail.html");
 
 /// What would make a mail program ask somebody else for something, and tell them that the message was opened.
 const LOADS: [&str; 12] = [
-    "<img", "<script", "<iframe", "<link", "<object", "<embed", "<video", "<audio", "<svg", " src=", "url(",
-    "@import",
+    "<img", "<script", "<iframe", "<link", "<object", "<embed", "<video", "<audio", "<svg", "url(", "@import",
+    "image-set(",
 ];
+/// Attributes that would, too.
+const LOADING: [&str; 4] = ["src", "srcset", "background", "poster"];
 
 /// A piece of a message, in order. One of `paragraph`, `list`, and `why` with `link`.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -121,20 +123,61 @@ fn filled(
 fn body(name: &'static str, template: &str, values: &Values<'_>) -> Result<String, TemplateFault> {
     let body = rendered(name, template, values)?;
     let is_html = name.ends_with(".html");
-    let shown = |text: &str| if is_html { super::message::escape(text) } else { text.to_string() };
-    if let Some((what, _)) = values.links.iter().find(|(_, link)| !body.contains(&shown(link))) {
+    let escaped = super::message::escape;
+    // Nobody reads a comment, but some mail programs load what stands in one.
+    let read = if is_html { without_comments(&body) } else { body.clone() };
+    let leads = |link: &str| if is_html { has_link(&read, &escaped(link)) } else { read.contains(link) };
+    if let Some((what, _)) = values.links.iter().find(|(_, link)| !leads(link)) {
         return Err(TemplateFault::NoLink(what.clone()));
     }
-    if !body.contains(&shown(&values.controller.name)) {
+    let name_of = &values.controller.name;
+    if !read.contains(&if is_html { escaped(name_of) } else { name_of.clone() }) {
         return Err(TemplateFault::NoSender);
     }
     // Looked for in what is the template's own: `dpo@important.org` loads nothing.
     let own = serde_json::to_value(values).map(|values| rendered(name, template, &without_letters(values)));
     let own = own.ok().and_then(Result::ok).unwrap_or_else(|| body.clone()).to_lowercase();
-    match LOADS.into_iter().find(|loads| is_html && own.contains(loads)) {
+    let loads = LOADS.into_iter().find(|loads| own.contains(loads));
+    let loads = loads.or_else(|| LOADING.into_iter().find(|name| has_attribute(&own, name)));
+    match loads.filter(|_| is_html) {
         Some(loads) => Err(TemplateFault::Loads(loads)),
         None => Ok(body),
     }
+}
+
+/// Whether something in HTML in small letters has an attribute of this name: behind a space, a `/` or another one's end, and with a value.
+fn has_attribute(html: &str, name: &str) -> bool {
+    html.match_indices(name).any(|(at, _)| {
+        html[..at].ends_with(|before: char| before.is_whitespace() || matches!(before, '/' | '"' | '\''))
+            && html[at + name.len()..].trim_start().starts_with('=')
+    })
+}
+
+/// Whether something in HTML leads to this address.
+fn has_link(html: &str, address: &str) -> bool {
+    html.match_indices(address).any(|(at, _)| {
+        let before = html[..at].trim_end_matches(['"', '\'']).trim_end();
+        let name = before.strip_suffix('=').map(str::trim_end);
+        name.and_then(|name| name.get(name.len().checked_sub(4)?..))
+            .is_some_and(|name| name.eq_ignore_ascii_case("href"))
+    })
+}
+
+/// HTML without its comments, as it is read; one that does not end hides the rest.
+fn without_comments(html: &str) -> String {
+    let mut read = String::new();
+    let mut rest = html;
+    while let Some((before, comment)) = rest.split_once("<!--") {
+        read.push_str(before);
+        // `<!-->` and `<!--->` are whole ones, and `--!>` ends one as `-->` does.
+        rest = if let Some(after) = comment.strip_prefix('>').or_else(|| comment.strip_prefix("->")) {
+            after
+        } else {
+            let ends = ["-->", "--!>"].map(|end| comment.find(end).map(|at| at + end.len()));
+            ends.into_iter().flatten().min().map_or("", |end| &comment[end..])
+        };
+    }
+    read + rest
 }
 
 /// The same values with an `x` for each letter of what people wrote; what a template may compare stays.
