@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use server::app::alerts::link::ContactKey;
 use server::app::alerts::outbox::{do_what_is_due, send_link};
 use server::app::now;
+use std::collections::BTreeSet;
 
 /// A message's bodies in clear: what is quoted-printable is read.
 fn clear(message: &str) -> String {
@@ -65,6 +66,28 @@ async fn every_sentence_can_be_the_operators_and_the_way_out_stays() {
     let answer = publishes(&app, &lost).await;
     answer.is_problem(422, "notice-refused");
     assert!(answer.text().contains("placeholder-lost"), "who sends it must be said: {}", answer.text());
+}
+
+#[tokio::test]
+async fn a_fresh_link_that_is_asked_for_again_is_another_message() {
+    const HOUR: u64 = 60 * 60 * 1000;
+    let place = Place::empty();
+    let app = TestApp::new().await.configured(&place.configuration());
+    let post = place.opens();
+    let site = app.app.sites.all()[0].clone();
+    signs_up(&app, &token(), &key(), "ann@example.org").await;
+    do_what_is_due(&app.app, &site, now()).await.unwrap();
+    let hash = site.ledger.contact_hash(Channel::Email, "ann@example.org");
+    for later in [0, HOUR] {
+        // The pause after the one before is over.
+        do_what_is_due(&app.app, &site, now() + later).await.unwrap();
+        let to = ContactKey { channel: Channel::Email, hash };
+        send_link(&site, to, "en".into(), now() + later).await.unwrap();
+        do_what_is_due(&app.app, &site, now() + later).await.unwrap();
+    }
+    let ids: BTreeSet<String> =
+        post.messages().iter().map(|message| header(message, "Message-ID")).collect();
+    assert_eq!(ids.len(), 3, "mailboxes drop what they have: {ids:?}");
 }
 
 /// The test site with a template for every message, and one for confirmations.

@@ -336,7 +336,7 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
         let outcome = if job.until <= now {
             Ok(Outcome::Done)
         } else {
-            run(app, site, (&job.task, key.as_slice()), &away, now).await
+            run(app, site, (&job.task, key.as_slice(), job.until), &away, now).await
         };
         let again = match outcome {
             Ok(Outcome::Done) => None,
@@ -366,11 +366,12 @@ fn later(site: &Site, job: Job, reason: &str, now: u64) -> Job {
 async fn run(
     app: &Arc<App>,
     site: &Arc<Site>,
-    (task, key): (&Task, &[u8]),
+    (task, key, until): (&Task, &[u8], u64),
     away: &[Channel],
     now: u64,
 ) -> anyhow::Result<Outcome> {
-    let id = sha256(key).to_hex()[..32].to_string();
+    // The same however often one message is tried, and another for the next message under the same key: a mailbox drops what it has.
+    let id = sha256(&[key, &until.to_be_bytes()].concat()).to_hex()[..32].to_string();
     let (reader, replies) = (Arc::clone(site), app.outbox.replies);
     match task.clone() {
         Task::Confirm { subject, channel, replaces } => {
