@@ -39,7 +39,7 @@ const HOUR: u64 = 60 * MINUTE;
 /// How long is waited after the first try that failed, the second, and so on; after the last one again and again.
 const WAITS: [u64; 7] = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR];
 /// Most confirmations that one address is sent within a day: nobody's mailbox can be filled by typing their address.
-const CONFIRMATIONS_A_DAY: usize = 3;
+pub(super) const CONFIRMATIONS_A_DAY: usize = 3;
 const DAY: u64 = 24 * HOUR;
 /// How long after a fresh link another one can be had: by email, and by text, which costs.
 const LINK_PAUSES: [u64; 2] = [10 * MINUTE, HOUR];
@@ -118,11 +118,40 @@ impl Outbox {
     }
 }
 
+/// Keeps that these addresses are to be asked whether one sign-up was theirs, and that it is forgotten when its time is over. Once for each
+/// request. Nothing where `questions` has no more room.
+pub(super) async fn ask(
+    site: &Arc<Site>,
+    questions: &Questions,
+    about: (SubjectId, &str),
+    to: &[ContactKey],
+    now: u64,
+) -> Result<(), RecordError> {
+    let asks: Vec<_> = to.iter().map(|to| (to.channel, Some(to.hash))).collect();
+    let confirm = |to: &ContactKey| Task::Confirm { subject: about.0, channel: to.channel, replaces: None };
+    expect_within(site, Some((questions, asks)), about, to.iter().map(confirm).collect(), now).await
+}
+
 /// Keeps what is to be done about one sign-up: `tasks` at once, and forgetting it when its time is over. Once for each request. Nothing
-/// where `questions` has no more room: what staff write down needs none.
+/// where `questions` has no more room, in which each counts: what staff write down needs none.
 pub(super) async fn expect(
     site: &Arc<Site>,
     questions: Option<&Questions>,
+    about: (SubjectId, &str),
+    tasks: Vec<Task>,
+    now: u64,
+) -> Result<(), RecordError> {
+    let ask = |task: &Task| match task {
+        Task::Confirm { channel, .. } => Some((*channel, None)),
+        _ => None,
+    };
+    let asks = tasks.iter().filter_map(ask).collect();
+    expect_within(site, questions.map(|questions| (questions, asks)), about, tasks, now).await
+}
+
+async fn expect_within(
+    site: &Arc<Site>,
+    questions: Option<(&Questions, Vec<(Channel, Option<Hash>)>)>,
     (subject, request): (SubjectId, &str),
     tasks: Vec<Task>,
     now: u64,
@@ -131,16 +160,11 @@ pub(super) async fn expect(
     let until = now + CONFIRM_MS;
     let key = |kind: &str| format!("{kind}/{which}").into_bytes();
     let mut jobs = vec![(key("lapse"), Job::new(Task::Lapse { subject }, until + MINUTE, u64::MAX))];
-    if let Some(questions) = questions
+    if let Some((questions, asks)) = questions
         && !is_kept(site, jobs[0].0.clone()).await?
+        && !questions.take(site.file.id.as_str(), &asks, now)
     {
-        let ask = |task: &Task| match task {
-            Task::Confirm { channel, .. } => Some(*channel),
-            _ => None,
-        };
-        if !questions.take(site.file.id.as_str(), &tasks.iter().filter_map(ask).collect(), now) {
-            return Err(RecordError::TooManyQuestions);
-        }
+        return Err(RecordError::TooManyQuestions);
     }
     for task in tasks {
         let by_text = matches!(task, Task::Confirm { channel: Channel::Text, .. });
