@@ -40,7 +40,7 @@ const HOUR: u64 = 60 * MINUTE;
 /// How long is waited after the first try that failed, the second, and so on; after the last one again and again.
 const WAITS: [u64; 7] = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR];
 /// Most confirmations that one address is sent within a day: nobody's mailbox can be filled by typing their address.
-const CONFIRMATIONS_A_DAY: usize = 3;
+pub(super) const CONFIRMATIONS_A_DAY: usize = 3;
 const DAY: u64 = 24 * HOUR;
 /// How long after a fresh link another one can be had: by email, and by text, which costs.
 const LINK_PAUSES: [u64; 2] = [10 * MINUTE, HOUR];
@@ -119,11 +119,40 @@ impl Outbox {
     }
 }
 
+/// Keeps that these addresses are to be asked whether one sign-up was theirs, and that it is forgotten when its time is over. Once for each
+/// request. Nothing where `questions` has no more room.
+pub(super) async fn ask(
+    site: &Arc<Site>,
+    questions: &Questions,
+    about: (SubjectId, &str),
+    to: &[ContactKey],
+    now: u64,
+) -> Result<(), RecordError> {
+    let asks: Vec<_> = to.iter().map(|to| (to.channel, Some(to.hash))).collect();
+    let confirm = |to: &ContactKey| Task::Confirm { subject: about.0, channel: to.channel, replaces: None };
+    expect_within(site, Some((questions, asks)), about, to.iter().map(confirm).collect(), now).await
+}
+
 /// Keeps what is to be done about one sign-up: `tasks` at once, and forgetting it when its time is over. Once for each request. Nothing
-/// where `questions` has no more room: what staff write down needs none.
+/// where `questions` has no more room, in which each counts: what staff write down needs none.
 pub(super) async fn expect(
     site: &Arc<Site>,
     questions: Option<&Questions>,
+    about: (SubjectId, &str),
+    tasks: Vec<Task>,
+    now: u64,
+) -> Result<(), RecordError> {
+    let ask = |task: &Task| match task {
+        Task::Confirm { channel, .. } => Some((*channel, None)),
+        _ => None,
+    };
+    let asks = tasks.iter().filter_map(ask).collect();
+    expect_within(site, questions.map(|questions| (questions, asks)), about, tasks, now).await
+}
+
+async fn expect_within(
+    site: &Arc<Site>,
+    questions: Option<(&Questions, Vec<(Channel, Option<Hash>)>)>,
     (subject, request): (SubjectId, &str),
     tasks: Vec<Task>,
     now: u64,
@@ -132,16 +161,11 @@ pub(super) async fn expect(
     let until = now + CONFIRM_MS;
     let key = |kind: &str| format!("{kind}/{which}").into_bytes();
     let mut jobs = vec![(key("lapse"), Job::new(Task::Lapse { subject }, until + MINUTE, u64::MAX))];
-    if let Some(questions) = questions
+    if let Some((questions, asks)) = questions
         && !is_kept(site, jobs[0].0.clone()).await?
+        && !questions.take(site.file.id.as_str(), &asks, now)
     {
-        let ask = |task: &Task| match task {
-            Task::Confirm { channel, .. } => Some(*channel),
-            _ => None,
-        };
-        if !questions.take(site.file.id.as_str(), &tasks.iter().filter_map(ask).collect(), now) {
-            return Err(RecordError::TooManyQuestions);
-        }
+        return Err(RecordError::TooManyQuestions);
     }
     for task in tasks {
         let by_text = matches!(task, Task::Confirm { channel: Channel::Text, .. });
@@ -342,7 +366,7 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
         let outcome = if job.until <= now {
             Ok(Outcome::Done)
         } else {
-            run(app, site, (&job.task, key.as_slice()), &away, now).await
+            run(app, site, (&job.task, key.as_slice(), job.until), &away, now).await
         };
         let again = match outcome {
             Ok(Outcome::Done) => None,
@@ -372,11 +396,12 @@ fn later(site: &Site, job: Job, reason: &str, now: u64) -> Job {
 async fn run(
     app: &Arc<App>,
     site: &Arc<Site>,
-    (task, key): (&Task, &[u8]),
+    (task, key, until): (&Task, &[u8], u64),
     away: &[Channel],
     now: u64,
 ) -> anyhow::Result<Outcome> {
-    let id = sha256(key).to_hex()[..32].to_string();
+    // The same however often one message is tried, and another for the next message under the same key: a mailbox drops what it has.
+    let id = sha256(&[key, &until.to_be_bytes()].concat()).to_hex()[..32].to_string();
     let (reader, replies) = (Arc::clone(site), app.outbox.replies);
     match task.clone() {
         Task::Confirm { subject, channel, replaces } => {
