@@ -85,8 +85,7 @@ async fn a_fresh_link_that_is_asked_for_again_is_another_message() {
         send_link(&site, to, "en".into(), now() + later).await.unwrap();
         do_what_is_due(&app.app, &site, now() + later).await.unwrap();
     }
-    let ids: BTreeSet<String> =
-        post.messages().iter().map(|message| header(message, "Message-ID")).collect();
+    let ids: BTreeSet<String> = post.messages().iter().map(|message| header(message, "Message-ID")).collect();
     assert_eq!(ids.len(), 3, "mailboxes drop what they have: {ids:?}");
 }
 
@@ -146,7 +145,10 @@ async fn a_template_that_leaves_out_what_people_need_is_refused_with_its_place()
         ("<input\ntype=image\tsrc=//t.example/p.gif>", "would load something for `src`"),
         ("<b class=\"a\"src=x>", "would load something for `src`"),
         ("<b poster=x>", "would load something for `poster`"),
-        ("<style>p { background: Image-Set(\"//t.example/p.gif\" 1x) }</style>", "would load something for `image-set(`"),
+        (
+            "<style>p { background: Image-Set(\"//t.example/p.gif\" 1x) }</style>",
+            "would load something for `image-set(`",
+        ),
         ("<!--[if mso]><img alt=x><![endif]-->", "would load something for `<img`"),
     ];
     let loading = loading.map(|(more, why)| (good, with(more), why));

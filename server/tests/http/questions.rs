@@ -98,10 +98,7 @@ async fn a_no_is_heard_where_there_is_no_more_room() {
     let app = TestApp::new().await;
     assert_eq!(publishes(&app, &charity()).await.status, StatusCode::OK);
     let app = app.configured("[limits]\ntext_questions_per_hour = 1\n");
-    assert_eq!(
-        asks(&app, (&token(), &key()), "phone", "+447700900123").await.status,
-        StatusCode::CREATED
-    );
+    assert_eq!(asks(&app, (&token(), &key()), "phone", "+447700900123").await.status, StatusCode::CREATED);
     let before = app.entries();
     let wish = json!({ "notice": app.notice(), "language": "en", "wanted": ["text-news"], "phone": "+447700900124",
         "told": ["email-appeals", "email-offers"], "objected": ["email-appeals"], "email": "bob@example.org" });

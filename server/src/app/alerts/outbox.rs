@@ -60,7 +60,7 @@ enum Outcome {
     /// Nothing more to do.
     Done,
     /// Another one takes its place.
-    Next(Task, u64),
+    Next(Job),
     /// Try again later. No personal data.
     Later(String),
     /// The same, and nobody answers at all on this channel.
@@ -370,7 +370,7 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
         };
         let again = match outcome {
             Ok(Outcome::Done) => None,
-            Ok(Outcome::Next(task, after)) => Some(Job::new(task, now + after, u64::MAX)),
+            Ok(Outcome::Next(job)) => Some(job),
             Ok(Outcome::Later(reason)) => Some(later(site, job, &reason, now)),
             Ok(Outcome::Away(channel, reason)) => {
                 away.push(channel);
@@ -434,7 +434,15 @@ async fn run(
         Task::ListCopy { contact, channel, since } => {
             let to = ContactKey { channel, hash: contact };
             match blocking(move || list_copy(&reader, (to, since), id, now)).await?? {
-                Some(message) => Ok(send(app, site, message, away).await),
+                Some((message, newest)) => {
+                    let sent = match message {
+                        Some(message) => send(app, site, message, away).await,
+                        None => Outcome::Done,
+                    };
+                    // What came since it was written found this job, and made none.
+                    let rest = Task::ListCopy { contact, channel, since: newest + 1 };
+                    Ok(and_then(sent, Job::new(rest, now + LIST_PAUSE, now + LIST_TIME)))
+                }
                 None => Ok(Outcome::Done),
             }
         }
@@ -445,13 +453,14 @@ async fn run(
                 Some(message) => send(app, site, message, away).await,
                 None => Outcome::Done,
             };
-            Ok(and_pause(sent, pause))
+            Ok(and_then(sent, Job::new(Task::Pause, now + pause, u64::MAX)))
         }
         Task::Answer { to, answer } => {
             // It was sealed under another key, so that nobody can read it any more.
             let Some(from) = to.open(site) else { return Ok(Outcome::Done) };
             let text = message::answer(site, &from.language, answer, from.number, id);
-            Ok(and_pause(send(app, site, Message::Text(text), away).await, ANSWER_PAUSE))
+            let sent = send(app, site, Message::Text(text), away).await;
+            Ok(and_then(sent, Job::new(Task::Pause, now + ANSWER_PAUSE, u64::MAX)))
         }
         Task::Remind { contact, channel, purpose } => {
             let to = ContactKey { channel, hash: contact };
@@ -474,7 +483,8 @@ async fn run(
         Task::ToContact { contact, channel } => {
             let to = ContactKey { channel, hash: contact };
             let again = blocking(move || talk::again(&reader, to, now)).await??;
-            Ok(again.map_or(Outcome::Done, |after| Outcome::Next(task.clone(), after)))
+            let next = |after| Outcome::Next(Job::new(task.clone(), now + after, u64::MAX));
+            Ok(again.map_or(Outcome::Done, next))
         }
         Task::Pause | Task::Move { .. } | Task::Asked { .. } | Task::Tries { .. } | Task::Read { .. } => {
             Ok(Outcome::Done)
@@ -482,9 +492,9 @@ async fn run(
     }
 }
 
-fn and_pause(outcome: Outcome, pause: u64) -> Outcome {
+fn and_then(outcome: Outcome, job: Job) -> Outcome {
     match outcome {
-        Outcome::Done => Outcome::Next(Task::Pause, pause),
+        Outcome::Done => Outcome::Next(job),
         other => other,
     }
 }

@@ -135,8 +135,9 @@ mod tests {
     fn an_hour_has_so_many_and_what_lacks_room_on_one_channel_is_not_counted_on_the_other() {
         let questions = Questions { by_email: 2, by_text: 1, asked: Mutex::default() };
         let [email, text] = [Channel::Email, Channel::Text];
-        let take =
-            |channels: &[Channel], at| questions.take("clinic", &channels.iter().map(|it| (*it, None)).collect::<Vec<_>>(), at);
+        let take = |channels: &[Channel], at| {
+            questions.take("clinic", &channels.iter().map(|it| (*it, None)).collect::<Vec<_>>(), at)
+        };
         assert!(take(&[text], 1000));
         assert!(!take(&[text], 2000) && !take(&[email, text], 2000));
         assert!(take(&[email], 3000) && take(&[email], 4000) && !take(&[email], 4000 + HOUR / 2));

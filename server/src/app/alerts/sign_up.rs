@@ -6,8 +6,8 @@
 use super::link::ContactKey;
 use super::outbox;
 use super::questions::Questions;
-use crate::app::contact::normalise;
 use crate::app::blocking;
+use crate::app::contact::normalise;
 use crate::app::record::{Ask, RecordError, Recorded, check, record};
 use crate::app::sites::Site;
 use assent_core::age::AgeError;

@@ -20,7 +20,17 @@ pub const HTML: &str = include_str!("templates/mail.html");
 
 /// What would make a mail program ask somebody else for something, and tell them that the message was opened.
 const LOADS: [&str; 12] = [
-    "<img", "<script", "<iframe", "<link", "<object", "<embed", "<video", "<audio", "<svg", "url(", "@import",
+    "<img",
+    "<script",
+    "<iframe",
+    "<link",
+    "<object",
+    "<embed",
+    "<video",
+    "<audio",
+    "<svg",
+    "url(",
+    "@import",
     "image-set(",
 ];
 /// Attributes that would, too.
@@ -291,11 +301,15 @@ mod tests {
         let values = Values::new(MessageKind::Copy, ("A subject", "en"), &controller, &parts);
         let (text, html) = render(&BTreeMap::new(), &values);
         for body in [&text, &html] {
-            assert!(body.contains("dpo@important.org") && body.contains("Images url(x) src= @import"), "{body}");
+            assert!(
+                body.contains("dpo@important.org") && body.contains("Images url(x) src= @import"),
+                "{body}"
+            );
             assert!(!body.to_lowercase().contains("none") && !body.contains("href"), "{body}");
         }
         // The operator's own template is not left aside for their words, either.
-        let own = "{{ controller.name }} {{ alerts | join }} {{ controller.email | split('@') | last }}, mine";
+        let own =
+            "{{ controller.name }} {{ alerts | join }} {{ controller.email | split('@') | last }}, mine";
         let own = MessageTemplate { text: own.into(), html: own.into() };
         let (text, html) = render(&BTreeMap::from([(MessageKind::All, own)]), &values);
         assert!(text.ends_with("important.org, mine") && html.ends_with("important.org, mine"), "{html}");
