@@ -48,8 +48,11 @@ impl Place {
 pub(crate) struct Post {
     taken: Arc<Mutex<Vec<String>>>,
     asked: Arc<Mutex<Vec<String>>>,
-    held: Arc<Mutex<Option<(Sender<()>, Receiver<()>)>>>,
+    held: Arc<Mutex<Option<Held>>>,
 }
+
+/// Who hears that a message came, and from whom it is heard that it may be answered.
+type Held = (Sender<()>, Receiver<()>);
 
 impl Post {
     pub(crate) fn messages(&self) -> Vec<String> {

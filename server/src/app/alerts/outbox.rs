@@ -10,7 +10,7 @@ use super::centre::stands;
 use super::incoming::Door;
 use super::job::{Job, Task};
 use super::link::ContactKey;
-use super::questions::Questions;
+use super::questions::{Ask, Questions};
 use super::subscriber::{Subscriber, names};
 use super::written::{Message, Written, confirmation, copy, link, list_copy, moved, reminder};
 use super::{message, subscriber, talk};
@@ -152,7 +152,7 @@ pub(super) async fn expect(
 
 async fn expect_within(
     site: &Arc<Site>,
-    questions: Option<(&Questions, Vec<(Channel, Option<Hash>)>)>,
+    questions: Option<(&Questions, Vec<Ask>)>,
     (subject, request): (SubjectId, &str),
     tasks: Vec<Task>,
     now: u64,

@@ -12,6 +12,9 @@ use assent_core::notice::Channel;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
+/// A question: by what it is asked, and whom, where one address counts only so often.
+pub type Ask = (Channel, Option<Hash>);
+
 /// An hour in milliseconds.
 const HOUR: u64 = 60 * 60 * 1000;
 const DAY: u64 = 24 * HOUR;
@@ -47,7 +50,7 @@ impl Questions {
     /// Whether a site may ask one more on each of these channels at `now` (Unix milliseconds), which is counted; or on none, and then it
     /// is not. An address that was counted [`CONFIRMATIONS_A_DAY`] times within a day is sent nothing more, and is answered alike; one
     /// that is not said always counts.
-    pub(super) fn take(&self, site: &str, asks: &[(Channel, Option<Hash>)], now: u64) -> bool {
+    pub(super) fn take(&self, site: &str, asks: &[Ask], now: u64) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = true;
         for (channel, _) in asks {
