@@ -42,17 +42,23 @@ impl<'a> Step<'a> {
         step
     }
 
-    /// Writes it; durable when it returns. Rests as `pause` likes ([`Database::write_each`](crate::database::Database::write_each)).
-    pub(crate) fn write(
+    /// First, the index; durable when it returns. Rests as `pause` likes
+    /// ([`Database::write_each`](crate::database::Database::write_each)).
+    pub(crate) fn write_index(
         &self,
-        rows: &Rows,
         sled: &Databases,
         pause: &mut dyn FnMut(Duration),
     ) -> Result<(), StoreError> {
-        if !self.index.is_empty() {
-            sled.index()?.write_each(&self.index, pause)?;
-        }
-        rows.write(&self.rows)?;
+        if self.index.is_empty() { Ok(()) } else { sled.index()?.write_each(&self.index, pause) }
+    }
+
+    /// Then the files of rows; durable when it returns.
+    pub(crate) fn write_rows(&self, rows: &Rows) -> Result<(), StoreError> {
+        rows.write(&self.rows)
+    }
+
+    /// Then the main tree, which says that the step was made; durable when it returns.
+    pub(crate) fn write_main(&self, sled: &Databases) -> Result<(), StoreError> {
         sled.main.write(to_sled(&self.main))
     }
 

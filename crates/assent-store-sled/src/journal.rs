@@ -102,6 +102,9 @@ impl Journal {
             records.extend(found);
             journal.files.push_back(file);
         }
+        // A file whose scrubbing was cut short was used again under its old number.
+        journal.files.make_contiguous().sort_by_key(|file| file.last);
+        records.sort_by_key(|record| record.sequence);
         // What was absorbed may be half scrubbed.
         records.retain(|record| record.sequence > absorbed);
         if records.windows(2).any(|pair| pair[1].sequence != pair[0].sequence + 1) {
@@ -112,6 +115,11 @@ impl Journal {
                 io::ErrorKind::InvalidData,
                 "the beginning of the journal is missing",
             ));
+        }
+        // What was read may be in the page cache only, after a kill before it was durable or an fsync that failed. It is told to
+        // people from here on.
+        for file in journal.files.iter().filter(|file| file.last > absorbed) {
+            file.write_again()?;
         }
         journal.sequence = records.last().map_or(absorbed, |last| last.sequence);
         // Files that end before what was absorbed are from an older journal: nothing may be appended to them.
@@ -295,6 +303,14 @@ impl JournalFile {
         let (len, end, beyond) = (bytes.len() as u64, at as u64, newest_within(&bytes[at..]));
         Ok((JournalFile { number, file, len, end, last, blank, beyond }, records))
     }
+
+    /// Writes its records where they stand; durable when it returns.
+    fn write_again(&self) -> io::Result<()> {
+        let mut bytes = vec![0; usize::try_from(self.end).map_err(io::Error::other)?];
+        self.file.read_exact_at(&mut bytes, 0)?;
+        self.file.write_all_at(&bytes, 0)?;
+        self.file.sync_data()
+    }
 }
 
 fn path(folder: &Path, number: u64) -> PathBuf {
@@ -464,6 +480,30 @@ mod tests {
             assert!(bytes.iter().all(|byte| *byte == 0), "{} keeps what was in it", file.number);
         }
         assert!(!first.exists() || std::fs::read(&first).unwrap().iter().all(|byte| *byte == 0));
+    }
+
+    /// It keeps its number, and is next to be written to: records in it are newer than those in files with higher numbers.
+    #[test]
+    fn records_in_a_file_that_was_half_scrubbed_before_come_in_their_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = reopen(dir.path(), 0);
+        let content = vec![7; 1 << 20];
+        for _ in 0..8 {
+            journal.append(&content).unwrap();
+        }
+        drop(journal);
+        let first = OpenOptions::new().write(true).open(path(dir.path(), 0)).unwrap();
+        first.write_all_at(&vec![0; 1 << 20], 0).unwrap();
+        let (mut journal, _) = reopen(dir.path(), 3);
+        for sequence in 9..=10 {
+            assert_eq!(journal.append(&content).unwrap().sequence, sequence);
+        }
+        assert_eq!(journal.files.back().map(|file| file.number), Some(0));
+        let sequences = |absorbed| {
+            reopen(dir.path(), absorbed).1.iter().map(|record| record.sequence).collect::<Vec<_>>()
+        };
+        assert_eq!(sequences(3), [4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(sequences(9), [10]);
     }
 
     /// A flipped bit ended the journal: what came after it was lost without a word, and, when it was in a file's first record,

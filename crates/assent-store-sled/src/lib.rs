@@ -337,7 +337,9 @@ impl Inner {
         }
         let mut ends = lock(&self.ends);
         let mut waited = Duration::ZERO;
-        while self.recent().bytes() >= RECENT_MAX && waited < 30 * REST {
+        // After a write that failed nothing is absorbed before the journal was read again.
+        let waits = || self.recent().bytes() >= RECENT_MAX && !self.failed.load(Ordering::Acquire);
+        while waits() && waited < 30 * REST {
             self.bell.notify_one();
             ends = self.absorbed.wait_timeout(ends, REST).unwrap_or_else(PoisonError::into_inner).0;
             waited += REST;
@@ -378,6 +380,12 @@ impl Inner {
     fn absorb_down_to(&self, bytes: usize) -> Result<(), StoreError> {
         let _absorbing = lock(&self.absorbing);
         loop {
+            if self.failed.load(Ordering::Acquire) {
+                return Err(StoreError::new(
+                    "be absorbed",
+                    "what is on disk is known only once it was read again",
+                ));
+            }
             self.tidy_journal(false)?;
             if self.recent().bytes() <= bytes || !self.absorb_step(&mut |took| self.rest(took))? {
                 return Ok(());
@@ -396,7 +404,15 @@ impl Inner {
         if let Some(touched) = &mut *lock(&self.touched) {
             touched.extend(step.index.keys().cloned());
         }
-        step.write(&self.rows, &sled, pause)?;
+        // After an error sled fails for ever, and has in memory what is not in its file: nobody uses it before it was opened again.
+        let in_sled = |written: Result<(), StoreError>| {
+            written.inspect_err(|_| {
+                self.sled.write().unwrap_or_else(PoisonError::into_inner).take();
+            })
+        };
+        in_sled(step.write_index(&sled, pause))?;
+        step.write_rows(&self.rows)?;
+        in_sled(step.write_main(&sled))?;
         self.in_sled.store(*sequence, Ordering::Release);
         self.recent_mut().forget(oldest.len());
         Ok(true)
@@ -428,12 +444,13 @@ impl Inner {
         Ok(())
     }
 
-    /// Opens sled again. The lock on `absorbing` is held.
+    /// Opens sled again, if it failed. The lock on `absorbing` is held.
     fn open_sled_again(&self) {
         let mut sled = self.sled.write().unwrap_or_else(PoisonError::into_inner);
-        let folder = sled.take().map(|old| old.folder().to_path_buf());
-        let folder = folder.or_else(|| Some(self.dir.join(reclaim::current(&self.dir).ok()?)));
-        *sled = folder.and_then(|folder| Databases::open(&folder, self.cache).ok()).map(Arc::new);
+        if sled.is_none() {
+            let folder = reclaim::current(&self.dir).ok().map(|name| self.dir.join(name));
+            *sled = folder.and_then(|folder| Databases::open(&folder, self.cache).ok()).map(Arc::new);
+        }
     }
 
     /// After a failed write: reads the journal again, and puts what is in it into sled at once, so that nothing hangs on pages
@@ -445,19 +462,13 @@ impl Inner {
             return Ok(());
         }
         let revived = self.begin_again(&mut journal);
-        if revived.is_err() {
-            // After an error sled fails for ever, also on a disk that is well again.
-            self.open_sled_again();
-        }
         *lock(&self.in_vain) = revived.is_err().then(Instant::now);
         revived
     }
 
     /// The locks on `absorbing` and `journal` are held, and nothing rests.
     fn begin_again(&self, journal: &mut Journal) -> Result<(), StoreError> {
-        if self.sled.read().unwrap_or_else(PoisonError::into_inner).is_none() {
-            self.open_sled_again();
-        }
+        self.open_sled_again();
         let begin = || begin(&self.dir, &*self.sled()?, self.in_sled.load(Ordering::Acquire));
         let unnamed = |error| StoreError::new("make sure which databases are in force", error);
         std::fs::File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(unnamed)?;

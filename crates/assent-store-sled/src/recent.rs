@@ -103,6 +103,11 @@ impl Recent {
 }
 
 impl SiteRecent {
+    /// Whether another row will take this one's place.
+    pub(crate) fn replaces(&self, index: u64) -> bool {
+        self.replaced.contains_key(&index)
+    }
+
     fn new(number: SiteNumber, head: Head) -> Self {
         SiteRecent {
             number,

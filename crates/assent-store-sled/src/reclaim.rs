@@ -118,11 +118,12 @@ impl Inner {
         let done = self.copy(&old, Arc::new(new), &gone, &name);
         *lock(&self.touched) = None;
         // Whichever is not in force goes, once that is sure. Readers that are still in it read on.
-        let swapped = self.sled().is_ok_and(|sled| sled.folder() == folder);
-        let goes = match (&done, swapped) {
+        let in_force = self.sled().ok().map(|sled| sled.folder().to_path_buf());
+        let goes = match (&done, in_force) {
             (Ok(_), _) => Some(old.folder().to_path_buf()),
-            (Err(_), false) => Some(folder),
-            (Err(_), true) => None,
+            (Err(_), Some(in_force)) if in_force != folder => Some(folder),
+            // The next start knows which is not needed.
+            (Err(_), _) => None,
         };
         drop(old);
         goes.into_iter().for_each(|folder| drop(fs::remove_dir_all(folder)));
@@ -154,7 +155,10 @@ impl Inner {
     ) -> Result<(), StoreError> {
         let rows: &Rows = &self.rows;
         rows.rewrite(number, part, &mut |index, row| {
-            let replaced = replaces(site, index, row);
+            // What takes a row's place and is not absorbed yet is newer than what is asked about, and will be written over it. It is looked for
+            // afterwards: who is carried over is in `recent` before their month is gone.
+            let comes = || self.recent().site(site).is_some_and(|site| site.replaces(index));
+            let replaced = replaces(site, index, row).filter(|_| !comes());
             if replaced.as_ref().unwrap_or(row).record().is_none() {
                 gone.add(number, index);
             }
@@ -165,7 +169,7 @@ impl Inner {
 
     fn copy(
         &self,
-        old: &Databases,
+        old: &Arc<Databases>,
         new: Arc<Databases>,
         gone: &Gone,
         name: &str,
@@ -189,12 +193,21 @@ impl Inner {
             if lock(&self.touched).as_ref().is_none_or(|touched| touched.len() <= FEW) {
                 break;
             }
-            copy.again(from, touched(), gone)?;
+            // Between two steps: a key is noted before it is written.
+            let keys = {
+                let _absorbing = lock(&self.absorbing);
+                touched()
+            };
+            copy.again(from, keys, gone)?;
             let _absorbing = lock(&self.absorbing);
             self.absorb_due()?;
         }
         // The last round: absorbing stands still until the new one is in force.
         let absorbing = lock(&self.absorbing);
+        if !Arc::ptr_eq(&self.sled()?, old) {
+            let why = "the databases failed while they were copied, and what they hold in memory may not be what was written";
+            return Err(StoreError::new("be copied", why));
+        }
         copy.again(from, touched(), gone)?;
         copy.flush()?;
         let mut copy = Copy::new(&new.main);

@@ -7,7 +7,7 @@
 //!
 //! The index by subject and contact, the heads and the documents are in sled, not here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Range;
@@ -43,6 +43,8 @@ pub(crate) struct Rows {
     overwriting: RwLock<()>,
     /// Files open for reading. Held while a file takes another one's place, so that none that is gone is kept.
     open: Mutex<HashMap<(SiteNumber, u64), Arc<File>>>,
+    /// Files whose names this process made durable.
+    named: Mutex<HashSet<(SiteNumber, u64)>>,
 }
 
 /// What a step adds and replaces, by site and index.
@@ -158,7 +160,7 @@ impl Rows {
                 }
             }
         }
-        Ok(Rows { folder, overwriting: RwLock::default(), open: Mutex::default() })
+        Ok(Rows { folder, overwriting: RwLock::default(), open: Mutex::default(), named: Mutex::default() })
     }
 
     fn site(&self, number: SiteNumber) -> PathBuf {
@@ -239,8 +241,7 @@ impl Rows {
     fn write_part(&self, number: SiteNumber, part: u64, changes: &Changes<'_>) -> Result<(), WriteError> {
         let all = (number, part * PART)..(number, (part + 1) * PART);
         let path = self.path(number, part);
-        let is_new = !path.exists();
-        if is_new {
+        if !path.exists() {
             make_folder(&self.site(number))?;
         }
         let file =
@@ -299,8 +300,10 @@ impl Rows {
         drop(overwriting);
 
         file.file.sync_data()?;
-        if is_new {
+        // Once by every process that writes to it: the one that made it may have been killed before its name was durable.
+        if !lock(&self.named).contains(&(number, part)) {
             File::open(self.site(number))?.sync_all()?;
+            lock(&self.named).insert((number, part));
         }
         Ok(())
     }
@@ -356,6 +359,7 @@ impl Rows {
         write_new(&beside, &new).map_err(&failed)?;
         {
             let mut open = lock(&self.open);
+            lock(&self.named).remove(&(number, part));
             fs::rename(&beside, &path).map_err(&failed)?;
             open.remove(&(number, part));
         }

@@ -145,8 +145,10 @@ fn as_new(notice: &Notice, draft: &Draft, choices: &BTreeMap<PurposeId, Choice>,
     (!decisions.is_empty()).then(|| Draft { decisions, expect_previous: None, ..draft.clone() })
 }
 
-/// What [`record`] checks of a decision about today's notice by someone who said nothing before. For measuring.
-#[cfg(feature = "no-storage")]
+/// What [`record`] checks of a decision by someone who said nothing before. Blocks when it is not about today's notice.
+///
+/// # Errors
+/// As for recording it.
 pub fn check(site: &Site, ask: &Ask, now: u64) -> Result<(), RecordError> {
     let acted = ask.request.acted.as_deref().map(parse_time).transpose()?;
     let (notice, draft) = judge(site, ask, acted, now)?;

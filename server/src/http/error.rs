@@ -179,8 +179,8 @@ codes! {
     /// it holds already. Retry-After says when to ask again.
     TooManyDecisions TOO_MANY_REQUESTS "too-many-decisions" "Too many decisions of one person";
     /// 429: So many people were asked within the last hour whether sign-ups were theirs that no more are asked now
-    /// (limits.email_questions_per_hour, limits.text_questions_per_hour), whoever they are. Nothing was stored. Retry-After says when there
-    /// is room again at the latest.
+    /// (limits.email_questions_per_hour, limits.text_questions_per_hour), whoever they are. Nothing was stored but a no: what the form
+    /// objects to is recorded. Send all of it again; Retry-After says when there is room at the latest.
     TooManyQuestions TOO_MANY_REQUESTS "too-many-questions" "Too many were asked within an hour";
     /// 503: More decisions are waiting for the disk than limits.queue allows. Nothing was stored. Send it again later,
     /// with the same Idempotency-Key.

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use server::app::alerts::link::ContactKey;
 use server::app::alerts::outbox::{do_what_is_due, send_link};
 use server::app::now;
+use std::collections::BTreeSet;
 
 /// A message's bodies in clear: what is quoted-printable is read.
 fn clear(message: &str) -> String {
@@ -67,6 +68,27 @@ async fn every_sentence_can_be_the_operators_and_the_way_out_stays() {
     assert!(answer.text().contains("placeholder-lost"), "who sends it must be said: {}", answer.text());
 }
 
+#[tokio::test]
+async fn a_fresh_link_that_is_asked_for_again_is_another_message() {
+    const HOUR: u64 = 60 * 60 * 1000;
+    let place = Place::empty();
+    let app = TestApp::new().await.configured(&place.configuration());
+    let post = place.opens();
+    let site = app.app.sites.all()[0].clone();
+    signs_up(&app, &token(), &key(), "ann@example.org").await;
+    do_what_is_due(&app.app, &site, now()).await.unwrap();
+    let hash = site.ledger.contact_hash(Channel::Email, "ann@example.org");
+    for later in [0, HOUR] {
+        // The pause after the one before is over.
+        do_what_is_due(&app.app, &site, now() + later).await.unwrap();
+        let to = ContactKey { channel: Channel::Email, hash };
+        send_link(&site, to, "en".into(), now() + later).await.unwrap();
+        do_what_is_due(&app.app, &site, now() + later).await.unwrap();
+    }
+    let ids: BTreeSet<String> = post.messages().iter().map(|message| header(message, "Message-ID")).collect();
+    assert_eq!(ids.len(), 3, "mailboxes drop what they have: {ids:?}");
+}
+
 /// The test site with a template for every message, and one for confirmations.
 fn with_templates(text: &str, html: &str) -> String {
     let all = "[messages.all]\ntext = '''{% for part in parts %}{{ part.paragraph or part.why or '' }} {{ part.link or '' }}{% endfor %}'''\n\
@@ -115,11 +137,45 @@ async fn a_whole_message_can_be_the_operators_and_what_it_must_have_stays() {
 #[tokio::test]
 async fn a_template_that_leaves_out_what_people_need_is_refused_with_its_place() {
     let app = TestApp::new().await;
-    let good = "{{ controller.name }} {{ links.confirm }} {{ links.your_alerts }}";
+    let good = "{{ controller.name }} <a href=\"{{ links.confirm }}\">1</a> <a href=\"{{ links.your_alerts }}\">2</a>";
+    let with = |more: &str| format!("{good}{more}");
+    let loading = [
+        ("<table BACKGROUND = \"https://t.example/p.gif\">", "would load something for `background`"),
+        ("<b/srcset=\"//t.example/p.gif\">", "would load something for `srcset`"),
+        ("<input\ntype=image\tsrc=//t.example/p.gif>", "would load something for `src`"),
+        ("<b class=\"a\"src=x>", "would load something for `src`"),
+        ("<b poster=x>", "would load something for `poster`"),
+        (
+            "<style>p { background: Image-Set(\"//t.example/p.gif\" 1x) }</style>",
+            "would load something for `image-set(`",
+        ),
+        ("<!--[if mso]><img alt=x><![endif]-->", "would load something for `<img`"),
+    ];
+    let loading = loading.map(|(more, why)| (good, with(more), why));
+    let hidden = [
+        (
+            "{{ controller.name }} <a href=\"{{ links.confirm }}\">1</a> <!-- <a href=\"{{ links.your_alerts }}\">2</a> --!>",
+            "leaves out the link `links.your_alerts`",
+        ),
+        (
+            "{{ controller.name }} <a href=\"{{ links.confirm }}\">1</a> <!----> {{ links.your_alerts }}",
+            "leaves out the link `links.your_alerts`",
+        ),
+        (
+            "<a href='{{ links.confirm }}'>1</a> <a href='{{ links.your_alerts }}'>2</a> <!-- {{ controller.name }}",
+            "leaves out who sends the message",
+        ),
+    ];
+    let hidden = hidden.map(|(html, why)| (good, html.to_string(), why));
+    for (text, html, why) in loading.into_iter().chain(hidden) {
+        let answer = publishes(&app, &with_templates(text, &html)).await;
+        answer.is_problem(422, "bad-site-file");
+        assert!(answer.text().contains(why), "{why}: {}", answer.text());
+    }
     for (text, html, why) in [
         (
             good,
-            "{{ controller.name }} {{ links.confirm }}",
+            "{{ controller.name }} <a href=\"{{ links.confirm }}\">1</a>",
             "`html` of the message `confirm` in `en`: it leaves out the link `links.your_alerts`",
         ),
         (
@@ -137,17 +193,17 @@ async fn a_template_that_leaves_out_what_people_need_is_refused_with_its_place()
         ("{% if %}", good, "syntax error"),
         (
             good,
-            "{{ controller.name }} {{ links.confirm }} {{ links.your_alerts }}<IMG SRC=\"https://t.example/p.gif\">",
+            "<a href=\"{{ links.confirm }}\">1</a><a href=\"{{ links.your_alerts }}\">2</a>{{ controller.name }}<IMG SRC=\"https://t.example/p.gif\">",
             "would load something for `<img`",
         ),
         (
             good,
-            "{{ controller.name }} {{ links.confirm }} {{ links.your_alerts }}<b style=\"background: url(//t.example)\">",
+            "<a href=\"{{ links.confirm }}\">1</a><a href=\"{{ links.your_alerts }}\">2</a>{{ controller.name }}<b style=\"background: url(//t.example)\">",
             "would load something for `url(`",
         ),
         (
             good,
-            "{{ controller.name }} {{ links.confirm }} {{ links.your_alerts }}{% include '/etc/passwd' %}",
+            "<a href=\"{{ links.confirm }}\">1</a><a href=\"{{ links.your_alerts }}\">2</a>{{ controller.name }}{% include '/etc/passwd' %}",
             "unknown statement include",
         ),
     ] {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -47,7 +48,11 @@ impl Place {
 pub(crate) struct Post {
     taken: Arc<Mutex<Vec<String>>>,
     asked: Arc<Mutex<Vec<String>>>,
+    held: Arc<Mutex<Option<Held>>>,
 }
+
+/// Who hears that a message came, and from whom it is heard that it may be answered.
+type Held = (Sender<()>, Receiver<()>);
 
 impl Post {
     pub(crate) fn messages(&self) -> Vec<String> {
@@ -57,6 +62,13 @@ impl Post {
     /// Whom somebody wanted to write to, in the order they asked.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// The next message is not answered before something is sent; it is told when it came.
+    pub(crate) fn holds(&self) -> (Receiver<()>, Sender<()>) {
+        let ((came, told), (goes_on, waits)) = (channel(), channel());
+        *self.held.lock().unwrap() = Some((came, waits));
+        (told, goes_on)
     }
 
     /// The answer to a recipient.
@@ -90,6 +102,11 @@ impl Post {
                         }
                         message.push_str(line.strip_prefix("..").map_or(line.as_str(), |_| &line[1..]));
                         message.push('\n');
+                    }
+                    let held = self.held.lock().unwrap().take();
+                    if let Some((came, waits)) = held {
+                        came.send(()).ok()?;
+                        waits.recv().ok()?;
                     }
                     // Kept before it is answered, so that whoever saw the answer finds it.
                     self.taken.lock().unwrap().push(message);

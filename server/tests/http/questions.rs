@@ -2,14 +2,20 @@
 
 use crate::alerts::{signs_up, token};
 use crate::app::{Answer, ORIGIN, STAFF, TestApp, key, to};
-use crate::told::staff;
+use crate::told::{charity, may, publishes, staff};
+use assent_core::notice::Channel;
+use assent_core::subject::SubjectToken;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn asks(app: &TestApp, (token, key): (&str, &str), field: &str, value: &str) -> Answer {
     let wanted = if field == "email" { "email-news" } else { "text-news" };
     let wish = json!({ "notice": app.notice(), "language": "en", "wanted": [wanted], field: value });
+    wishes(app, (token, key), &wish).await
+}
+
+async fn wishes(app: &TestApp, (token, key): (&str, &str), wish: &Value) -> Answer {
     let request = to(Method::POST, "/v1/clinic/alerts")
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ORIGIN, ORIGIN)
@@ -68,4 +74,46 @@ async fn a_site_asks_so_many_in_an_hour_and_no_more_whoever_they_are() {
         assert!(metrics.contains(&line), "{line} in {metrics}");
     }
     assert!(!metrics.contains("example.org") && !metrics.contains(STAFF));
+}
+
+#[tokio::test]
+async fn one_address_and_what_cannot_be_recorded_leave_room_for_others() {
+    let app = TestApp::new().await.configured("[limits]\nemail_questions_per_hour = 5\n");
+    let strange = json!({ "notice": app.notice(), "language": "xx", "wanted": ["email-news"], "email": "eve@example.org" });
+    for _ in 0..6 {
+        wishes(&app, (&token(), &key()), &strange).await.is_problem(422, "unknown-language");
+    }
+    let asks = async |address: &str| asks(&app, (&token(), &key()), "email", address).await;
+    for address in ["ann@example.org"; 10].into_iter().chain(["bob@example.org", "cat@example.org"]) {
+        let answer = asks(address).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{address}: {}", answer.text());
+    }
+    for address in ["ann@example.org", "dan@example.org"] {
+        asks(address).await.is_problem(429, "too-many-questions");
+    }
+}
+
+#[tokio::test]
+async fn a_no_is_heard_where_there_is_no_more_room() {
+    let app = TestApp::new().await;
+    assert_eq!(publishes(&app, &charity()).await.status, StatusCode::OK);
+    let app = app.configured("[limits]\ntext_questions_per_hour = 1\n");
+    assert_eq!(asks(&app, (&token(), &key()), "phone", "+447700900123").await.status, StatusCode::CREATED);
+    let before = app.entries();
+    let wish = json!({ "notice": app.notice(), "language": "en", "wanted": ["text-news"], "phone": "+447700900124",
+        "told": ["email-appeals", "email-offers"], "objected": ["email-appeals"], "email": "bob@example.org" });
+    let (token, key) = (token(), key());
+    for _ in 0..2 {
+        wishes(&app, (&token, &key), &wish).await.is_problem(429, "too-many-questions");
+        assert_eq!(app.entries(), before + 1, "once");
+        assert_eq!(may(&app, "bob@example.org", "appeals").await, (json!("no"), json!("objected")));
+        assert_eq!(may(&app, "bob@example.org", "offers").await.1, "not-asked");
+    }
+    let history = app.app.sites.all()[0].ledger.history(&SubjectToken::parse(&token).unwrap().id()).unwrap();
+    assert!(history[0].record.contacts.iter().all(|contact| contact.channel == Channel::Email));
+    // The whole of it can be sent again under the same key.
+    let app = app.restarted();
+    assert_eq!(wishes(&app, (&token, &key), &wish).await.status, StatusCode::CREATED);
+    assert_eq!(may(&app, "bob@example.org", "appeals").await.1, "objected");
+    assert_eq!(may(&app, "bob@example.org", "offers").await.1, "unconfirmed");
 }

@@ -444,7 +444,8 @@ async fn the_people_of_a_list_get_one_copy_each_and_never_a_second() {
     assert_eq!(messages.len(), 1, "{messages:?}");
     assert_eq!(header_of(&messages[0], "To"), "ann@example.org");
     assert!(messages[0].contains("- News") && messages[0].contains("- offers"), "{}", messages[0]);
-    assert!(site.ledger.jobs().unwrap().is_empty());
+    do_what_is_due(&app.app, &site, now() + 4 * MINUTE).await.unwrap();
+    assert!(site.ledger.jobs().unwrap().is_empty(), "nothing came meanwhile");
 
     // A row that is new later is in a message of its own, which has nothing of before; and one without copies is in none.
     let cat = [row("cat@example.org")];
@@ -480,7 +481,41 @@ async fn a_list_of_copies_that_nobody_carries_costs_nothing_and_goes_when_somebo
     do_what_is_due(&app.app, &site, later).await.unwrap();
     let post = place.opens();
     // One was tried; the other waited for nobody in vain.
-    do_what_is_due(&app.app, &site, later + 60_000).await.unwrap();
-    assert_eq!(post.messages().len(), 2);
+    for minute in 1..4 {
+        do_what_is_due(&app.app, &site, later + minute * 60_000).await.unwrap();
+        assert_eq!(post.messages().len(), 2);
+    }
     assert!(site.ledger.jobs().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_row_that_comes_while_its_addresss_copy_is_sent_is_in_the_next_one() {
+    const MINUTE: u64 = 60_000;
+    let place = Place::empty();
+    let app = TestApp::new().await;
+    assert_eq!(publishes(&app, &charity()).await.status, StatusCode::OK);
+    let app = app.configured(&place.configuration());
+    let post = place.opens();
+    let site = app.app.sites.all()[0].clone();
+    let list = |row: Value| json!({ "list": "spring", "rows": [row] });
+    assert_eq!(staff(&app, "told/rows", "k", &list(row("ann@example.org"))).await.status, StatusCode::OK);
+    let (reached, goes_on) = post.holds();
+    let (outbox, its_site) = (app.app.clone(), site.clone());
+    let sending =
+        tokio::spawn(async move { do_what_is_due(&outbox, &its_site, now() + 2 * MINUTE).await.unwrap() });
+    tokio::task::spawn_blocking(move || reached.recv().unwrap()).await.unwrap();
+    let offer = with(with(row("ann@example.org"), "topic", json!("offers")), "directly", json!("yes"));
+    let answer = staff(&app, "told/rows", "k", &list(with(offer, "opt_out_offered", json!("yes")))).await;
+    assert_eq!(answer.json()["rows"][0]["copy"], true, "{}", answer.text());
+    goes_on.send(()).unwrap();
+    sending.await.unwrap();
+
+    do_what_is_due(&app.app, &site, now() + 4 * MINUTE).await.unwrap();
+    let messages = post.messages();
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert!(messages[0].contains("- News") && !messages[0].contains("- offers"), "{}", messages[0]);
+    assert!(messages[1].contains("- offers") && !messages[1].contains("- News"), "{}", messages[1]);
+    assert_ne!(header_of(&messages[0], "Message-ID"), header_of(&messages[1], "Message-ID"));
+    do_what_is_due(&app.app, &site, now() + 6 * MINUTE).await.unwrap();
+    assert!(site.ledger.jobs().unwrap().is_empty(), "it ends when nothing more came");
 }

@@ -382,6 +382,14 @@ fn every_language_of_the_box_is_fair() {
             text.words.set(name, &format!("tlh {word}"));
         }
     }
+    let mut lost = file.clone();
+    for (name, word) in [("withdraw", "tlh take it back"), ("mail_sender", "tlh sent by us.")] {
+        let mut text = text.clone();
+        text.words.set(name, word);
+        lost.text.insert("tlh".into(), text);
+        let findings = check(&lost.notice().unwrap());
+        assert!(findings.iter().any(|finding| finding.rule == "placeholder-lost"), "{name}: {findings:?}");
+    }
     file.text.insert("tlh".into(), text);
     let findings = check(&file.notice().unwrap());
     assert_eq!(findings.len(), 1, "{findings:?}");

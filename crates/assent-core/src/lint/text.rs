@@ -101,7 +101,9 @@ fn words(base: &str, language: &str, words: &Words, say: &mut Say<'_>) {
         }
     }
     let holes = |sentence: &str| sentence.matches("{}").count();
-    let own = built_in.iter().flat_map(Words::each);
+    // A language that does not come in the box keeps those of English, which stands where it has no word.
+    let own = built_in.or_else(|| Words::built_in("en"));
+    let own = own.iter().flat_map(Words::each);
     let own: BTreeMap<&str, usize> = own.map(|(name, word)| (name, holes(word))).collect();
     for (name, word) in words.each() {
         let place = format!("{place}.{name}");

@@ -49,9 +49,6 @@ pub fn rotate(
         read => read?,
     };
     let next = beside(folder, "next");
-    if next.exists() {
-        fs::remove_dir_all(&next).map_err(file_error(&next))?;
-    }
     files::make_folder(&next).map_err(file_error(&next))?;
     let (from, to) = (Slots::open(folder)?, Slots::open(&next)?);
     let (end, mut secrets) = (from.end(), 0);
@@ -113,8 +110,9 @@ pub(super) fn settle(folder: &Path) -> io::Result<()> {
         fs::rename(&old, folder)?;
         return files::sync_folder_of(folder);
     }
-    if folder.exists() && old.exists() {
-        files::scrub_folder(&old)?;
+    // What is erased from now on is erased from the keystore in force only, so there must be no other.
+    for left in [old, next].iter().filter(|left| folder.exists() && left.exists()) {
+        files::scrub_folder(left)?;
     }
     Ok(())
 }

@@ -160,6 +160,17 @@ impl Slots {
         Ok(())
     }
 
+    /// Writes slots that are there as they are; durable when it returns.
+    pub(super) fn put_again(&self, range: Range<u64>) -> Result<(), KeyStoreError> {
+        let mut first = range.start;
+        while first < range.end {
+            let end = range.end.min((first / PER_SEGMENT + 1) * PER_SEGMENT);
+            self.put(first, &self.raw(first..end)?)?;
+            first = end;
+        }
+        Ok(())
+    }
+
     /// Slots as they are on disk; the range lies in one segment.
     pub(super) fn raw(&self, range: Range<u64>) -> Result<Vec<u8>, KeyStoreError> {
         let mut bytes = vec![0; (range.end - range.start) as usize * LEN];

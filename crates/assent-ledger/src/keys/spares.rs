@@ -30,14 +30,18 @@ impl Spares {
     /// Takes up what an earlier process drew and nobody got: slots from `next` on. Whatever was ready is forgotten.
     pub(super) fn resume(&self, slots: &Slots, wrap: &Cipher, next: u64) -> Result<(), KeyStoreError> {
         let _drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found = VecDeque::new();
+        let mut found = Vec::new();
         for slot in next..slots.end() {
             // A slot that was not written to its end is passed over for ever.
             if let Slot::Secret(secret) = slots.read(wrap, slot)? {
-                found.push_back((slot, secret));
+                found.push((slot, secret));
             }
         }
-        *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        // A process that was killed may have left them in the page cache only, and rows are about to be sealed under them.
+        for run in found.chunk_by(|(a, _), (b, _)| a + 1 == *b) {
+            slots.put_again(run[0].0..run[0].0 + run.len() as u64)?;
+        }
+        *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = found.into();
         Ok(())
     }
 

@@ -81,7 +81,7 @@ pub fn render(props: &YourAlertsProps) -> String {
         .filter_map(|purpose| Some((purpose, props.standings.get(&purpose.id).copied()?)))
         .filter(|(_, standing)| props.old.is_none() || is_ticked(*standing))
         .map(|(purpose, standing)| switch(frame, purpose, standing, &words))
-        .collect_view();
+        .collect::<Vec<_>>();
     let hidden = view! {
         <input type="hidden" name="language" value=frame.language.clone()/>
         <input type="hidden" name="key" value=props.key.clone()/>
@@ -90,16 +90,7 @@ pub fn render(props: &YourAlertsProps) -> String {
         {props.outcome.map(|outcome| said(props, outcome, &words))}
         <h1>{title.clone()}</h1>
         {beginning(props, &action, hidden.clone().into_any(), &words)}
-        <p>{words.centre_what.clone()}</p>
-        <form method="post" action=action.clone() class="sign-up">
-            {hidden.clone()}
-            <fieldset class="card">
-                <legend>{title.clone()}</legend>
-                {switches}
-            </fieldset>
-            {props.old.is_none().then(|| age::question(&props.ages, None, None, &words))}
-            <button type="submit" class="press" name="press" value="save">{words.centre_save.clone()}</button>
-        </form>
+        {(props.old.is_none() || !switches.is_empty()).then(|| saving(props, &action, hidden.clone().into_any(), switches, &words))}
         <section aria-labelledby="stop-all">
             <h2 id="stop-all">{words.stop_all.clone()}</h2>
             <p>{words.centre_stop_what.clone()}</p>
@@ -112,6 +103,29 @@ pub fn render(props: &YourAlertsProps) -> String {
         {props.old.is_none().then(|| history(props, &words))}
     };
     site_document(frame, Here::Other(path), &title, main.into_any())
+}
+
+/// The switches. An old link's page has none where nothing can be stopped.
+fn saving(
+    props: &YourAlertsProps,
+    action: &str,
+    hidden: AnyView,
+    switches: Vec<AnyView>,
+    words: &Words,
+) -> AnyView {
+    view! {
+        <p>{words.centre_what.clone()}</p>
+        <form method="post" action=action.to_string() class="sign-up">
+            {hidden}
+            <fieldset class="card">
+                <legend>{words.your_alerts.clone()}</legend>
+                {switches}
+            </fieldset>
+            {props.old.is_none().then(|| age::question(&props.ages, None, None, words))}
+            <button type="submit" class="press" name="press" value="save">{words.centre_save.clone()}</button>
+        </form>
+    }
+    .into_any()
 }
 
 /// Whose page it is; or, where the link is old, what it is still good for, with a button for a fresh one. Then nothing is said of the

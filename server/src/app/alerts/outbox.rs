@@ -11,7 +11,7 @@ use super::confirm::let_go;
 use super::incoming::Door;
 use super::job::{Job, Task};
 use super::link::ContactKey;
-use super::questions::Questions;
+use super::questions::{Ask, Questions};
 use super::subscriber::{Subscriber, names};
 use super::written::{Message, Written, confirmation, copy, link, list_copy, moved, reminder};
 use super::{message, subscriber, talk};
@@ -41,7 +41,7 @@ const HOUR: u64 = 60 * MINUTE;
 /// How long is waited after the first try that failed, the second, and so on; after the last one again and again.
 const WAITS: [u64; 7] = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR];
 /// Most confirmations that one address is sent within a day: nobody's mailbox can be filled by typing their address.
-const CONFIRMATIONS_A_DAY: usize = 3;
+pub(super) const CONFIRMATIONS_A_DAY: usize = 3;
 const DAY: u64 = 24 * HOUR;
 /// How long after a fresh link another one can be had: by email, and by text, which costs.
 const LINK_PAUSES: [u64; 2] = [10 * MINUTE, HOUR];
@@ -61,7 +61,7 @@ enum Outcome {
     /// Nothing more to do.
     Done,
     /// Another one takes its place.
-    Next(Task, u64),
+    Next(Job),
     /// Try again later. No personal data.
     Later(String),
     /// The same, and nobody answers at all on this channel.
@@ -120,11 +120,40 @@ impl Outbox {
     }
 }
 
+/// Keeps that these addresses are to be asked whether one sign-up was theirs, and that it is forgotten when its time is over. Once for each
+/// request. Nothing where `questions` has no more room.
+pub(super) async fn ask(
+    site: &Arc<Site>,
+    questions: &Questions,
+    about: (SubjectId, &str),
+    to: &[ContactKey],
+    now: u64,
+) -> Result<(), RecordError> {
+    let asks: Vec<_> = to.iter().map(|to| (to.channel, Some(to.hash))).collect();
+    let confirm = |to: &ContactKey| Task::Confirm { subject: about.0, channel: to.channel, replaces: None };
+    expect_within(site, Some((questions, asks)), about, to.iter().map(confirm).collect(), now).await
+}
+
 /// Keeps what is to be done about one sign-up: `tasks` at once, and forgetting it when its time is over. Once for each request. Nothing
-/// where `questions` has no more room: what staff write down needs none.
+/// where `questions` has no more room, in which each counts: what staff write down needs none.
 pub(super) async fn expect(
     site: &Arc<Site>,
     questions: Option<&Questions>,
+    about: (SubjectId, &str),
+    tasks: Vec<Task>,
+    now: u64,
+) -> Result<(), RecordError> {
+    let ask = |task: &Task| match task {
+        Task::Confirm { channel, .. } => Some((*channel, None)),
+        _ => None,
+    };
+    let asks = tasks.iter().filter_map(ask).collect();
+    expect_within(site, questions.map(|questions| (questions, asks)), about, tasks, now).await
+}
+
+async fn expect_within(
+    site: &Arc<Site>,
+    questions: Option<(&Questions, Vec<Ask>)>,
     (subject, request): (SubjectId, &str),
     tasks: Vec<Task>,
     now: u64,
@@ -133,16 +162,11 @@ pub(super) async fn expect(
     let until = now + CONFIRM_MS;
     let key = |kind: &str| format!("{kind}/{which}").into_bytes();
     let mut jobs = vec![(key("lapse"), Job::new(Task::Lapse { subject }, until + MINUTE, u64::MAX))];
-    if let Some(questions) = questions
+    if let Some((questions, asks)) = questions
         && !is_kept(site, jobs[0].0.clone()).await?
+        && !questions.take(site.file.id.as_str(), &asks, now)
     {
-        let ask = |task: &Task| match task {
-            Task::Confirm { channel, .. } => Some(*channel),
-            _ => None,
-        };
-        if !questions.take(site.file.id.as_str(), &tasks.iter().filter_map(ask).collect(), now) {
-            return Err(RecordError::TooManyQuestions);
-        }
+        return Err(RecordError::TooManyQuestions);
     }
     for task in tasks {
         let by_text = matches!(task, Task::Confirm { channel: Channel::Text, .. });
@@ -343,11 +367,11 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
         let outcome = if job.until <= now {
             Ok(Outcome::Done)
         } else {
-            run(app, site, (&job.task, key.as_slice()), &away, now).await
+            run(app, site, (&job.task, key.as_slice(), job.until), &away, now).await
         };
         let again = match outcome {
             Ok(Outcome::Done) => None,
-            Ok(Outcome::Next(task, after)) => Some(Job::new(task, now + after, u64::MAX)),
+            Ok(Outcome::Next(job)) => Some(job),
             Ok(Outcome::Later(reason)) => Some(later(site, job, &reason, now)),
             Ok(Outcome::Away(channel, reason)) => {
                 away.push(channel);
@@ -373,11 +397,12 @@ fn later(site: &Site, job: Job, reason: &str, now: u64) -> Job {
 async fn run(
     app: &Arc<App>,
     site: &Arc<Site>,
-    (task, key): (&Task, &[u8]),
+    (task, key, until): (&Task, &[u8], u64),
     away: &[Channel],
     now: u64,
 ) -> anyhow::Result<Outcome> {
-    let id = sha256(key).to_hex()[..32].to_string();
+    // The same however often one message is tried, and another for the next message under the same key: a mailbox drops what it has.
+    let id = sha256(&[key, &until.to_be_bytes()].concat()).to_hex()[..32].to_string();
     let (reader, replies) = (Arc::clone(site), app.outbox.replies);
     match task.clone() {
         Task::Confirm { subject, channel, replaces } => {
@@ -410,7 +435,15 @@ async fn run(
         Task::ListCopy { contact, channel, since } => {
             let to = ContactKey { channel, hash: contact };
             match blocking(move || list_copy(&reader, (to, since), id, now)).await?? {
-                Some(message) => Ok(send(app, site, message, away).await),
+                Some((message, newest)) => {
+                    let sent = match message {
+                        Some(message) => send(app, site, message, away).await,
+                        None => Outcome::Done,
+                    };
+                    // What came since it was written found this job, and made none.
+                    let rest = Task::ListCopy { contact, channel, since: newest + 1 };
+                    Ok(and_then(sent, Job::new(rest, now + LIST_PAUSE, now + LIST_TIME)))
+                }
                 None => Ok(Outcome::Done),
             }
         }
@@ -421,13 +454,14 @@ async fn run(
                 Some(message) => send(app, site, message, away).await,
                 None => Outcome::Done,
             };
-            Ok(and_pause(sent, pause))
+            Ok(and_then(sent, Job::new(Task::Pause, now + pause, u64::MAX)))
         }
         Task::Answer { to, answer } => {
             // It was sealed under another key, so that nobody can read it any more.
             let Some(from) = to.open(site) else { return Ok(Outcome::Done) };
             let text = message::answer(site, &from.language, answer, from.number, id);
-            Ok(and_pause(send(app, site, Message::Text(text), away).await, ANSWER_PAUSE))
+            let sent = send(app, site, Message::Text(text), away).await;
+            Ok(and_then(sent, Job::new(Task::Pause, now + ANSWER_PAUSE, u64::MAX)))
         }
         Task::Remind { contact, channel, purpose } => {
             let to = ContactKey { channel, hash: contact };
@@ -455,7 +489,8 @@ async fn run(
         Task::ToContact { contact, channel } => {
             let to = ContactKey { channel, hash: contact };
             let again = blocking(move || talk::again(&reader, to, now)).await??;
-            Ok(again.map_or(Outcome::Done, |after| Outcome::Next(task.clone(), after)))
+            let next = |after| Outcome::Next(Job::new(task.clone(), now + after, u64::MAX));
+            Ok(again.map_or(Outcome::Done, next))
         }
         Task::Pause | Task::Move { .. } | Task::Asked { .. } | Task::Tries { .. } | Task::Read { .. } => {
             Ok(Outcome::Done)
@@ -463,9 +498,9 @@ async fn run(
     }
 }
 
-fn and_pause(outcome: Outcome, pause: u64) -> Outcome {
+fn and_then(outcome: Outcome, job: Job) -> Outcome {
     match outcome {
-        Outcome::Done => Outcome::Next(Task::Pause, pause),
+        Outcome::Done => Outcome::Next(job),
         other => other,
     }
 }

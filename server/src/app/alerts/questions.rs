@@ -2,15 +2,22 @@
 //!
 //! Anybody can type any number of numbers into a form, and each text costs: a cap bounds what that can cost the operator, and how many
 //! strangers are bothered. It is one for all, so that its answer tells nothing of an address. It is counted in memory: a restart begins
-//! anew. How often one address is asked is [`outbox`](super::outbox)'s; how often one client may ask is the proxy's.
+//! anew. What an address is not sent, because it was asked so often today, is not counted: nobody can fill an hour with one number. How often
+//! one address is asked is [`outbox`](super::outbox)'s; how often one client may ask is the proxy's.
 
+use super::outbox::CONFIRMATIONS_A_DAY;
 use crate::config::Limits;
+use assent_core::hash::Hash;
 use assent_core::notice::Channel;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
+
+/// A question: by what it is asked, and whom, where one address counts only so often.
+pub type Ask = (Channel, Option<Hash>);
 
 /// An hour in milliseconds.
 const HOUR: u64 = 60 * 60 * 1000;
+const DAY: u64 = 24 * HOUR;
 
 /// What was asked, site by site and channel by channel.
 #[derive(Debug)]
@@ -24,6 +31,10 @@ pub struct Questions {
 struct Asked {
     /// When, oldest first: of the last hour. Unix milliseconds.
     times: VecDeque<u64>,
+    /// When and whom, as keyed hashes, oldest first: of the last day.
+    addresses: VecDeque<(u64, Hash)>,
+    /// How often each of those.
+    often: BTreeMap<Hash, usize>,
     /// How often there was no more room.
     refused: u64,
 }
@@ -37,11 +48,12 @@ impl Questions {
     }
 
     /// Whether a site may ask one more on each of these channels at `now` (Unix milliseconds), which is counted; or on none, and then it
-    /// is not.
-    pub(super) fn take(&self, site: &str, channels: &BTreeSet<Channel>, now: u64) -> bool {
+    /// is not. An address that was counted [`CONFIRMATIONS_A_DAY`] times within a day is sent nothing more, and is answered alike; one
+    /// that is not said always counts.
+    pub(super) fn take(&self, site: &str, asks: &[Ask], now: u64) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = true;
-        for channel in channels {
+        for (channel, _) in asks {
             let one = asked.entry((site.to_string(), *channel)).or_default();
             while one.times.front().is_some_and(|at| at + HOUR <= now) {
                 one.times.pop_front();
@@ -56,8 +68,11 @@ impl Questions {
                 );
             }
         }
-        for channel in channels.iter().filter(|_| all) {
-            asked.entry((site.to_string(), *channel)).or_default().times.push_back(now);
+        for (channel, address) in asks.iter().filter(|_| all) {
+            let one = asked.entry((site.to_string(), *channel)).or_default();
+            if address.is_none_or(|address| one.counts(address, now)) {
+                one.times.push_back(now);
+            }
         }
         all
     }
@@ -77,20 +92,59 @@ impl Questions {
     }
 }
 
+impl Asked {
+    /// Whether this address was not counted too often today, and counts it then.
+    fn counts(&mut self, address: Hash, now: u64) -> bool {
+        while let Some((at, old)) = self.addresses.front().copied()
+            && at + DAY <= now
+        {
+            self.addresses.pop_front();
+            let left = self.often.remove(&old).unwrap_or_default();
+            if left > 1 {
+                self.often.insert(old, left - 1);
+            }
+        }
+        let often = self.often.entry(address).or_default();
+        let counts = *often < CONFIRMATIONS_A_DAY;
+        if counts {
+            *often += 1;
+            self.addresses.push_back((now, address));
+        }
+        counts
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use assent_core::hash::sha256;
+
+    #[test]
+    fn one_address_takes_no_more_room_than_it_is_sent_messages() {
+        let questions = Questions { by_email: 5, by_text: 1, asked: Mutex::default() };
+        let take = |address: &str, at| {
+            questions.take("clinic", &[(Channel::Email, Some(sha256(address.as_bytes())))], at)
+        };
+        assert!((0..100).all(|_| take("ann", 1000)), "asked three times, and no more are sent");
+        assert!(take("bob", 1000) && take("cat", 1000));
+        assert!(!take("dan", 1000) && !take("ann", 1000), "where there is no room, nobody is told apart");
+        assert!((0..100).all(|_| take("ann", 1000 + HOUR)), "not counted for a day");
+        let next = 1000 + DAY;
+        assert!((0..100).all(|_| take("ann", next)));
+        assert!(take("bob", next) && take("cat", next) && !take("dan", next));
+    }
 
     #[test]
     fn an_hour_has_so_many_and_what_lacks_room_on_one_channel_is_not_counted_on_the_other() {
         let questions = Questions { by_email: 2, by_text: 1, asked: Mutex::default() };
         let [email, text] = [Channel::Email, Channel::Text];
-        let take =
-            |channels: &[Channel], at| questions.take("clinic", &channels.iter().copied().collect(), at);
+        let take = |channels: &[Channel], at| {
+            questions.take("clinic", &channels.iter().map(|it| (*it, None)).collect::<Vec<_>>(), at)
+        };
         assert!(take(&[text], 1000));
         assert!(!take(&[text], 2000) && !take(&[email, text], 2000));
         assert!(take(&[email], 3000) && take(&[email], 4000) && !take(&[email], 4000 + HOUR / 2));
-        assert!(questions.take("library", &[email, text].into(), 4000), "each site for itself");
+        assert!(questions.take("library", &[(email, None), (text, None)], 4000), "each site for itself");
         assert!(!take(&[text], 1000 + HOUR - 1) && take(&[text], 1000 + HOUR), "an hour after it was asked");
         assert!(take(&[email], 3000 + HOUR) && !take(&[email], 3000 + HOUR));
         assert_eq!((questions.refused("clinic", text), questions.refused("clinic", email)), (3, 2));

@@ -3,11 +3,12 @@
 //! A sign-up on a page has a subject of its own, not the one of the browser's choices: so the log never links what somebody
 //! browses with their address, and a sign-up that nobody confirms can be erased whole.
 
-use super::job::Task;
+use super::link::ContactKey;
 use super::outbox;
 use super::questions::Questions;
+use crate::app::blocking;
 use crate::app::contact::normalise;
-use crate::app::record::{Ask, RecordError, Recorded, record};
+use crate::app::record::{Ask, RecordError, Recorded, check, record};
 use crate::app::sites::Site;
 use assent_core::age::AgeError;
 use assent_core::decision::{Act, Choice};
@@ -37,7 +38,7 @@ pub struct SignUp {
     pub key: String,
 }
 
-/// Why a sign-up was not recorded. Nothing was stored.
+/// Why a sign-up was not recorded. Nothing was stored, but for what it objects to where too many were asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignUpError {
@@ -84,9 +85,8 @@ pub async fn sign_up(
         .filter_map(|id| site.notice.purpose(id)?.channel)
         .collect();
     let wants = contacts.iter().filter(|contact| wants.contains(&contact.channel));
-    let tasks = wants.map(|contact| Task::Confirm { subject, channel: contact.channel, replaces: None });
-    // Kept before the record: a crash in between leaves a message that finds nothing to say, and never a request without one.
-    outbox::expect(&site, Some(questions), (subject, &key), tasks.collect(), now).await?;
+    let asks: Vec<ContactKey> = wants.map(|contact| key_of(&site, contact)).collect();
+    let objected = request.objected.clone();
     let request = DecisionRequest {
         notice: request.notice,
         language: request.language,
@@ -97,7 +97,34 @@ pub async fn sign_up(
         age: request.age,
         acted: None,
     };
-    Ok(record(site, Ask { subject, origin, request, contacts, key }, now).await?)
+    let ask = Ask { subject, origin, request, contacts, key };
+    // What cannot be recorded takes no room from others.
+    let (reader, judged) = (Arc::clone(&site), ask.clone());
+    blocking(move || check(&reader, &judged, now)).await.map_err(RecordError::Stopped)??;
+    // Kept before the record: a crash in between leaves a message that finds nothing to say, and never a request without one.
+    match outbox::ask(&site, questions, (subject, &ask.key), &asks, now).await {
+        Err(RecordError::TooManyQuestions) if !objected.is_empty() => {
+            record(Arc::clone(&site), only_no(&site, ask, &objected), now).await?;
+            return Err(RecordError::TooManyQuestions.into());
+        }
+        other => other?,
+    }
+    Ok(record(site, ask, now).await?)
+}
+
+/// The part of a sign-up that says no, which nobody has to confirm: under a key of its own, so that the whole can be sent again.
+fn only_no(site: &Site, mut ask: Ask, objected: &[PurposeId]) -> Ask {
+    let channels: BTreeSet<Channel> =
+        objected.iter().filter_map(|id| site.notice.purpose(id)?.channel).collect();
+    ask.request.choices.retain(|_, choice| *choice == Choice::No);
+    ask.contacts.retain(|contact| channels.contains(&contact.channel));
+    ask.key.push_str("/no");
+    ask
+}
+
+fn key_of(site: &Site, contact: &Contact) -> ContactKey {
+    let hash = site.ledger.contact_hash(contact.channel, &contact.address);
+    ContactKey { channel: contact.channel, hash }
 }
 
 /// A no that stands beside a yes to the same is the one that counts.

@@ -10,6 +10,7 @@ use assent_core::notice::{Controller, Notice};
 use assent_core::site::{MessageKind, MessageTemplate, SiteFile};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The built-in template of the plain text.
@@ -19,9 +20,21 @@ pub const HTML: &str = include_str!("templates/mail.html");
 
 /// What would make a mail program ask somebody else for something, and tell them that the message was opened.
 const LOADS: [&str; 12] = [
-    "<img", "<script", "<iframe", "<link", "<object", "<embed", "<video", "<audio", "<svg", " src=", "url(",
+    "<img",
+    "<script",
+    "<iframe",
+    "<link",
+    "<object",
+    "<embed",
+    "<video",
+    "<audio",
+    "<svg",
+    "url(",
     "@import",
+    "image-set(",
 ];
+/// Attributes that would, too.
+const LOADING: [&str; 4] = ["src", "srcset", "background", "poster"];
 
 /// A piece of a message, in order. One of `paragraph`, `list`, and `why` with `link`.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -102,9 +115,9 @@ pub(super) fn render(own: &BTreeMap<MessageKind, MessageTemplate>, values: &Valu
             }
         }
     }
-    let builtin = MessageTemplate { text: TEXT.into(), html: HTML.into() };
-    // They use what every message has, which a test shows for each.
-    filled(&builtin, values).unwrap_or_default()
+    // Nothing is looked for in what is ours: whatever people's words hold, it is better sent than an empty message.
+    let ours = |name, template| rendered(name, template, values).expect("they use what every message has");
+    (ours("message.txt", TEXT), ours("message.html", HTML))
 }
 
 fn filled(
@@ -116,8 +129,86 @@ fn filled(
     Ok((text, html))
 }
 
-/// One body. What is put into HTML is escaped.
+/// One body of a template that is not ours, which must have what people need.
 fn body(name: &'static str, template: &str, values: &Values<'_>) -> Result<String, TemplateFault> {
+    let body = rendered(name, template, values)?;
+    let is_html = name.ends_with(".html");
+    let escaped = super::message::escape;
+    // Nobody reads a comment, but some mail programs load what stands in one.
+    let read = if is_html { without_comments(&body) } else { body.clone() };
+    let leads = |link: &str| if is_html { has_link(&read, &escaped(link)) } else { read.contains(link) };
+    if let Some((what, _)) = values.links.iter().find(|(_, link)| !leads(link)) {
+        return Err(TemplateFault::NoLink(what.clone()));
+    }
+    let name_of = &values.controller.name;
+    if !read.contains(&if is_html { escaped(name_of) } else { name_of.clone() }) {
+        return Err(TemplateFault::NoSender);
+    }
+    // Looked for in what is the template's own: `dpo@important.org` loads nothing.
+    let own = serde_json::to_value(values).map(|values| rendered(name, template, &without_letters(values)));
+    let own = own.ok().and_then(Result::ok).unwrap_or_else(|| body.clone()).to_lowercase();
+    let loads = LOADS.into_iter().find(|loads| own.contains(loads));
+    let loads = loads.or_else(|| LOADING.into_iter().find(|name| has_attribute(&own, name)));
+    match loads.filter(|_| is_html) {
+        Some(loads) => Err(TemplateFault::Loads(loads)),
+        None => Ok(body),
+    }
+}
+
+/// Whether something in HTML in small letters has an attribute of this name: behind a space, a `/` or another one's end, and with a value.
+fn has_attribute(html: &str, name: &str) -> bool {
+    html.match_indices(name).any(|(at, _)| {
+        html[..at].ends_with(|before: char| before.is_whitespace() || matches!(before, '/' | '"' | '\''))
+            && html[at + name.len()..].trim_start().starts_with('=')
+    })
+}
+
+/// Whether something in HTML leads to this address.
+fn has_link(html: &str, address: &str) -> bool {
+    html.match_indices(address).any(|(at, _)| {
+        let before = html[..at].trim_end_matches(['"', '\'']).trim_end();
+        let name = before.strip_suffix('=').map(str::trim_end);
+        name.and_then(|name| name.get(name.len().checked_sub(4)?..))
+            .is_some_and(|name| name.eq_ignore_ascii_case("href"))
+    })
+}
+
+/// HTML without its comments, as it is read; one that does not end hides the rest.
+fn without_comments(html: &str) -> String {
+    let mut read = String::new();
+    let mut rest = html;
+    while let Some((before, comment)) = rest.split_once("<!--") {
+        read.push_str(before);
+        // `<!-->` and `<!--->` are whole ones, and `--!>` ends one as `-->` does.
+        rest = if let Some(after) = comment.strip_prefix('>').or_else(|| comment.strip_prefix("->")) {
+            after
+        } else {
+            let ends = ["-->", "--!>"].map(|end| comment.find(end).map(|at| at + end.len()));
+            ends.into_iter().flatten().min().map_or("", |end| &comment[end..])
+        };
+    }
+    read + rest
+}
+
+/// The same values with an `x` for each letter of what people wrote; what a template may compare stays.
+fn without_letters(value: Value) -> Value {
+    match value {
+        Value::String(text) => text.replace(char::is_alphabetic, "x").into(),
+        Value::Array(items) => items.into_iter().map(without_letters).collect(),
+        Value::Object(fields) => {
+            let stays = |name: &str| matches!(name, "kind" | "language" | "direction");
+            let fields = fields.into_iter().map(|(name, value)| {
+                let value = if stays(&name) { value } else { without_letters(value) };
+                (name, value)
+            });
+            Value::Object(fields.collect())
+        }
+        other => other,
+    }
+}
+
+/// A template with values in it. What is put into HTML is escaped.
+fn rendered(name: &'static str, template: &str, values: &impl Serialize) -> Result<String, TemplateFault> {
     let broken = |error: minijinja::Error| {
         // What is not there is named by where it stands.
         let part = error.range().and_then(|range| template.get(range));
@@ -140,21 +231,7 @@ fn body(name: &'static str, template: &str, values: &Values<'_>) -> Result<Strin
         out.write_str(&super::message::escape(&value.to_string())).map_err(Into::into)
     });
     environment.add_template(name, template).map_err(broken)?;
-    let body = environment.get_template(name).and_then(|found| found.render(values)).map_err(broken)?;
-    let is_html = name.ends_with(".html");
-    let shown = |text: &str| if is_html { super::message::escape(text) } else { text.to_string() };
-    if let Some((what, _)) = values.links.iter().find(|(_, link)| !body.contains(&shown(link))) {
-        return Err(TemplateFault::NoLink(what.clone()));
-    }
-    if !body.contains(&shown(&values.controller.name)) {
-        return Err(TemplateFault::NoSender);
-    }
-    // Values are escaped, so that none of them looks like one of these.
-    let small = body.to_lowercase();
-    match LOADS.into_iter().find(|loads| is_html && small.contains(loads)) {
-        Some(loads) => Err(TemplateFault::Loads(loads)),
-        None => Ok(body),
-    }
+    environment.get_template(name).and_then(|found| found.render(values)).map_err(broken)
 }
 
 /// Fills a site file's templates with what messages of each kind have, in every language.
@@ -197,4 +274,44 @@ fn sample(file: &SiteFile, kind: MessageKind, language: &str) -> Vec<Part> {
     }));
     parts.push(Part { paragraph: Some(format!("From {}.", file.controller.name)), ..Part::default() });
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn controller() -> Controller {
+        serde_json::from_value(serde_json::json!({
+            "name": "Health url(x) @import", "address": "1 Src= Street", "email": "dpo@important.org",
+            "privacy_url": "https://example.org/privacy",
+            "regulator": { "name": "Regulator", "url": "https://regulator.example" },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn no_word_empties_a_message_and_none_that_is_empty_is_called_none() {
+        let parts = [
+            Part { paragraph: Some(String::new()), ..Part::default() },
+            Part { list: Some(vec!["Images url(x) src= @import".into()]), ..Part::default() },
+            Part { list: Some(Vec::new()), ..Part::default() },
+            Part { paragraph: Some("Nobody is named here: dpo@important.org".into()), ..Part::default() },
+        ];
+        let controller = controller();
+        let values = Values::new(MessageKind::Copy, ("A subject", "en"), &controller, &parts);
+        let (text, html) = render(&BTreeMap::new(), &values);
+        for body in [&text, &html] {
+            assert!(
+                body.contains("dpo@important.org") && body.contains("Images url(x) src= @import"),
+                "{body}"
+            );
+            assert!(!body.to_lowercase().contains("none") && !body.contains("href"), "{body}");
+        }
+        // The operator's own template is not left aside for their words, either.
+        let own =
+            "{{ controller.name }} {{ alerts | join }} {{ controller.email | split('@') | last }}, mine";
+        let own = MessageTemplate { text: own.into(), html: own.into() };
+        let (text, html) = render(&BTreeMap::from([(MessageKind::All, own)]), &values);
+        assert!(text.ends_with("important.org, mine") && html.ends_with("important.org, mine"), "{html}");
+    }
 }

@@ -114,13 +114,14 @@ pub(super) fn copy(
     Ok(copy_of(site, (to, &all), record, &wanted, id).map_or(Written::Nothing, Written::Message))
 }
 
-/// The copy of what lists say since then that somebody said, as far as it holds; nothing where nothing does.
+/// The copy of what lists say since then that somebody said, as far as it holds and no message where nothing does; and when the newest of
+/// it was recorded, in Unix milliseconds. Nothing where no list says anything.
 pub(super) fn list_copy(
     site: &Site,
     (to, since): (ContactKey, u64),
     id: String,
     now: u64,
-) -> Result<Option<Message>, ReadError> {
+) -> Result<Option<(Option<Message>, u64)>, ReadError> {
     let all = Subscriber::read(site, &to.hash, now)?;
     let of_list = |opened: &&Opened| {
         let told = opened.record.told.as_ref();
@@ -134,7 +135,7 @@ pub(super) fn list_copy(
     let wanted: BTreeSet<PurposeId> = said.filter(holds).cloned().collect();
     let wanted: Vec<PurposeId> = wanted.into_iter().collect();
     let Some(newest) = listed.last() else { return Ok(None) };
-    Ok(copy_of(site, (to, &all), newest, &wanted, id))
+    Ok(Some((copy_of(site, (to, &all), newest, &wanted, id), newest.time)))
 }
 
 /// The message, unless the address is not to be written to or nothing holds.
