@@ -116,11 +116,6 @@ impl Journal {
                 "the beginning of the journal is missing",
             ));
         }
-        // What was read may be in the page cache only, after a kill before it was durable or an fsync that failed. It is told to
-        // people from here on.
-        for file in journal.files.iter().filter(|file| file.last > absorbed) {
-            file.write_again()?;
-        }
         journal.sequence = records.last().map_or(absorbed, |last| last.sequence);
         // Files that end before what was absorbed are from an older journal: nothing may be appended to them.
         if journal.files.back().is_some_and(|file| file.last < absorbed) {
@@ -132,7 +127,15 @@ impl Journal {
             let number = journal.take_number();
             journal.ready = Some(JournalFile::prepare(folder, number, FILE_LEN)?);
         }
+        // Whoever made a file may have been killed before its name was durable.
+        File::open(folder)?.sync_all()?;
         Ok((journal, records))
+    }
+
+    /// Writes what comes after `absorbed` where it stands; durable when it returns. What was read may be in the page cache only, after a kill
+    /// or an fsync that failed, and people are told of it from here on.
+    pub(crate) fn write_again(&self, absorbed: u64) -> io::Result<()> {
+        self.files.iter().filter(|file| file.last > absorbed).try_for_each(JournalFile::write_again)
     }
 
     fn take_number(&mut self) -> u64 {

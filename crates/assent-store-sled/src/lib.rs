@@ -151,6 +151,8 @@ impl SledStore {
         let rows = Rows::open(dir.join("rows")).map_err(|error| unusable(error.into()))?;
         let in_sled = absorbed(&sled).map_err(|error| unusable(error.into()))?;
         let (journal, recent) = begin(dir, &sled, in_sled).map_err(|error| unusable(error.into()))?;
+        // Where that cannot be, it is absorbed before anything is told of it, as after a write that failed.
+        let unsure = journal.write_again(in_sled).is_err();
         reclaim::remove_others(dir, &current).map_err(|error| unusable(error.into()))?;
         let inner = Arc::new(Inner {
             dir: dir.to_path_buf(),
@@ -165,7 +167,7 @@ impl SledStore {
             bell: Condvar::new(),
             absorbed: Condvar::new(),
             in_sled: AtomicU64::new(in_sled),
-            failed: AtomicBool::new(false),
+            failed: AtomicBool::new(unsure),
             in_vain: Mutex::new(None),
             touched: Mutex::new(None),
         });
@@ -372,7 +374,7 @@ impl Inner {
     }
 
     fn wants_absorbing(&self) -> bool {
-        self.recent().bytes() >= ABSORB_AT || lock(&self.journal).wants_file()
+        self.recent().bytes() >= ABSORB_AT || self.sled().is_err() || lock(&self.journal).wants_file()
     }
 
     /// The journal is tidied after each step: whoever decides should never have to fill its next file, and under a load that does
@@ -386,6 +388,7 @@ impl Inner {
                     "what is on disk is known only once it was read again",
                 ));
             }
+            self.sled()?;
             self.tidy_journal(false)?;
             if self.recent().bytes() <= bytes || !self.absorb_step(&mut |took| self.rest(took))? {
                 return Ok(());
@@ -405,14 +408,12 @@ impl Inner {
             touched.extend(step.index.keys().cloned());
         }
         // After an error sled fails for ever, and has in memory what is not in its file: nobody uses it before it was opened again.
-        let in_sled = |written: Result<(), StoreError>| {
-            written.inspect_err(|_| {
-                self.sled.write().unwrap_or_else(PoisonError::into_inner).take();
-            })
+        let broken = |_: &StoreError| {
+            self.sled.write().unwrap_or_else(PoisonError::into_inner).take();
         };
-        in_sled(step.write_index(&sled, pause))?;
+        step.write_index(&sled, pause).inspect_err(broken)?;
         step.write_rows(&self.rows)?;
-        in_sled(step.write_main(&sled))?;
+        step.write_main(&sled).inspect_err(broken)?;
         self.in_sled.store(*sequence, Ordering::Release);
         self.recent_mut().forget(oldest.len());
         Ok(true)
@@ -451,6 +452,10 @@ impl Inner {
             let folder = reclaim::current(&self.dir).ok().map(|name| self.dir.join(name));
             *sled = folder.and_then(|folder| Databases::open(&folder, self.cache).ok()).map(Arc::new);
         }
+        if sled.is_none() {
+            // The absorber goes on trying.
+            self.bell.notify_one();
+        }
     }
 
     /// After a failed write: reads the journal again, and puts what is in it into sled at once, so that nothing hangs on pages
@@ -462,6 +467,9 @@ impl Inner {
             return Ok(());
         }
         let revived = self.begin_again(&mut journal);
+        if revived.is_err() {
+            self.open_sled_again();
+        }
         *lock(&self.in_vain) = revived.is_err().then(Instant::now);
         revived
     }

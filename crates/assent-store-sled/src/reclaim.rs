@@ -97,6 +97,16 @@ fn set_current(dir: &Path, name: &str) -> io::Result<io::Result<()>> {
 impl Inner {
     pub(crate) fn reclaim(&self, replaces: &Replaces<'_>) -> Result<Reclaimed, StoreError> {
         let _one_at_a_time = lock(&self.reclaiming);
+        let done = self.reclaim_all(replaces);
+        if done.is_err() {
+            // It may be sled that failed, while it was held here.
+            let _absorbing = lock(&self.absorbing);
+            self.open_sled_again();
+        }
+        done
+    }
+
+    fn reclaim_all(&self, replaces: &Replaces<'_>) -> Result<Reclaimed, StoreError> {
         let failed = |error| StoreError::new("be copied", error);
         // What is recent is not copied, so it is put where it is.
         self.absorb_down_to(0)?;

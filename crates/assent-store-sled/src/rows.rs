@@ -303,6 +303,7 @@ impl Rows {
         // Once by every process that writes to it: the one that made it may have been killed before its name was durable.
         if !lock(&self.named).contains(&(number, part)) {
             File::open(self.site(number))?.sync_all()?;
+            File::open(&self.folder)?.sync_all()?;
             lock(&self.named).insert((number, part));
         }
         Ok(())

@@ -112,7 +112,13 @@ pub(super) fn settle(folder: &Path) -> io::Result<()> {
     }
     // What is erased from now on is erased from the keystore in force only, so there must be no other.
     for left in [old, next].iter().filter(|left| folder.exists() && left.exists()) {
-        files::scrub_folder(left)?;
+        files::scrub_folder(left).map_err(|error| {
+            let why = format!(
+                "{} is left of a key rotation that was cut short, and is to be removed: {error}",
+                left.display()
+            );
+            io::Error::new(error.kind(), why)
+        })?;
     }
     Ok(())
 }

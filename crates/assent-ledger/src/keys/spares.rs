@@ -38,10 +38,14 @@ impl Spares {
             }
         }
         // A process that was killed may have left them in the page cache only, and rows are about to be sealed under them.
+        // Where that fails they are passed over, too.
+        let mut ready = VecDeque::new();
         for run in found.chunk_by(|(a, _), (b, _)| a + 1 == *b) {
-            slots.put_again(run[0].0..run[0].0 + run.len() as u64)?;
+            if slots.put_again(run[0].0..run[0].0 + run.len() as u64).is_ok() {
+                ready.extend(run.iter().cloned());
+            }
         }
-        *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = found.into();
+        *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = ready;
         Ok(())
     }
 
