@@ -156,8 +156,8 @@ pub(super) async fn let_go(
     Ok(true)
 }
 
-/// What ends for the old address, once the move is confirmed: everything, or, where something was agreed to for it since the move was confirmed, the alerts that it has
-/// from before. Its link, pressed once more, has no say in the others; and what somebody only typed in is nothing that it has.
+/// What ends for the old address, once the move is confirmed: everything, or, where something was agreed to for it since then, the alerts
+/// that it has from before. Its link, pressed once more, has no say in the others; and what somebody only typed in is nothing that it has.
 fn left_behind(
     site: &Site,
     subject: SubjectId,

@@ -193,8 +193,8 @@ pub(super) fn replaced(site: &Site, subject: SubjectId) -> Result<Option<Hash>, 
     })
 }
 
-/// Keeps that an address is to be let go of and told that another took its place, once for each move; not one that must not be written to, or that has
-/// nothing any more which could go elsewhere.
+/// Keeps that an address is to be let go of and told that another took its place, once for each move; not one that must not be written
+/// to, or that has nothing any more which could go elsewhere.
 pub(super) async fn tell_old(
     site: &Arc<Site>,
     (subject, old): (SubjectId, ContactKey),
