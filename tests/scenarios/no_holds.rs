@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 const PEOPLE: usize = 400;
@@ -30,6 +30,8 @@ struct Watch {
     /// Their stop was acknowledged.
     stopped: Vec<AtomicBool>,
     over: AtomicBool,
+    /// Whether the server runs.
+    up: watch::Sender<bool>,
     /// Yes to who was not stopped, and no to who was, since the last kill.
     yes: AtomicUsize,
     no: AtomicUsize,
@@ -39,6 +41,11 @@ struct Watch {
 impl Watch {
     fn is_stopped(&self, person: usize) -> bool {
         self.stopped[person].load(Ordering::SeqCst)
+    }
+
+    /// Waits until a server that broke off runs again.
+    async fn up_again(&self) {
+        drop(self.up.subscribe().wait_for(|up| *up).await);
     }
 
     fn acknowledged(&self) -> usize {
@@ -107,11 +114,6 @@ async fn one(api: &Api, person: usize) -> Option<MayResponse> {
     answer.json().await.ok()
 }
 
-/// A server that is down is asked again in a moment.
-async fn is_down() {
-    tokio::time::sleep(Duration::from_millis(10)).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_stop_no_answer_is_yes_under_load_and_over_kills() {
     let mut stack = Stack::starts().await;
@@ -120,6 +122,7 @@ async fn after_a_stop_no_answer_is_yes_under_load_and_over_kills() {
     let watch = Arc::new(Watch {
         stopped: (0..PEOPLE).map(|_| AtomicBool::new(false)).collect(),
         over: AtomicBool::new(false),
+        up: watch::Sender::new(true),
         yes: AtomicUsize::new(0),
         no: AtomicUsize::new(0),
         wrong: Mutex::default(),
@@ -133,7 +136,7 @@ async fn after_a_stop_no_answer_is_yes_under_load_and_over_kills() {
                 while !watch.is_stopped(person) {
                     let post = api.post(&paths[person]).form(&[("List-Unsubscribe", "One-Click")]);
                     let Ok(answer) = post.send().await else {
-                        is_down().await;
+                        watch.up_again().await;
                         continue;
                     };
                     assert_eq!(answer.status(), StatusCode::OK);
@@ -152,7 +155,7 @@ async fn after_a_stop_no_answer_is_yes_under_load_and_over_kills() {
                 let stopped = watch.is_stopped(person);
                 match one(&api, person).await {
                     Some(answer) => watch.hears(person, stopped, &answer, "one answer"),
-                    None => is_down().await,
+                    None => watch.up_again().await,
                 }
             }
         });
@@ -168,7 +171,7 @@ async fn after_a_stop_no_answer_is_yes_under_load_and_over_kills() {
                             watch.hears(person, stopped[person], answer, "one of many answers");
                         }
                     }
-                    None => is_down().await,
+                    None => watch.up_again().await,
                 }
             }
         });
@@ -180,8 +183,10 @@ async fn after_a_stop_no_answer_is_yes_under_load_and_over_kills() {
         })
         .await;
         assert!(watch.acknowledged() < PEOPLE, "killed too late to show anything");
+        watch.up.send_replace(false);
         stack.assent_is_killed();
         stack.assent_starts().await;
+        watch.up.send_replace(true);
         watch.yes.store(0, Ordering::SeqCst);
         watch.no.store(0, Ordering::SeqCst);
     }

@@ -138,7 +138,8 @@ pub async fn move_to(
     }
     let token = SubjectToken::from_random(super::sign_up::subject_of(site, &format!("move/{key}")));
     let task = Task::Confirm { subject: token.id(), channel: from.channel, replaces: Some(from.hash) };
-    outbox::expect(site, Some(questions), (token.id(), &key), vec![task], now).await?;
+    let asks = [ContactKey::of(&site.ledger, &contact)];
+    outbox::expect(site, Some((questions, &asks)), (token.id(), &key), vec![task], now).await?;
     let request = DecisionRequest {
         notice: site.hash,
         language,

@@ -10,7 +10,7 @@ use assent_core::hash::Hash;
 use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use assent_core::subject::SubjectId;
-use assent_ledger::Ledger;
+use assent_ledger::{Contact, Ledger};
 
 /// Longest link that is looked at, in characters: anything longer is none of ours.
 const LINK_MAX: usize = 512;
@@ -23,6 +23,14 @@ pub struct ContactKey {
     pub channel: Channel,
     /// The keyed hash it is found by.
     pub hash: Hash,
+}
+
+impl ContactKey {
+    /// Of an address in a site's log.
+    #[must_use]
+    pub fn of(ledger: &Ledger, contact: &Contact) -> Self {
+        Self { channel: contact.channel, hash: ledger.contact_hash(contact.channel, &contact.address) }
+    }
 }
 
 /// What a link is good for.

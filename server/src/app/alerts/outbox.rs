@@ -11,7 +11,7 @@ use super::confirm::let_go;
 use super::incoming::Door;
 use super::job::{Job, Task};
 use super::link::ContactKey;
-use super::questions::{Ask, Questions};
+use super::questions::Questions;
 use super::subscriber::{Subscriber, names};
 use super::written::{Message, Written, confirmation, copy, link, list_copy, moved, reminder};
 use super::{message, subscriber, talk};
@@ -120,40 +120,11 @@ impl Outbox {
     }
 }
 
-/// Keeps that these addresses are to be asked whether one sign-up was theirs, and that it is forgotten when its time is over. Once for each
-/// request. Nothing where `questions` has no more room.
-pub(super) async fn ask(
-    site: &Arc<Site>,
-    questions: &Questions,
-    about: (SubjectId, &str),
-    to: &[ContactKey],
-    now: u64,
-) -> Result<(), RecordError> {
-    let asks: Vec<_> = to.iter().map(|to| (to.channel, Some(to.hash))).collect();
-    let confirm = |to: &ContactKey| Task::Confirm { subject: about.0, channel: to.channel, replaces: None };
-    expect_within(site, Some((questions, asks)), about, to.iter().map(confirm).collect(), now).await
-}
-
 /// Keeps what is to be done about one sign-up: `tasks` at once, and forgetting it when its time is over. Once for each request. Nothing
-/// where `questions` has no more room, in which each counts: what staff write down needs none.
+/// where there is no more room for questions to those who are asked: what staff write down needs none.
 pub(super) async fn expect(
     site: &Arc<Site>,
-    questions: Option<&Questions>,
-    about: (SubjectId, &str),
-    tasks: Vec<Task>,
-    now: u64,
-) -> Result<(), RecordError> {
-    let ask = |task: &Task| match task {
-        Task::Confirm { channel, .. } => Some((*channel, None)),
-        _ => None,
-    };
-    let asks = tasks.iter().filter_map(ask).collect();
-    expect_within(site, questions.map(|questions| (questions, asks)), about, tasks, now).await
-}
-
-async fn expect_within(
-    site: &Arc<Site>,
-    questions: Option<(&Questions, Vec<Ask>)>,
+    questions: Option<(&Questions, &[ContactKey])>,
     (subject, request): (SubjectId, &str),
     tasks: Vec<Task>,
     now: u64,
@@ -164,7 +135,7 @@ async fn expect_within(
     let mut jobs = vec![(key("lapse"), Job::new(Task::Lapse { subject }, until + MINUTE, u64::MAX))];
     if let Some((questions, asks)) = questions
         && !is_kept(site, jobs[0].0.clone()).await?
-        && !questions.take(site.file.id.as_str(), &asks, now)
+        && !questions.take(site.file.id.as_str(), asks, now)
     {
         return Err(RecordError::TooManyQuestions);
     }

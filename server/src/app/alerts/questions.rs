@@ -5,15 +5,13 @@
 //! anew. What an address is not sent, because it was asked so often today, is not counted: nobody can fill an hour with one number. How often
 //! one address is asked is [`outbox`](super::outbox)'s; how often one client may ask is the proxy's.
 
+use super::link::ContactKey;
 use super::outbox::CONFIRMATIONS_A_DAY;
 use crate::config::Limits;
 use assent_core::hash::Hash;
 use assent_core::notice::Channel;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
-
-/// A question: by what it is asked, and whom, where one address counts only so often.
-pub type Ask = (Channel, Option<Hash>);
 
 /// An hour in milliseconds.
 const HOUR: u64 = 60 * 60 * 1000;
@@ -47,13 +45,12 @@ impl Questions {
         Self { by_email, by_text, asked: Mutex::default() }
     }
 
-    /// Whether a site may ask one more on each of these channels at `now` (Unix milliseconds), which is counted; or on none, and then it
-    /// is not. An address that was counted [`CONFIRMATIONS_A_DAY`] times within a day is sent nothing more, and is answered alike; one
-    /// that is not said always counts.
-    pub(super) fn take(&self, site: &str, asks: &[Ask], now: u64) -> bool {
+    /// Whether a site may ask each of these at `now` (Unix milliseconds), which is counted; or none, and then it is not. An address that
+    /// was counted [`CONFIRMATIONS_A_DAY`] times within a day is sent nothing more, and is answered alike.
+    pub(super) fn take(&self, site: &str, asks: &[ContactKey], now: u64) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = true;
-        for (channel, _) in asks {
+        for ContactKey { channel, .. } in asks {
             let one = asked.entry((site.to_string(), *channel)).or_default();
             while one.times.front().is_some_and(|at| at + HOUR <= now) {
                 one.times.pop_front();
@@ -68,9 +65,9 @@ impl Questions {
                 );
             }
         }
-        for (channel, address) in asks.iter().filter(|_| all) {
+        for ContactKey { channel, hash } in asks.iter().filter(|_| all) {
             let one = asked.entry((site.to_string(), *channel)).or_default();
-            if address.is_none_or(|address| one.counts(address, now)) {
+            if one.counts(*hash, now) {
                 one.times.push_back(now);
             }
         }
@@ -119,12 +116,14 @@ mod tests {
     use super::*;
     use assent_core::hash::sha256;
 
+    fn asked(channel: Channel, address: &str) -> ContactKey {
+        ContactKey { channel, hash: sha256(address.as_bytes()) }
+    }
+
     #[test]
     fn one_address_takes_no_more_room_than_it_is_sent_messages() {
         let questions = Questions { by_email: 5, by_text: 1, asked: Mutex::default() };
-        let take = |address: &str, at| {
-            questions.take("clinic", &[(Channel::Email, Some(sha256(address.as_bytes())))], at)
-        };
+        let take = |address: &str, at| questions.take("clinic", &[asked(Channel::Email, address)], at);
         assert!((0..100).all(|_| take("ann", 1000)), "asked three times, and no more are sent");
         assert!(take("bob", 1000) && take("cat", 1000));
         assert!(!take("dan", 1000) && !take("ann", 1000), "where there is no room, nobody is told apart");
@@ -138,13 +137,18 @@ mod tests {
     fn an_hour_has_so_many_and_what_lacks_room_on_one_channel_is_not_counted_on_the_other() {
         let questions = Questions { by_email: 2, by_text: 1, asked: Mutex::default() };
         let [email, text] = [Channel::Email, Channel::Text];
+        // Somebody else each time.
+        let new = |channel, at: u64| asked(channel, &at.to_string());
         let take = |channels: &[Channel], at| {
-            questions.take("clinic", &channels.iter().map(|it| (*it, None)).collect::<Vec<_>>(), at)
+            questions.take("clinic", &channels.iter().map(|it| new(*it, at)).collect::<Vec<_>>(), at)
         };
         assert!(take(&[text], 1000));
         assert!(!take(&[text], 2000) && !take(&[email, text], 2000));
         assert!(take(&[email], 3000) && take(&[email], 4000) && !take(&[email], 4000 + HOUR / 2));
-        assert!(questions.take("library", &[(email, None), (text, None)], 4000), "each site for itself");
+        assert!(
+            questions.take("library", &[new(email, 4000), new(text, 4000)], 4000),
+            "each site for itself"
+        );
         assert!(!take(&[text], 1000 + HOUR - 1) && take(&[text], 1000 + HOUR), "an hour after it was asked");
         assert!(take(&[email], 3000 + HOUR) && !take(&[email], 3000 + HOUR));
         assert_eq!((questions.refused("clinic", text), questions.refused("clinic", email)), (3, 2));

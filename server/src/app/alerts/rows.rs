@@ -16,7 +16,7 @@ use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use assent_core::told::{Evidence, EvidenceKind, Recording, TOLD_MAX, Telling, Told};
 use assent_core::wire::{RowOutcome, RowResult, TOLD_ROWS_MAX, ToldRow, ToldRowsRequest, ToldRowsResponse};
-use assent_ledger::{Contact, Draft, ReceiptId};
+use assent_ledger::{Draft, ReceiptId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -116,11 +116,7 @@ fn to_copy(site: &Site, draft: &Draft) -> Vec<ContactKey> {
         yes.any(|(id, _)| site.notice.purpose(id).is_some_and(|alert| alert.channel == Some(channel)))
     };
     let told = draft.contacts.iter().filter(|contact| said_yes(contact.channel));
-    let key = |contact: &Contact| ContactKey {
-        channel: contact.channel,
-        hash: site.ledger.contact_hash(contact.channel, &contact.address),
-    };
-    told.map(key).collect()
+    told.map(|contact| ContactKey::of(&site.ledger, contact)).collect()
 }
 
 fn judge_all(site: &Site, request: &ToldRowsRequest, now: u64) -> Result<Vec<Judged>, RecordError> {

@@ -3,6 +3,7 @@
 //! A sign-up on a page has a subject of its own, not the one of the browser's choices: so the log never links what somebody
 //! browses with their address, and a sign-up that nobody confirms can be erased whole.
 
+use super::job::Task;
 use super::link::ContactKey;
 use super::outbox;
 use super::questions::Questions;
@@ -85,7 +86,7 @@ pub async fn sign_up(
         .filter_map(|id| site.notice.purpose(id)?.channel)
         .collect();
     let wants = contacts.iter().filter(|contact| wants.contains(&contact.channel));
-    let asks: Vec<ContactKey> = wants.map(|contact| key_of(&site, contact)).collect();
+    let asks: Vec<ContactKey> = wants.map(|contact| ContactKey::of(&site.ledger, contact)).collect();
     let objected = request.objected.clone();
     let request = DecisionRequest {
         notice: request.notice,
@@ -102,7 +103,8 @@ pub async fn sign_up(
     let (reader, judged) = (Arc::clone(&site), ask.clone());
     blocking(move || check(&reader, &judged, now)).await.map_err(RecordError::Stopped)??;
     // Kept before the record: a crash in between leaves a message that finds nothing to say, and never a request without one.
-    match outbox::ask(&site, questions, (subject, &ask.key), &asks, now).await {
+    let tasks = asks.iter().map(|to| Task::Confirm { subject, channel: to.channel, replaces: None });
+    match outbox::expect(&site, Some((questions, &asks)), (subject, &ask.key), tasks.collect(), now).await {
         Err(RecordError::TooManyQuestions) if !objected.is_empty() => {
             record(Arc::clone(&site), only_no(&site, ask, &objected), now).await?;
             return Err(RecordError::TooManyQuestions.into());
@@ -120,11 +122,6 @@ fn only_no(site: &Site, mut ask: Ask, objected: &[PurposeId]) -> Ask {
     ask.contacts.retain(|contact| channels.contains(&contact.channel));
     ask.key.push_str("/no");
     ask
-}
-
-fn key_of(site: &Site, contact: &Contact) -> ContactKey {
-    let hash = site.ledger.contact_hash(contact.channel, &contact.address);
-    ContactKey { channel: contact.channel, hash }
 }
 
 /// A no that stands beside a yes to the same is the one that counts.

@@ -299,11 +299,7 @@ pub(super) fn keys_to_talk_about(site: &Site, draft: &Draft) -> Vec<ContactKey> 
     if !matches!(draft.age, Some(AgeBand::Between(..))) {
         return Vec::new();
     }
-    let key = |contact: &Contact| ContactKey {
-        channel: contact.channel,
-        hash: site.ledger.contact_hash(contact.channel, &contact.address),
-    };
-    draft.contacts.iter().map(key).collect()
+    draft.contacts.iter().map(|contact| ContactKey::of(&site.ledger, contact)).collect()
 }
 
 /// Whose record it becomes: the same for the same key, so that sending it twice records it once.
