@@ -361,7 +361,7 @@ pub(crate) fn make(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Opti
     for (accepted, dice) in judged.drafts.iter().zip(dice.chunks_exact(DICE)) {
         let draft = &accepted.draft;
         let (id, salt, nonce) = throw(time, dice);
-        let period = outside::month(draft.retain_until.max(time));
+        let period = outside::purge_month(draft.retain_until, time);
         let secret = accepted.secret.clone().or_else(|| fresh.next());
         let (Some((slot, secret)), Ok(period_secret)) = (secret, shared.keys.period_or_new(period, random))
         else {

@@ -69,7 +69,8 @@ pub struct Draft {
     pub contacts: Vec<Contact>,
     /// What staff wrote down, where the person told them.
     pub told: Option<Told>,
-    /// When the record is due to be purged if nothing else happens: milliseconds since 1970 UTC. Rounded up to a month.
+    /// When the record is due to be purged if nothing else happens: milliseconds since 1970 UTC. It goes when the last month before
+    /// that one is over.
     pub retain_until: u64,
     /// The subject's newest record that `decisions` was worked out against; nothing if there was none. When the
     /// subject has another one by now, the draft is refused with [`AppendError::SubjectMoved`](crate::AppendError::SubjectMoved).

@@ -195,7 +195,7 @@ impl Importing<'_> {
                         }
                     };
                     given = given.max(slot + 1);
-                    let period = outside::month((*due).max(at));
+                    let period = outside::purge_month(*due, at);
                     let month = self.keys.period_or_new(period, random).map_err(CreateError::Keys)?;
                     let mut nonce = [0; NONCE_LEN];
                     random.fill(&mut nonce).map_err(CreateError::Random)?;

@@ -107,6 +107,17 @@ fn timestamp(milliseconds: u64) -> jiff::Timestamp {
         .unwrap_or(jiff::Timestamp::MAX)
 }
 
+/// The month under whose secret a record is sealed that is due at a time: the last one that will be over by then, so that it goes
+/// no later than it must. Where that is past, this month.
+pub(crate) fn purge_month(due: u64, now: u64) -> u32 {
+    last_whole_month(due).max(month(now))
+}
+
+/// The last month that is over at a time.
+pub(crate) fn last_whole_month(milliseconds: u64) -> u32 {
+    month(milliseconds).saturating_sub(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,5 +131,9 @@ mod tests {
         assert_eq!(month_name(2026 * 12 + 10), "2026-11");
         assert_eq!((day(1_795_305_599_999), date(20_778).as_str()), (20_778, "2026-11-21"));
         assert!(rfc3339(u64::MAX).starts_with("9999-12-"));
+        let year = 365 * 24 * 60 * 60 * 1000;
+        assert_eq!(purge_month(year, 0), 1970 * 12 + 11, "due on 1 January: December is over by then");
+        assert_eq!(purge_month(year - 1, 0), 1970 * 12 + 10);
+        assert_eq!((purge_month(0, 0), purge_month(0, year)), (1970 * 12, 1971 * 12));
     }
 }

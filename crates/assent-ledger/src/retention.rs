@@ -1,6 +1,6 @@
 //! Purge: erasure by retention rule, a month's records at a time.
 //!
-//! Each record is sealed under the secret of the month in which it is due. Once that month is over, [`plan`] looks at what
+//! Each record is sealed under the secret of the last month that will be over when it is due. Once that month is over, [`plan`] looks at what
 //! is there: records that are in use again, or held, are carried over to a later month (sealed anew, same leaf); then the
 //! month's secret is destroyed, one 0x04 leaf says how many records went, and no copy of their rows can be opened again,
 //! wherever it lies. Space comes back later, when the store is reclaimed. When a record is due is the caller's rule.
@@ -26,7 +26,7 @@ use crate::error::{AppendError, ErasureError, ReadError};
 use crate::growing::Growing;
 use crate::keys::Slot;
 use crate::ledger::{Inside, PurgedMonth, Shared, read_record};
-use crate::outside::{self, month, month_name};
+use crate::outside::{self, last_whole_month, month, month_name};
 use crate::seal::Place;
 use crate::store::{Batch, Mark, MarkKind, RecordRow, Row, RowBody};
 
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Retention<'_> {
 /// What a purge did, or would do: by month (as `2026-11`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PurgePlan {
-    /// Records that go, by the month they were due in.
+    /// Records that go, by the month under whose secret they are: the one before that in which they are due.
     pub purged: BTreeMap<String, u64>,
     /// Records that are in use again, or that the rule keeps longer: carried over.
     pub carried: u64,
@@ -203,7 +203,7 @@ impl Found {
                 self.held += 1;
                 Some(this_month)
             }
-            Stays::Until(due) => Some(month(due)).filter(|month| *month >= this_month),
+            Stays::Until(due) => Some(last_whole_month(due)).filter(|month| *month >= this_month),
             Stays::Gone => return Ok(()),
         };
         match later {

@@ -208,7 +208,7 @@ fn every_month_that_records_are_due_in_has_a_secret_of_its_own() {
     let world = World::new();
     let ledger = world.create();
     let mut ids = Vec::new();
-    for month in 0..3 {
+    for month in 2..5 {
         let retain_until = common::START + month * 31 * common::DAY;
         ids.push(append(&ledger, Draft { retain_until, ..draft(1, ids.last().copied()) }).unwrap().id);
     }

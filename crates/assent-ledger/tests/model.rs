@@ -98,7 +98,7 @@ impl Model {
         let mut purged = BTreeSet::new();
         for (who, known) in &mut self.histories {
             let Some(newest) = known.iter().map(|known| known.time).max() else { continue };
-            let due = month(newest + 400 * DAY);
+            let due = month(newest + 400 * DAY) - 1;
             known.retain_mut(|known| {
                 if known.period >= this_month {
                     return true;
@@ -172,8 +172,12 @@ fn live(steps: Vec<(Step, Option<Fault>)>) {
                 }
                 let appended = append(log, draft).unwrap();
                 assert_good(log, &appended);
-                let known =
-                    Known { id: appended.id, time: now(), period: month(retain_until), restricted: false };
+                let known = Known {
+                    id: appended.id,
+                    time: now(),
+                    period: month(retain_until) - 1,
+                    restricted: false,
+                };
                 model.histories.entry(who).or_default().push(known);
                 model.receipts.push((key, who, appended.id, appended.receipt.to_json()));
                 model.entries += 1;

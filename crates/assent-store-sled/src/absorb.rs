@@ -49,7 +49,11 @@ impl<'a> Step<'a> {
         sled: &Databases,
         pause: &mut dyn FnMut(Duration),
     ) -> Result<(), StoreError> {
-        if self.index.is_empty() { Ok(()) } else { sled.index()?.write_each(&self.index, pause) }
+        if self.index.is_empty() {
+            return Ok(());
+        }
+        sled.seen.add(self.index.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.as_slice()));
+        sled.index()?.write_each(&self.index, pause)
     }
 
     /// Then the files of rows; durable when it returns.

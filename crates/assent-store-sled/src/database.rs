@@ -10,17 +10,20 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use assent_core::hash::Hash;
 use assent_ledger::store::StoreError;
 use sled::IVec;
 
 use crate::absorb::Writes;
 use crate::durable::Durable;
 use crate::keys::{self, Key};
+use crate::seen::{self, Seen};
 use crate::{FORMAT, FORMAT_BEFORE, OpenError, lock};
 
 /// Bytes of one segment: sixteen times and more what goes into sled between two calls of fdatasync ([`STEP`](crate::absorb::STEP)),
@@ -38,6 +41,9 @@ const IN_MEMORY: u64 = 4;
 
 /// Keys between two pauses: a few tenths of a millisecond.
 const FEW: usize = 32;
+
+/// Keys that are read at once for who has records: a few milliseconds.
+const SOME: usize = 2048;
 
 /// How often, and how far apart, a held lock is tried again: two seconds in all.
 const LOCK_TRIES: u32 = 100;
@@ -198,10 +204,29 @@ impl Database {
         Guarded(Some(self.db.range(from.clone()..to.clone())))
     }
 
+    /// So many keys after one.
+    fn after(&self, key: &Key, most: usize) -> Result<Vec<Key>, StoreError> {
+        let from = (Bound::Excluded(key.clone()), Bound::Unbounded);
+        let entries = Guarded(Some(self.db.range::<Key, _>(from)));
+        entries.take(most).map(|entry| Ok(entry?.0.to_vec())).collect()
+    }
+
     /// Bytes on disk.
     pub(crate) fn disk_len(&self) -> u64 {
         self.db.size_on_disk().unwrap_or(0)
     }
+}
+
+/// The state of the logs that the main one holds.
+fn state(main: &Database) -> Result<Hash, StoreError> {
+    let mut values = vec![main.get(keys::ABSORBED, "the last sequence")?.unwrap_or_default()];
+    for site in main.under(keys::SITES) {
+        let (key, value) = site?;
+        let number = keys::parse_site(&key, &value).map(|(_, number)| number);
+        let number = number.ok_or_else(|| StoreError::damaged("read the list of sites"))?;
+        values.extend(main.get(keys::head(number), "a head")?);
+    }
+    Ok(seen::state(values.iter().map(AsRef::as_ref)))
 }
 
 /// Removes the snapshot that a kill during a start left half written. sled writes one beside the last (`snap.….generating`) and renames
@@ -232,6 +257,8 @@ pub(crate) struct Databases {
     folder: PathBuf,
     pub(crate) main: Database,
     index: OnceLock<Database>,
+    /// Who is in the index.
+    pub(crate) seen: Seen,
     opening: Mutex<()>,
     cache: u64,
 }
@@ -243,14 +270,18 @@ impl Databases {
         let (at, main_at) = (folder.join(INDEX), folder.join(MAIN));
         let main = Database::open(&main_at, cache.min(MAIN_CACHE))?;
         let index = OnceLock::new();
-        if !main.format(&main_at)? {
+        let seen = if main.format(&main_at)? {
+            // What is damaged in it is named by whoever needs it.
+            state(&main).map_or_else(|_| Seen::unread(), |of| Seen::open(&folder, &of))
+        } else {
             // Once the main one says what it is, both are there.
             let fresh = Database::open(&at, cache)?;
             fresh.begin(&at)?;
             main.begin(&main_at)?;
             drop(index.set(fresh));
-        }
-        Ok(Databases { folder, main, index, opening: Mutex::default(), cache })
+            Seen::nobody()
+        };
+        Ok(Databases { folder, main, index, seen, opening: Mutex::default(), cache })
     }
 
     /// The index; opened now, when nobody needed it before.
@@ -272,6 +303,29 @@ impl Databases {
             (true, index) => Ok(self.index.get_or_init(|| index)),
             (false, _) => Err(StoreError::damaged("open its index")),
         }
+    }
+
+    /// Whether the index, which is open, has to be read for who is in it.
+    pub(crate) fn looks_back(&self) -> bool {
+        self.index.get().is_some() && self.seen.reads_from().is_some()
+    }
+
+    /// Reads a piece of it.
+    pub(crate) fn look_back(&self) {
+        let (Some(index), Some(from)) = (self.index.get(), self.seen.reads_from()) else { return };
+        match index.after(&from, SOME) {
+            Ok(keys) => self.seen.was_read(&keys),
+            Err(_) => self.seen.gives_up(),
+        }
+    }
+
+    /// Leaves who is in the index for the next start. Only when nothing more is written.
+    ///
+    /// # Errors
+    /// The next start reads the index.
+    pub(crate) fn save_seen(&self) -> Result<(), StoreError> {
+        let of = state(&self.main)?;
+        self.seen.save(&self.folder, &of).map_err(|error| StoreError::new("save who has records", error))
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -82,6 +82,12 @@ pub(crate) fn record(number: SiteNumber, subject: &SubjectId, id: ReceiptId) -> 
     key(number, b'I', &[&subject.0, &id.0])
 }
 
+/// The part of a record's key that says whose it is; nothing for other keys.
+pub(crate) fn whose(index: &[u8]) -> Option<&[u8]> {
+    let (_, _, rest) = parse(index).filter(|(_, kind, _)| *kind == b'I')?;
+    index.get(..index.len() - rest.len() + size_of::<SubjectId>())
+}
+
 /// Index (8), then the request (32) if there was one.
 pub(crate) fn record_value(index: u64, record: &RecordRow) -> Vec<u8> {
     let mut value = index.to_be_bytes().to_vec();

@@ -16,6 +16,7 @@ mod read;
 mod recent;
 mod reclaim;
 mod rows;
+mod seen;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -189,7 +190,9 @@ impl SledStore {
     /// # Errors
     /// [`StoreError`]: it is damaged, or gone.
     pub fn open_index(&self) -> Result<(), StoreError> {
-        self.inner.sled()?.index().map(|_| ())
+        self.inner.sled()?.index()?;
+        self.inner.bell.notify_one();
+        Ok(())
     }
 
     /// Bytes on disk: sled's files, the rows and the journal.
@@ -209,6 +212,10 @@ impl Drop for SledStore {
         self.inner.bell.notify_all();
         if let Some(absorber) = self.absorber.take() {
             drop(absorber.join());
+        }
+        // Without it the next start reads the index.
+        if self.inner.recent().bytes() == 0 && !self.inner.failed.load(Ordering::Acquire) {
+            drop(self.inner.sled().and_then(|sled| sled.save_seen()));
         }
     }
 }
@@ -319,11 +326,12 @@ impl Inner {
             JournalError::Unknown(error) => unknown(error.into()),
         })?;
         // What is seen from here on is what the file holds.
-        let stored = Batch::from_bytes(&record.content).filter(|stored| *stored == batch);
-        let stored = stored.ok_or_else(|| unknown("the batch reads otherwise".into()))?;
+        if record.content != bytes {
+            return Err(unknown("the batch reads otherwise".into()));
+        }
         let absorbs = {
             let mut recent = self.recent_mut();
-            recent.add(record.sequence, stored, bytes.len());
+            recent.add(record.sequence, batch, bytes.len());
             recent.bytes() >= ABSORB_AT
         };
         if absorbs || journal.wants_file() {
@@ -353,9 +361,13 @@ impl Inner {
         loop {
             let ends = {
                 let ends = lock(&self.ends);
-                let idle = |ends: &mut bool| !*ends && !self.wants_absorbing();
+                let idle = |ends: &mut bool| !*ends && !self.wants_absorbing() && !self.looks_back();
                 *self.bell.wait_while(ends, idle).unwrap_or_else(PoisonError::into_inner)
             };
+            if !ends && !self.wants_absorbing() {
+                self.look_back();
+                continue;
+            }
             let done = self.absorb_down_to(if ends { 0 } else { ABSORB_AT / 2 });
             if done.is_err() && !ends {
                 // A full disk, or a worse one. Reads go on; so do commits, until too much waits.
@@ -375,6 +387,19 @@ impl Inner {
 
     fn wants_absorbing(&self) -> bool {
         self.recent().bytes() >= ABSORB_AT || self.sled().is_err() || lock(&self.journal).wants_file()
+    }
+
+    /// Whether the index has to be read for who has records.
+    fn looks_back(&self) -> bool {
+        self.sled().is_ok_and(|sled| sled.looks_back())
+    }
+
+    /// Reads a piece of it.
+    fn look_back(&self) {
+        let _absorbing = lock(&self.absorbing);
+        if let Ok(sled) = self.sled() {
+            sled.look_back();
+        }
     }
 
     /// The journal is tidied after each step: whoever decides should never have to fill its next file, and under a load that does

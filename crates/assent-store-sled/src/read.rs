@@ -102,6 +102,9 @@ impl Store for SledStore {
         if let Some((index, id)) = recent.records.last() {
             return Ok(Some(RecordRef { index: *index, id: *id }));
         }
+        if self.inner.sled()?.seen.never(number, subject) {
+            return Ok(None);
+        }
         for entry in self.inner.records_in_sled(number, subject)?.rev() {
             let (id, index, _) = entry?;
             if self.inner.is_record(number, index, &recent.known)? {

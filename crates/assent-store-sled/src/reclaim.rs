@@ -19,6 +19,7 @@ use assent_ledger::store::{Reclaimed, Replaces, StoreError};
 use crate::database::{Database, Databases};
 use crate::keys::{self, Key, SiteNumber};
 use crate::rows::Rows;
+use crate::seen::Seen;
 use crate::{Inner, lock};
 
 /// Names the folder with the databases in force.
@@ -191,7 +192,7 @@ impl Inner {
             touched();
         }
         let (from, to) = (old.index()?, new.index()?);
-        let mut copy = Copy::new(to);
+        let mut copy = Copy::new(to, Some(&new.seen));
         for entry in from.under(&[]) {
             let (key, value) = entry?;
             if !gone.names(&key, &value) && copy.put(&key, Some(&value))? {
@@ -220,7 +221,7 @@ impl Inner {
         }
         copy.again(from, touched(), gone)?;
         copy.flush()?;
-        let mut copy = Copy::new(&new.main);
+        let mut copy = Copy::new(&new.main, None);
         for entry in old.main.under(&[]) {
             let (key, value) = entry?;
             copy.put(&key, Some(&value))?;
@@ -298,13 +299,15 @@ impl Gone {
 /// Puts keys into a new database, many at a time.
 struct Copy<'a> {
     to: &'a Database,
+    /// Where it is noted who is in it.
+    seen: Option<&'a Seen>,
     batch: sled::Batch,
     bytes: usize,
 }
 
 impl<'a> Copy<'a> {
-    fn new(to: &'a Database) -> Self {
-        Copy { to, batch: sled::Batch::default(), bytes: 0 }
+    fn new(to: &'a Database, seen: Option<&'a Seen>) -> Self {
+        Copy { to, seen, batch: sled::Batch::default(), bytes: 0 }
     }
 
     /// Copies keys as they are now, or takes them away.
@@ -321,7 +324,12 @@ impl<'a> Copy<'a> {
     fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<bool, StoreError> {
         self.bytes += key.len() + value.map_or(0, <[u8]>::len);
         match value {
-            Some(value) => self.batch.insert(key, value),
+            Some(value) => {
+                if let Some(seen) = self.seen {
+                    seen.add(std::iter::once(key));
+                }
+                self.batch.insert(key, value);
+            }
             None => self.batch.remove(key),
         }
         if self.bytes < AT_ONCE {

@@ -32,6 +32,8 @@ const TABLE: u64 = PART * PLACE as u64;
 const RECORD: u32 = 1 << 31;
 /// Bytes read at once when many rows are.
 const AT_ONCE: u64 = 1 << 20;
+/// Bytes of rows that are gathered for one write.
+const WRITTEN_AT_ONCE: usize = 64 << 10;
 /// Most files kept open for reading: two million entries in all, and half of what a process may usually open.
 const KEPT_OPEN: usize = 512;
 
@@ -267,12 +269,17 @@ impl Rows {
         // What a step that was cut short had added is written over.
         let mut end = (part * PART..first).filter_map(place).map(|place| place.end()).max().unwrap_or(TABLE);
 
-        let (mut bodies, mut places) = (Vec::new(), Vec::new());
+        let (mut bodies, mut places) = (Vec::with_capacity(2 * WRITTEN_AT_ONCE), Vec::new());
         for ((_, index), (leaf, row)) in changes.added.range(all.clone()) {
             let bytes = row.to_bytes();
             let offset = end + bodies.len() as u64;
             places.extend(Place::of(*index, offset, **leaf, row, &bytes).to_bytes()?);
             bodies.extend(bytes);
+            if bodies.len() >= WRITTEN_AT_ONCE {
+                file.file.write_all_at(&bodies, end)?;
+                end += bodies.len() as u64;
+                bodies.clear();
+            }
         }
         file.file.write_all_at(&bodies, end)?;
         file.file.write_all_at(&places, first % PART * PLACE as u64)?;

@@ -4,6 +4,7 @@
 use std::sync::mpsc;
 
 use assent_core::merkle::EMPTY_ROOT;
+use assent_core::subject::SubjectId;
 use assent_ledger::store::{Store as _, contract};
 
 use super::*;
@@ -72,4 +73,58 @@ fn reviving_takes_nothing_that_the_absorber_may_hold_while_it_waits_for_the_jour
         drop(ends);
         assert_eq!(revived, Ok(true));
     });
+}
+
+/// The people of a log of so many batches, as [`commit`] makes them.
+fn people(store: &SledStore) -> Vec<SubjectId> {
+    let size = store.head(&site()).unwrap().unwrap().size;
+    let rows = store.rows(&site(), 0..size).unwrap();
+    rows.iter().filter_map(|(_, row)| row.record().map(|record| record.subject)).collect()
+}
+
+#[test]
+fn nobody_who_has_records_is_called_new_whatever_became_of_the_file_that_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let saved = dir.path().join("sled-0/seen");
+    let knows_all = |store: &SledStore| {
+        let people = people(store);
+        assert!(!people.is_empty());
+        assert!(people.iter().all(|who| store.newest(&site(), who).unwrap().is_some()));
+    };
+    let store = SledStore::open(dir.path()).unwrap();
+    commit(&store);
+    knows_all(&store);
+    drop(store);
+    let first = std::fs::read(&saved).unwrap();
+    let store = SledStore::open(dir.path()).unwrap();
+    commit(&store);
+    drop(store);
+    let second = std::fs::read(&saved).unwrap();
+    assert_ne!(first, second);
+    // Put back from before; gone; as it was.
+    let now = |name: &str| match name {
+        "old" => std::fs::write(&saved, &first).unwrap(),
+        "gone" => std::fs::remove_file(&saved).unwrap(),
+        _ => std::fs::write(&saved, &second).unwrap(),
+    };
+    for (name, reads) in [("old", true), ("gone", true), ("whole", false)] {
+        now(name);
+        let store = SledStore::open(dir.path()).unwrap();
+        let sled = store.inner.sled().unwrap();
+        assert_eq!(sled.seen.reads_from().is_some(), reads, "{name}");
+        store.open_index().unwrap();
+        knows_all(&store);
+        while sled.looks_back() {
+            std::thread::yield_now();
+        }
+        drop(sled);
+        knows_all(&store);
+        // A copy begins with nobody and takes in whoever is copied.
+        store.reclaim(&|_, _, _| None).unwrap();
+        assert!(store.inner.sled().unwrap().seen.reads_from().is_none());
+        knows_all(&store);
+        drop(store);
+        std::fs::rename(dir.path().join("sled-1"), dir.path().join("sled-0")).unwrap();
+        std::fs::remove_file(dir.path().join("current")).unwrap();
+    }
 }
