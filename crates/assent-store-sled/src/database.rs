@@ -11,6 +11,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::ops::Bound;
+use std::os::unix::fs::FileExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
@@ -29,6 +30,9 @@ use crate::{FORMAT, FORMAT_BEFORE, OpenError, lock};
 /// Bytes of one segment: sixteen times and more what goes into sled between two calls of fdatasync ([`STEP`](crate::absorb::STEP)),
 /// because sled writes most things more than once.
 pub(crate) const SEGMENT: usize = 8 << 20;
+
+/// Bytes at the beginning of a segment that say what it is.
+const SEGMENT_HEADER: usize = 20;
 
 /// Folders of the two, in the folder of a store's databases.
 const MAIN: &str = "main";
@@ -105,6 +109,7 @@ impl Database {
     fn open(folder: &Path, cache: u64) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Unusable { dir: folder.to_path_buf(), source };
         remove_half_snapshots(folder).map_err(|error| unusable(error.into()))?;
+        read_ahead(folder).map_err(|error| unusable(error.into()))?;
         let sled = sled::Config::new()
             .path(folder)
             .cache_capacity(cache / IN_MEMORY)
@@ -246,6 +251,51 @@ fn remove_half_snapshots(folder: &Path) -> io::Result<()> {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "generating") {
             fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads what sled reads when it opens a database. sled takes what it cannot read for what is not there, and writes over it; so nothing
+/// is opened that cannot be read, and what was read just now is in memory when sled asks.
+fn read_ahead(folder: &Path) -> io::Result<()> {
+    let db = match File::open(folder.join("db")) {
+        Ok(db) => db,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    // A snapshot has the log up to the place in its name.
+    let mut covered = 0;
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let place = name.to_str().and_then(|name| name.strip_prefix("snap."));
+        covered = covered.max(place.and_then(|place| i64::from_str_radix(place, 16).ok()).unwrap_or(0));
+        if place.is_some() {
+            fs::read(folder.join(name))?;
+        }
+    }
+    let mut segment = vec![0; SEGMENT];
+    for begin in (0..db.metadata()?.len()).step_by(SEGMENT) {
+        let header = &mut segment[..SEGMENT_HEADER];
+        read_up_to(&db, header, begin)?;
+        // Where in the log it begins stands behind a CRC-32, with every bit but the highest turned.
+        let place = header[4..].first_chunk::<8>().map_or(0, |place| i64::from_le_bytes(*place) ^ i64::MAX);
+        if place.saturating_add(SEGMENT as i64) >= covered {
+            read_up_to(&db, &mut segment, begin)?;
+        }
+    }
+    Ok(())
+}
+
+/// Fills a buffer as far as the file goes.
+fn read_up_to(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
+    let mut found = 0;
+    while found < buffer.len() {
+        match file.read_at(&mut buffer[found..], at + found as u64) {
+            Ok(0) => break,
+            Ok(more) => found += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())

@@ -108,9 +108,10 @@ fn any_system_call_may_fail_or_be_the_last() {
     drop(ledger);
     // Which calls there are, on files of this directory, by thread: that is how strace counts them.
     let Some(trace) = traced(test, begun.path(), None) else { return };
+    let calls = life::calls_by_thread(&trace.text);
     let (mut cases, mut hit) = (Vec::new(), 0);
     for call in CALLS {
-        for at in 1..=most(&trace, call) {
+        for at in 1..=calls.get(call).copied().unwrap_or(0) {
             cases.extend(["error=EIO", "error=ENOSPC", "signal=KILL"].map(|fault| (call, at, fault)));
         }
     }
@@ -188,16 +189,4 @@ fn places(dir: &Path) -> Vec<String> {
     paths.sort();
     paths.dedup();
     paths.into_iter().map(|path| path.to_string_lossy().into_owned()).collect()
-}
-
-/// The most often that one thread made a call.
-fn most(trace: &Trace, call: &str) -> usize {
-    let mut by_thread = std::collections::HashMap::<&str, usize>::new();
-    for line in trace.text.lines() {
-        let Some((thread, rest)) = line.split_once(' ') else { continue };
-        if rest.trim_start().starts_with(&format!("{call}(")) {
-            *by_thread.entry(thread).or_default() += 1;
-        }
-    }
-    by_thread.into_values().max().unwrap_or(0)
 }

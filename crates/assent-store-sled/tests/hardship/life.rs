@@ -198,3 +198,19 @@ pub(crate) fn verify(dir: &Path, ledger: &Ledger, context: &str) -> usize {
     }
     answered.len()
 }
+
+/// The most often that one thread made each call, in what strace wrote.
+pub(crate) fn calls_by_thread(trace: &str) -> BTreeMap<String, usize> {
+    let mut by_thread = BTreeMap::<(&str, &str), usize>::new();
+    for line in trace.lines() {
+        let Some((thread, rest)) = line.split_once(' ') else { continue };
+        let Some((call, _)) = rest.trim_start().split_once('(') else { continue };
+        *by_thread.entry((thread, call)).or_default() += 1;
+    }
+    let mut most = BTreeMap::new();
+    for ((_, call), times) in by_thread {
+        let most: &mut usize = most.entry(call.to_string()).or_default();
+        *most = times.max(*most);
+    }
+    most
+}

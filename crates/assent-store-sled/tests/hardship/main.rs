@@ -18,4 +18,5 @@ mod gone;
 mod kills;
 mod life;
 mod model;
+mod one_append;
 mod reclaims;
