@@ -122,6 +122,95 @@ async fn anything_done_to_an_export_is_named_with_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_had_agreed_on_a_day_in_the_past_is_counted_alike_whatever_was_said_later() {
+    let stack = Stack::starts().await;
+    let api = stack.api(CLINIC);
+    let (ada, bob) = (Holder::new(), Holder::new());
+    for (who, act) in [(&ada, Act::AcceptAll), (&bob, Act::AcceptAll), (&Holder::new(), Act::RejectAll)] {
+        api.records(who, &api.says(act).await).await;
+    }
+    let exported = |name: &str| {
+        let file = stack.path(name);
+        stack.runs_well(&["export", "--site", CLINIC, "--output", file.to_str().unwrap()]);
+        file
+    };
+    let then = jiff::Timestamp::now().to_string();
+    let early = exported("early.ndjson");
+    api.records(&ada, &api.saves(&[("analytics", Choice::No)]).await).await;
+    api.records(&Holder::new(), &api.says(Act::AcceptAll).await).await;
+    let late = exported("late.ndjson");
+
+    let counted = |file: &Path, more: &[&str]| {
+        let done = offline(&[&["standings", file.to_str().unwrap()][..], more].concat());
+        (done.status.code(), String::from_utf8(done.stdout).unwrap())
+    };
+    let at = ["--at", &then, "--json"];
+    let (code, said) = counted(&late, &at);
+    assert_eq!((code, &said), (Some(0), &counted(&early, &at).1));
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["people"], 3);
+    assert_eq!(said["purposes"]["analytics"], serde_json::json!({ "granted": 2, "refused": 1 }), "{said}");
+    let mut both = [ada.0.id().to_string(), bob.0.id().to_string()];
+    both.sort();
+    let named = ["--at", &then, "--purpose", "analytics"];
+    assert_eq!(counted(&late, &named), (Some(0), both.map(|id| id + "\n").concat()));
+
+    // Later, and long before anybody said anything.
+    let text = counted(&late, &["--at", "2200-01-01T00:00:00Z"]).1;
+    assert!(text.contains("4 people") && !text.contains("analytics: granted 2"), "{text}");
+    let nobody: Value = serde_json::from_str(&counted(&late, &["--at", "2020-01-01", "--json"]).1).unwrap();
+    assert_eq!(nobody["people"], 0);
+    // What leaves something out, or was changed, is not counted.
+    let part = stack.path("part.ndjson");
+    let by_purpose = ["--purpose", "analytics", "--output", part.to_str().unwrap()];
+    stack.runs_well(&[&["export", "--site", CLINIC], &by_purpose[..]].concat());
+    assert_eq!(counted(&part, &at).0, Some(2));
+    let changed = fs::read_to_string(&late).unwrap().replace("\\\"withdrawn\\\"", "\\\"given\\\"");
+    fs::write(&part, changed).unwrap();
+    assert_eq!(counted(&part, &at), (Some(1), String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_receipts_id_leads_to_everything_that_proves_it() {
+    let mut stack = Stack::starts().await;
+    a_day(&stack).await;
+    let api = stack.api(CLINIC);
+    let holder = Holder::new();
+    api.records(&holder, &api.says(Act::AcceptAll).await).await;
+    let id = api.state(&holder).await.receipts[0].clone();
+    let file = stack.path("proof.zip");
+    let proof = |id: &str| {
+        let words = ["export", "--site", CLINIC, "--receipt", id, "--format", "bundle", "--output"];
+        [&words[..], &[file.to_str().unwrap()]].concat().into_iter().map(String::from).collect::<Vec<_>>()
+    };
+    let look = |stack: &Stack| {
+        let words = proof(&id);
+        stack.runs_well(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        verified(&file).unwrap();
+        let mut archive = zip::ZipArchive::new(fs::File::open(&file).unwrap()).unwrap();
+        let mut read = |name: &str| std::io::read_to_string(archive.by_name(name).unwrap()).unwrap();
+        let (lines, page) = (read("records.ndjson"), read("index.html"));
+        let [record] = records(&lines)[..] else { panic!("one record and no other: {lines}") };
+        let record: Value = serde_json::from_str(record).unwrap();
+        let record: Value = serde_json::from_str(record["record"].as_str().unwrap()).unwrap();
+        assert_eq!((&record["id"], &record["act"]), (&Value::from(id.as_str()), &Value::from("accept-all")));
+        // The words that were asked, by the hash that the record names.
+        assert!(page.contains(record["notice"].as_str().unwrap()), "the page names the notice");
+        assert!(page.contains("Website statistics"), "{page}");
+        fs::remove_file(&file).unwrap();
+    };
+    look(&stack);
+    stack.assent_is_killed();
+    look(&stack);
+    for nobodys in ["019a1f2e-7d0c-7b3a-9c55-3f0d2a6b8e10", "no id"] {
+        let words = proof(nobodys);
+        let done = stack.runs(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(!done.status.success() && said.contains(nobodys), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_cell_of_a_csv_is_a_formula() {
     let stack = Stack::starts().await;
     a_day(&stack).await;

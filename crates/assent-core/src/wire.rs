@@ -706,12 +706,14 @@ impl LayerData {
     }
 }
 
-/// Whose records staff mean: one subject, or everybody who named an address. Exactly one of the two.
+/// Whose records staff mean: one subject, whose a receipt is, or everybody who named an address. Exactly one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Whose {
     /// A subject, by id.
     Subject(SubjectId),
+    /// The subject of one record, by the receipt's id (a UUID).
+    Receipt(String),
     /// Everybody who named this address.
     Contact {
         /// Email or text.

@@ -668,6 +668,24 @@ impl Ledger {
         self.open_all(self.shared.store.contact(self.site(), contact)?)
     }
 
+    /// Whose the record with this id is, also where it may not be opened; nothing where it is gone or never was.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn subject_of(&self, id: ReceiptId) -> Result<Option<SubjectId>, ReadError> {
+        // An id begins with its record's time, in whose order the log is.
+        for index in self.first_since(id.time())?..self.size() {
+            let row = self.shared.row(index)?;
+            if row.time > id.time() {
+                break;
+            }
+            if let Some(record) = row.record().filter(|record| record.id == id) {
+                return Ok(Some(record.subject));
+            }
+        }
+        Ok(None)
+    }
+
     /// Every subject that named a contact, also where a record may not be opened, in the order they first did.
     ///
     /// # Errors

@@ -119,14 +119,19 @@ pub fn known(site: &Site, purpose: Option<&PurposeId>) -> Result<(), BadFilter> 
 }
 
 fn parse_time(key: &'static str, text: &str) -> Result<u64, BadFilter> {
-    let bad = || BadFilter::Time(key);
+    time(text).ok_or(BadFilter::Time(key))
+}
+
+/// Unix milliseconds of a time in RFC 3339, or of a day's first moment in UTC.
+#[must_use]
+pub fn time(text: &str) -> Option<u64> {
     let time = match text.parse::<jiff::civil::Date>() {
         Ok(date) if text.len() == "2026-11-22".len() => {
-            date.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| bad())?.timestamp()
+            date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()
         }
-        _ => text.parse::<jiff::Timestamp>().map_err(|_| bad())?,
+        _ => text.parse::<jiff::Timestamp>().ok()?,
     };
-    u64::try_from(time.as_millisecond()).map_err(|_| bad())
+    u64::try_from(time.as_millisecond()).ok()
 }
 
 /// Writes the export to `out`; NDJSON by so many threads. Blocks.

@@ -10,7 +10,7 @@ use assent_core::wire::{
     EraseReason, EraseRequest, HeldSubject, HoldRequest, PeopleResponse, RestrictRequest, Whose,
 };
 use assent_ledger::store::GoneReason;
-use assent_ledger::{ErasureError, Hold, ReadError};
+use assent_ledger::{ErasureError, Hold, ReadError, ReceiptId};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -33,6 +33,9 @@ pub enum PeopleError {
     /// The day of review is over.
     #[error("the day of review is in the past: name a day on which somebody will look again")]
     ReviewPast,
+    /// No record has this id, or it is none.
+    #[error("no record here has the id `{0}`")]
+    UnknownReceipt(String),
     /// Nothing was recorded for it.
     #[error("nothing is recorded here for the subject `{0}`")]
     Unknown(SubjectId),
@@ -188,6 +191,13 @@ async fn for_everybody<F: Future<Output = Result<u64, ErasureError>>>(
 pub async fn subjects(site: &Arc<Site>, whose: &Whose) -> Result<Vec<SubjectId>, PeopleError> {
     match whose {
         Whose::Subject(subject) => Ok(vec![*subject]),
+        Whose::Receipt(id) => {
+            let unknown = || PeopleError::UnknownReceipt(id.clone());
+            let receipt: ReceiptId = id.parse().map_err(|_| unknown())?;
+            let reader = Arc::clone(site);
+            let read = super::blocking(move || reader.ledger.subject_of(receipt)).await;
+            Ok(vec![read.map_err(PeopleError::Stopped)??.ok_or_else(unknown)?])
+        }
         Whose::Contact { channel, address } => {
             let contact = normalise(*channel, address)?;
             let hash = site.ledger.contact_hash(contact.channel, &contact.address);

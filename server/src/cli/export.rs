@@ -53,6 +53,9 @@ struct Person {
     /// Only records of this subject, by the id that stands in receipts and exports.
     #[arg(long)]
     subject: Option<String>,
+    /// Only records of whose receipt this is, by its id: with `--format bundle`, everything that proves it.
+    #[arg(long)]
+    receipt: Option<String>,
     /// Only records of everybody who named this email address; `-` reads it from standard input.
     #[arg(long)]
     email: Option<String>,
@@ -66,8 +69,8 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
     let site = SiteId::new(&arguments.site)?;
     let purpose = arguments.purpose.as_deref().map(PurposeId::new).transpose()?;
     let Period { from, to } = Period::parse(arguments.from.as_deref(), arguments.to.as_deref())?;
-    let Person { subject, email, phone } = &arguments.whose;
-    let whose = whose(subject.as_deref(), email.as_deref(), phone.as_deref())?;
+    let Person { subject, receipt, email, phone } = &arguments.whose;
+    let whose = whose(subject.as_deref(), receipt.as_deref(), email.as_deref(), phone.as_deref())?;
     match DataDir::open(&config) {
         Ok(data) => {
             let assets = Arc::new(Assets::load(&config.server.web_dir.relative())?);

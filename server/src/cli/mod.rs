@@ -18,6 +18,7 @@ mod output;
 mod people;
 mod serve;
 mod site;
+mod standings;
 mod upkeep;
 mod verify;
 mod witness;
@@ -75,6 +76,8 @@ enum Command {
     /// Check a receipt, an export, a bundle, a copied log or a data directory offline. Exit code 0: it holds; 1: it does not, and
     /// where; 2: it cannot be read.
     Verify(verify::Arguments),
+    /// Count who had said what at a time in the past, from an export, offline. Exit codes as `verify`.
+    Standings(standings::Arguments),
     /// Watch logs of others: cosign that what they say never contradicts what they said before.
     Witness(witness::Arguments),
     /// Follow a log of others: is it one history? Exit code 0: yes; 1: no, or badly signed; 2: it cannot be read.
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Migrate => configured(file).and_then(|loaded| backup::migrate(&loaded)),
         Command::Keys(own) => keys::run(own, || configured(file)),
         Command::Verify(own) => verify::run(&own),
+        Command::Standings(own) => standings::run(&own),
         Command::Witness(own) => configured(file).and_then(|loaded| witness::run(loaded, own)),
         Command::Monitor(own) => monitor::run(&own),
         Command::Config(own) => config::run(own, || configured(file)),

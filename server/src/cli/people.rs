@@ -78,6 +78,9 @@ struct By {
     /// A subject's id, as it stands in receipts and exports.
     #[arg(long)]
     subject: Option<String>,
+    /// Whose receipt this is, by its id.
+    #[arg(long)]
+    receipt: Option<String>,
     /// Everybody who named this email address; `-` reads it from standard input.
     #[arg(long)]
     email: Option<String>,
@@ -94,15 +97,16 @@ enum Reason {
 
 impl Who {
     fn whose(&self) -> anyhow::Result<Whose> {
-        let By { subject, email, phone } = &self.by;
-        whose(subject.as_deref(), email.as_deref(), phone.as_deref())?
-            .context("say whose: --subject, --email or --phone")
+        let By { subject, receipt, email, phone } = &self.by;
+        whose(subject.as_deref(), receipt.as_deref(), email.as_deref(), phone.as_deref())?
+            .context("say whose: --subject, --receipt, --email or --phone")
     }
 }
 
 /// Who is meant by the first that was given; an address may be `-` for standard input.
 pub(super) fn whose(
     subject: Option<&str>,
+    receipt: Option<&str>,
     email: Option<&str>,
     phone: Option<&str>,
 ) -> anyhow::Result<Option<Whose>> {
@@ -114,11 +118,12 @@ pub(super) fn whose(
         }
         Ok(Some(Whose::Contact { channel, address: address.trim().to_string() }))
     };
-    match (subject, email, phone) {
+    match (subject, receipt, email, phone) {
         (Some(id), ..) => Ok(Some(Whose::Subject(SubjectId::parse(id)?))),
-        (_, Some(address), _) => contact(Channel::Email, address),
+        (_, Some(id), ..) => Ok(Some(Whose::Receipt(id.to_string()))),
+        (_, _, Some(address), _) => contact(Channel::Email, address),
         (.., Some(number)) => contact(Channel::Text, number),
-        (None, None, None) => Ok(None),
+        (None, None, None, None) => Ok(None),
     }
 }
 

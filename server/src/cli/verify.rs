@@ -10,7 +10,7 @@ mod log;
 
 use super::opened::bar;
 use anyhow::{Context as _, bail};
-use assent_core::export_format::{ExportSummary, ExportVerifier, Line, MAX_LINE_BYTES};
+use assent_core::export_format::{ExportFault, ExportSummary, ExportVerifier, Line, MAX_LINE_BYTES};
 use assent_core::note::VerifierKey;
 use assent_core::policy::{Assessment, Policy, Quorum};
 use assent_core::receipt::{KeyTrust, RECEIPT_FORMAT, Receipt};
@@ -264,13 +264,15 @@ fn receipt(reader: impl BufRead, key: Option<&VerifierKey>) -> anyhow::Result<Ve
     Ok(Verdict { holds: true, lines, json, checkpoint: Some(note) })
 }
 
-fn export(mut reader: impl BufRead, key: Option<VerifierKey>, bar: &ProgressBar) -> anyhow::Result<Verdict> {
+/// Checks an export line by line, and hands out what each line holds.
+pub(super) fn read_export(
+    mut reader: impl BufRead,
+    key: Option<VerifierKey>,
+    bar: &ProgressBar,
+    each: &mut dyn FnMut(Line) -> anyhow::Result<()>,
+) -> anyhow::Result<Result<ExportSummary, ExportFault>> {
     let mut verifier = ExportVerifier::new(key);
     let mut line = Vec::new();
-    let fault = |fault: assent_core::export_format::ExportFault| {
-        let sentence = format!("{fault}");
-        bad("export", fault.code(), &sentence, Some(fault.line), fault.index)
-    };
     loop {
         line.clear();
         // One byte more than the longest, so that the verifier sees that it is longer.
@@ -281,15 +283,21 @@ fn export(mut reader: impl BufRead, key: Option<VerifierKey>, bar: &ProgressBar)
         bar.inc(length as u64);
         // What is not UTF-8 is no line of an export; the verifier says so, with the place.
         let text = str::from_utf8(&line).map_or_else(|_| String::from_utf8_lossy(&line), Cow::Borrowed);
-        let found: Option<Line> = match verifier.line(text.strip_suffix('\n').unwrap_or(&text)) {
-            Ok(found) => found,
-            Err(error) => return Ok(fault(error)),
-        };
-        drop(found);
+        match verifier.line(text.strip_suffix('\n').unwrap_or(&text)) {
+            Ok(Some(found)) => each(found)?,
+            Ok(None) => {}
+            Err(fault) => return Ok(Err(fault)),
+        }
     }
-    let summary = match verifier.finish() {
+    Ok(verifier.finish())
+}
+
+fn export(reader: impl BufRead, key: Option<VerifierKey>, bar: &ProgressBar) -> anyhow::Result<Verdict> {
+    let summary = match read_export(reader, key, bar, &mut |_| Ok(()))? {
         Ok(summary) => summary,
-        Err(error) => return Ok(fault(error)),
+        Err(fault) => {
+            return Ok(bad("export", fault.code(), &fault.to_string(), Some(fault.line), fault.index));
+        }
     };
     let checkpoint = summary.checkpoint.checkpoint();
     let origin = summary.checkpoint.log_key().name().to_string();

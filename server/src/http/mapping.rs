@@ -145,7 +145,7 @@ impl From<PeopleError> for Problem {
             PeopleError::Reason | PeopleError::Review | PeopleError::ReviewPast => {
                 Self::with(Code::BadBody, error.to_string())
             }
-            PeopleError::Unknown(_) => Code::UnknownSubject.into(),
+            PeopleError::Unknown(_) | PeopleError::UnknownReceipt(_) => Code::UnknownSubject.into(),
             PeopleError::Erasure(error) => error.into(),
             PeopleError::Read(error) => error.into(),
             PeopleError::Stopped(cause) => Self::internal(cause),

@@ -386,13 +386,16 @@ pub(super) struct MayBulkResponse {
     answers: Vec<MayResponse>,
 }
 
-/// Whose records: a subject's, or those of everybody who named an address.
+/// Whose records: a subject's, theirs whose receipt it is, or those of everybody who named an address.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Whose {
     /// A subject's id, in hex.
     #[schema(example = "5d41402abc4b2a76b9719d911017c592")]
     Subject(String),
+    /// A receipt's id.
+    #[schema(example = "019a1f2e-7d0c-7b3a-9c55-3f0d2a6b8e10")]
+    Receipt(String),
     /// An address.
     Contact {
         channel: Channel,
