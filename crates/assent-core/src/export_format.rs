@@ -518,7 +518,8 @@ pub struct ExportSummary {
     pub gone: u64,
     /// Entries whose records are gone, by reason.
     pub gone_by_reason: BTreeMap<String, u64>,
-    /// Erased entries that no summary of the export tells of: it lies beyond the range, or is to come.
+    /// Entries whose records are gone and that no summary of the export tells of one by one: it lies beyond the range, or is to
+    /// come, or counts entries before the range, too.
     pub untold: u64,
 }
 
@@ -823,7 +824,7 @@ impl ExportVerifier {
             Line::Gone(line) => {
                 reason(&line.reason, &mut summary.gone_by_reason)?;
                 summary.gone += 1;
-                self.accounts.gone(line);
+                self.accounts.gone(line).map_err(R::AccountsWrong)?;
                 return Ok(());
             }
             Line::Header(_) | Line::Tile(_) | Line::Footer(_) => return Ok(()),

@@ -168,7 +168,7 @@ fn check_entry(
                 match look.purged.get(&record.period) {
                     Some(day) => {
                         let (reason, period) = (GoneReason::Retention, record.period);
-                        gone.add(index, Gone { reason, day: *day, period });
+                        gone.add(index, Gone { reason, day: *day, period })?;
                         report.gone += 1;
                     }
                     None => report.sealed += 1,
@@ -185,7 +185,7 @@ fn check_entry(
                     report.restricted += 1;
                 }
                 Inside::Gone(tombstone) => {
-                    gone.add(index, tombstone);
+                    gone.add(index, tombstone)?;
                     report.gone += 1;
                 }
                 Inside::NoRecord => return Err(wrong("its row is not a record")),
@@ -195,7 +195,7 @@ fn check_entry(
             if kind != LeafType::Event {
                 return Err(wrong("its row is a tombstone and its leaf is not a record's"));
             }
-            gone.add(index, *tombstone);
+            gone.add(index, *tombstone)?;
             report.gone += 1;
         }
         RowBody::Document(document, hash) => {
@@ -290,11 +290,18 @@ struct Tombstones {
 }
 
 impl Tombstones {
-    fn add(&mut self, index: u64, gone: Gone) {
-        match gone.reason {
-            GoneReason::Retention => self.purged.entry(gone.period).or_default().add(index),
-            _ => drop(self.erased.insert(index, gone)),
+    fn add(&mut self, index: u64, gone: Gone) -> Result<(), CheckError> {
+        if gone.reason != GoneReason::Retention {
+            self.erased.insert(index, gone);
+            return Ok(());
         }
+        // All records that go with a month lie before its summary.
+        if self.months_told.contains(&crate::month_name(gone.period)) {
+            let what = "it is said to be gone with a month that was purged before it was recorded";
+            return Err(CheckError::Entry { index, what });
+        }
+        self.purged.entry(gone.period).or_default().add(index);
+        Ok(())
     }
 
     /// A summary at `index` tells of tombstones before it.
@@ -306,10 +313,10 @@ impl Tombstones {
             let found = self.purged.iter().find(|(period, _)| crate::month_name(**period) == told.period);
             let same =
                 found.is_some_and(|(_, found)| found.count() == told.count && found.hash() == told.indices);
-            if !same {
+            // A month is purged once.
+            if !same || !self.months_told.insert(told.period) {
                 return Err(wrong("it tells of another purge than the tombstones show"));
             }
-            self.months_told.insert(told.period);
             return Ok(());
         }
         let told = assent_core::accounting::Erasures::parse(document);

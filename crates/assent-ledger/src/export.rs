@@ -184,6 +184,10 @@ enum Found {
 
 /// Opens a row that is a record, or was one.
 fn record(shared: &Shared, filter: &ExportFilter, index: u64, row: &Row) -> Result<Found, ReadError> {
+    // Whoever's it was: the summary of its month counts it.
+    if let Some(gone) = row.record().and_then(|record| shared.is_purged(record.period)) {
+        return Ok(Found::Gone(gone));
+    }
     // The subject stands in the row, so that nobody's record is opened for somebody else's export.
     let others = |wanted: &BTreeSet<SubjectId>| row.record().is_some_and(|it| !wanted.contains(&it.subject));
     if filter.subjects.as_ref().is_some_and(others) {

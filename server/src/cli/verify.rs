@@ -327,7 +327,7 @@ fn by_reason(summary: &ExportSummary) -> impl Iterator<Item = String> {
     let withheld = summary.withheld_by_reason.iter().map(|it| ("withheld", it));
     let gone = summary.gone_by_reason.iter().map(|it| ("gone", it));
     let untold = (summary.untold > 0)
-        .then(|| format!("  {} of them not yet told of by a summary in the range", summary.untold));
+        .then(|| format!("  {} of them not told of one by one in a summary in the range", summary.untold));
     withheld.chain(gone).map(|(what, (reason, count))| format!("  {what}, {reason}: {count}")).chain(untold)
 }
 
