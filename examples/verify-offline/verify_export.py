@@ -14,11 +14,12 @@ from verify import Bad, is_name, need, read_checkpoint, read_key, sha256, unbase
 KINDS = {"record": 1, "notice": 2, "erasures": 3, "purge": 4, "change": 5, "withheld": None, "gone": None}
 SALTED = {"record": b"consent-ledger/event/v1\0", "erasures": b"consent-ledger/erasure/v1\0", "purge": b"consent-ledger/purge/v1\0"}
 FIELDS = {
-    "header": {"format", "site", "origin", "key", "checkpoint", "first", "end", "filter"}, "tile": {"n", "hashes", "path"},
+    "header": {"format", "site", "origin", "key", "checkpoint", "first", "end", "filter", "cosigned", "growth"},
+    "tile": {"n", "hashes", "path"},
     "record": {"index", "record", "salt", "covered_by"}, "notice": {"index", "document"}, "change": {"index", "document"},
     "erasures": {"index", "document", "salt"}, "purge": {"index", "document", "salt"}, "withheld": {"index", "reason"},
     "gone": {"index", "reason", "day", "period"}, "footer": {"records", "notices", "withheld", "changes", "summaries", "gone"}}
-OPTIONAL = {"period", "changes", "summaries", "gone"}
+OPTIONAL = {"cosigned", "growth", "period", "changes", "summaries", "gone"}
 COUNTS = {"record": "records", "notice": "notices", "withheld": "withheld", "change": "changes", "erasures": "summaries",
           "purge": "summaries", "gone": "gone"}
 

@@ -21,7 +21,7 @@ use crate::accounting::{AccountFault, Accounts};
 use crate::checkpoint::{Checkpoint, CheckpointVerifyError, SignedCheckpoint};
 use crate::commitment::{Leaf, Salt};
 use crate::hash::{Hash, base64_decode, base64_encode};
-use crate::merkle::{InclusionError, inclusion_proof_len, root_of, verify_inclusion};
+use crate::merkle::{InclusionError, inclusion_proof_len, root_of, verify_consistency, verify_inclusion};
 use crate::note::{KeyError, NoteVerifyError, VerifierKey};
 use crate::receipt::KeyTrust;
 use crate::tile::{TILE_WIDTH, Tile, decode_hashes, encode_hashes};
@@ -83,6 +83,12 @@ pub struct HeaderLine {
     pub end: u64,
     /// What was asked for, in the exporter's own words. Not checked.
     pub filter: serde_json::Map<String, serde_json::Value>,
+    /// The newest checkpoint of the log that witnesses cosigned, a whole note: of the same tree, or of one it grew from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosigned: Option<String>,
+    /// Base64 hashes: the RFC 6962 consistency proof from the cosigned tree to the checkpoint's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub growth: Vec<String>,
 }
 
 /// All leaf hashes of one tile and the way from it to the root.
@@ -330,6 +336,11 @@ pub enum ExportFaultReason {
         /// Origin that was signed, or the key's name.
         signed: String,
     },
+    /// The cosigned checkpoint is not this log's, or the exported tree did not grow from it.
+    #[error(
+        "the cosigned checkpoint is not of this log, or it is not shown how the exported tree grew from it"
+    )]
+    CosignedWrong,
     /// The range ends before it begins, or beyond the checkpoint.
     #[error("the range {first}..{end} is not within the {size} entries of the checkpoint")]
     RangeWrong {
@@ -460,6 +471,7 @@ impl ExportFaultReason {
             R::CheckpointSignatureMissing => "checkpoint-signature-missing",
             R::CheckpointMalformed(_) => "checkpoint-malformed",
             R::OriginMismatch { .. } => "origin-mismatch",
+            R::CosignedWrong => "cosigned-wrong",
             R::RangeWrong { .. } => "range-wrong",
             R::TileMissing { .. } => "tile-missing",
             R::TileRepeated { .. } => "tile-repeated",
@@ -494,6 +506,8 @@ pub struct ExportSummary {
     pub site: String,
     /// The head the export was checked against. It names the origin, size and key.
     pub checkpoint: SignedCheckpoint,
+    /// A checkpoint with lines of witnesses that the exported tree grew from, if there is one. Whose lines they are was not checked.
+    pub cosigned: Option<SignedCheckpoint>,
     /// Whether the reader brought the log's key.
     pub trust: KeyTrust,
     /// First entry of the range.
@@ -717,6 +731,7 @@ impl ExportVerifier {
             }
             other => R::CheckpointMalformed(other),
         })?;
+        let cosigned = cosigned(header, &key, checkpoint.checkpoint()).ok_or(R::CosignedWrong)?;
         let size = checkpoint.checkpoint().size;
         if header.first > header.end || header.end > size {
             return Err(R::RangeWrong { first: header.first, end: header.end, size });
@@ -724,6 +739,7 @@ impl ExportVerifier {
         Ok(ExportSummary {
             site: header.site.clone(),
             checkpoint,
+            cosigned,
             trust,
             first: header.first,
             end: header.end,
@@ -878,6 +894,17 @@ impl Line {
     }
 }
 
+/// The header's cosigned checkpoint, if it has one; nothing when it is not one that the exported tree grew from.
+fn cosigned(header: &HeaderLine, key: &VerifierKey, head: &Checkpoint) -> Option<Option<SignedCheckpoint>> {
+    let Some(note) = &header.cosigned else { return header.growth.is_empty().then_some(None) };
+    let signed = Checkpoint::verify(note, key).ok()?;
+    let growth: Vec<Hash> =
+        header.growth.iter().map(|hash| Hash::from_base64(hash).ok()).collect::<Option<_>>()?;
+    let Checkpoint { size, root, .. } = signed.checkpoint();
+    verify_consistency(*size, root, head.size, &head.root, &growth).ok()?;
+    Some(Some(signed))
+}
+
 /// A tile's leaf hashes, once they are shown to lead to the signed root.
 ///
 /// 256 is a power of two, so RFC 6962's splits fall between tiles until one tile is left: the tree
@@ -935,7 +962,7 @@ fn count(footer: &FooterLine, summary: &ExportSummary) -> Result<(), ExportFault
 mod tests {
     use super::*;
     use crate::merkle::tests::subtrees;
-    use crate::merkle::{RangeError, inclusion_proof};
+    use crate::merkle::{RangeError, consistency_proof, inclusion_proof};
     use crate::note::tests::{LOG_KEY, ORIGIN, log_key, witness_key};
     use crate::note::{Note, SignerKey};
     use std::collections::BTreeSet;
@@ -1017,6 +1044,8 @@ mod tests {
             first,
             end,
             filter: serde_json::from_str("{\"month\":\"2026-11\"}").unwrap(),
+            cosigned: None,
+            growth: Vec::new(),
         })];
         let mut footer = FooterLine::default();
         for index in first..end {
@@ -1162,6 +1191,20 @@ mod tests {
         })
     }
 
+    /// With a checkpoint of 300 entries, or of another tree; the range is wrong, so that it is the next thing that is found.
+    fn cosigned(other: u64, change: impl FnOnce(&mut HeaderLine)) -> Vec<String> {
+        let leaves: Vec<Hash> = (0..SIZE).map(|index| leaf(index).hash()).collect();
+        let old =
+            Checkpoint::new(ORIGIN, 300, root_of(&leaves[other as usize..300 + other as usize])).unwrap();
+        let growth = consistency_proof::<RangeError>(300, SIZE, &mut subtrees(&leaves)).unwrap();
+        header(|line| {
+            line.first = 531;
+            line.cosigned = Some(old.sign(&log_key()).unwrap().to_string());
+            line.growth = growth.iter().map(Hash::to_base64).collect();
+            change(line);
+        })
+    }
+
     fn resigned(text: &str) -> Vec<String> {
         let mut note = Note::new(text.to_string()).unwrap();
         note.push(log_key().sign(text));
@@ -1205,6 +1248,12 @@ mod tests {
                 header(|line| line.checkpoint = line.checkpoint.replace("\u{2014} log", "\u{2014} lag")),
                 (1, None, "checkpoint-signature-missing"),
             ),
+            (cosigned(0, |_| ()), (1, None, "range-wrong")),
+            (cosigned(1, |_| ()), (1, None, "cosigned-wrong")),
+            (cosigned(0, |line| line.growth.clear()), (1, None, "cosigned-wrong")),
+            (cosigned(0, |line| line.growth.swap(0, 1)), (1, None, "cosigned-wrong")),
+            (cosigned(0, |line| line.growth[0] = "-".into()), (1, None, "cosigned-wrong")),
+            (cosigned(0, |line| line.cosigned = None), (1, None, "cosigned-wrong")),
             (header(|line| line.first = 531), (1, None, "range-wrong")),
             (header(|line| line.end = SIZE + 1), (1, None, "range-wrong")),
             // Lines as such.
@@ -1315,7 +1364,7 @@ mod tests {
             assert_eq!(fault(lines), *expected);
             seen.insert(expected.2);
         }
-        assert_eq!(seen.len(), 31, "one code for each variant: {seen:?}");
+        assert_eq!(seen.len(), 32, "one code for each variant: {seen:?}");
         let witness = witness_key().verifier();
         let with_witness_key = header(|line| {
             line.key = witness.to_string();

@@ -9,12 +9,14 @@ use std::io::Write;
 use std::num::NonZero;
 use std::ops::Range;
 
+use assent_core::checkpoint::Checkpoint;
 use assent_core::commitment::{Leaf, LeafType, Salt};
 use assent_core::export_format::{
     EXPORT_FORMAT, FooterLine, GoneLine, HeaderLine, Line, NoticeLine, RecordLine, SummaryLine, TileLine,
     WithheldLine,
 };
 use assent_core::hash::Hash;
+use assent_core::merkle;
 use assent_core::record::Record;
 use assent_core::subject::SubjectId;
 use assent_core::tile::TILE_WIDTH;
@@ -48,6 +50,7 @@ pub(crate) fn write(
 ) -> Result<ExportSummary, ExportError> {
     let published = filter.under.clone().unwrap_or_else(|| shared.published());
     let range = range(shared, &published, filter)?;
+    let (cosigned, growth) = cosigned(shared, &published, filter)?.unzip();
     let header = Line::Header(HeaderLine {
         format: EXPORT_FORMAT.into(),
         site: shared.config.site.to_string(),
@@ -57,6 +60,8 @@ pub(crate) fn write(
         first: range.start,
         end: range.end,
         filter: describe(filter),
+        cosigned,
+        growth: growth.unwrap_or_default().iter().map(Hash::to_base64).collect(),
     });
     let mut text = Vec::new();
     put(&mut text, &header);
@@ -79,6 +84,26 @@ pub(crate) fn write(
     out.flush()?;
     let entries = range.end - range.start;
     Ok(ExportSummary { entries, records: footer.records, withheld: footer.withheld + footer.gone })
+}
+
+/// The checkpoint that witnesses cosigned and how the exported tree grew from it; nothing when it is later.
+fn cosigned(
+    shared: &Shared,
+    published: &Published,
+    filter: &ExportFilter,
+) -> Result<Option<(String, Vec<Hash>)>, ReadError> {
+    let Some(note) = &filter.cosigned else { return Ok(None) };
+    let head = Checkpoint::verify(note, &shared.vkey).ok().map(|signed| signed.checkpoint().clone());
+    let Some(head) = head.filter(|head| head.size <= published.size) else { return Ok(None) };
+    let growth =
+        StoredTree::new(&*shared.store, &shared.config.site).consistency(head.size, published.size)?;
+    merkle::verify_consistency(head.size, &head.root, published.size, &published.root, &growth).map_err(
+        |_| ReadError::Damaged {
+            index: head.size,
+            reason: "the tree below it is not the one that witnesses saw",
+        },
+    )?;
+    Ok(Some((note.to_string(), growth)))
 }
 
 /// The lines of one tile.

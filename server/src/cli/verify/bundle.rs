@@ -80,6 +80,6 @@ fn good(summary: &BundleSummary) -> Verdict {
         "summaries": export.summaries, "untold": export.untold, "checkpoints": checkpoints,
         "key_pinned": export.trust == KeyTrust::Pinned,
     });
-    let checkpoint = Some(export.checkpoint.note().to_string());
+    let checkpoint = Some(super::to_judge(export, cosigned.as_ref()));
     Verdict { holds: true, lines, json, checkpoint }
 }
