@@ -94,6 +94,9 @@ pub enum BundleFault {
     /// An entry of the log is no leaf.
     #[error("entry {0} of the log is not a leaf of Assent")]
     LeafMalformed(u64),
+    /// A notice, a change or a summary, which is never erased and always shown, is said to be gone or withheld.
+    #[error("entry {0} is no record, and the export does not show it")]
+    EntryHidden(u64),
     /// A notice that was logged, or that a record names, is not there.
     #[error("the notice {hash} is missing, which {needed}")]
     NoticeMissing {
@@ -141,6 +144,7 @@ impl BundleFault {
             Self::Log(fault) => fault.code(),
             Self::HeadDiffers => "head-differs",
             Self::LeafMalformed(_) => "leaf-malformed",
+            Self::EntryHidden(_) => "entry-hidden",
             Self::NoticeMissing { .. } => "notice-missing",
             Self::NoticeUnknown(_) => "notice-unknown",
             Self::CheckpointWrong { .. } => "receipt-checkpoint-wrong",
@@ -195,7 +199,7 @@ pub fn check<R: Read + Seek>(
     let mut reading = Reading::new(key, purpose, columns(&mut zip)?);
     let found = digested(&mut zip, RECORDS, &mut step, |lines| reading.all(lines))?;
     compare(&manifest, RECORDS, &found)?;
-    let ReadExport { summary, table, notices, coverings } = reading.finish()?;
+    let ReadExport { summary, table, notices, others, coverings } = reading.finish()?;
     agrees(&manifest, &summary)?;
     if listed_as(&manifest, TABLE)? != (table.bytes, table.sha256) {
         return Err(BundleFault::TableDiffers);
@@ -239,6 +243,11 @@ pub fn check<R: Read + Seek>(
     let mut root = EMPTY_ROOT;
     let mut each = |index: u64, entry: &[u8], tree: &CompactTree| -> Result<(), BundleFault> {
         let leaf = Leaf::parse(entry).map_err(|_| BundleFault::LeafMalformed(index))?;
+        // What is shown as a record is one, by its leaf. What is not shown has only its leaf to tell.
+        let in_range = (summary.first..summary.end).contains(&index);
+        if in_range && leaf.leaf_type != LeafType::Event && !others.contains(&index) {
+            return Err(BundleFault::EntryHidden(index));
+        }
         if leaf.leaf_type == LeafType::Notice {
             let hash = leaf.commitment;
             if !known.contains(&hash) {
@@ -498,6 +507,7 @@ struct Reading {
     purpose: Option<PurposeId>,
     columns: usize,
     notices: BTreeMap<Hash, u64>,
+    others: BTreeSet<u64>,
     coverings: Sizes,
 }
 
@@ -506,13 +516,16 @@ struct ReadExport {
     table: Digested,
     /// Notices that records name, with the first that does.
     notices: BTreeMap<Hash, u64>,
+    /// Entries that are shown and no records.
+    others: BTreeSet<u64>,
     coverings: Sizes,
 }
 
 impl Reading {
     fn new(key: Option<VerifierKey>, purpose: Option<PurposeId>, columns: usize) -> Self {
         let (verifier, coverings) = (ExportVerifier::new(key), Sizes::default());
-        Self { verifier, table: None, purpose, columns, notices: BTreeMap::new(), coverings }
+        let (notices, others) = (BTreeMap::new(), BTreeSet::new());
+        Self { verifier, table: None, purpose, columns, notices, others, coverings }
     }
 
     fn all(&mut self, lines: &mut dyn BufRead) -> Result<(), BundleFault> {
@@ -528,24 +541,30 @@ impl Reading {
                 return Ok(());
             }
             let text = String::from_utf8_lossy(&line);
-            if let Some(Line::Record(shown)) = self.verifier.line(text.strip_suffix('\n').unwrap_or(&text))? {
-                let record = Record::from_bytes(shown.record.as_bytes());
-                let record = record.map_err(|_| BundleFault::RecordUnreadable(shown.index))?;
-                if let Some(table) = &mut self.table {
-                    table.add(shown.index, &record).map_err(broken)?;
+            match self.verifier.line(text.strip_suffix('\n').unwrap_or(&text))? {
+                Some(Line::Record(shown)) => {
+                    let record = Record::from_bytes(shown.record.as_bytes());
+                    let record = record.map_err(|_| BundleFault::RecordUnreadable(shown.index))?;
+                    if let Some(table) = &mut self.table {
+                        table.add(shown.index, &record).map_err(broken)?;
+                    }
+                    self.notices.entry(record.notice).or_insert(shown.index);
+                    self.coverings.add(shown.covered_by);
                 }
-                self.notices.entry(record.notice).or_insert(shown.index);
-                self.coverings.add(shown.covered_by);
+                Some(Line::Notice(shown) | Line::Change(shown)) => drop(self.others.insert(shown.index)),
+                Some(Line::Erasures(shown) | Line::Purge(shown)) => drop(self.others.insert(shown.index)),
+                _ => {}
             }
         }
     }
 
     fn finish(self) -> Result<ReadExport, BundleFault> {
-        let summary = self.verifier.finish()?;
-        let table = self.table.map(|table| table.finish()).transpose();
+        let Self { verifier, table, notices, others, coverings, .. } = self;
+        let summary = verifier.finish()?;
+        let table = table.map(|table| table.finish()).transpose();
         let table = table.map_err(|source| unreadable_file(TABLE, source))?;
         let table = table.unwrap_or_else(|| Hashing::new(io::sink())).finish();
-        Ok(ReadExport { summary, table, notices: self.notices, coverings: self.coverings })
+        Ok(ReadExport { summary, table, notices, others, coverings })
     }
 }
 

@@ -34,9 +34,9 @@ pub(super) fn judge(path: &Path, key: Option<VerifierKey>, bar: &ProgressBar) ->
         Err(fault) => {
             let (line, entry) = match &fault {
                 BundleFault::Export(fault) => (Some(fault.line), fault.index),
-                BundleFault::RecordUnreadable(entry) | BundleFault::LeafMalformed(entry) => {
-                    (None, Some(*entry))
-                }
+                BundleFault::RecordUnreadable(entry)
+                | BundleFault::LeafMalformed(entry)
+                | BundleFault::EntryHidden(entry) => (None, Some(*entry)),
                 _ => (None, None),
             };
             bad("bundle", fault.code(), &fault.to_string(), line, entry)
