@@ -10,6 +10,7 @@ use std::path::Path;
 use assent_core::accounting::IndexDigest;
 use assent_core::checkpoint::Checkpoint;
 use assent_core::commitment::{Leaf, LeafType, Salt};
+use assent_core::decision::Decision;
 use assent_core::hash::{Hash, sha256};
 use assent_core::ids::SiteId;
 use assent_core::merkle::{self, CompactTree};
@@ -251,6 +252,15 @@ fn check_record(
     }
     if !record.contacts.iter().map(|contact| contact.hash).eq(found.contacts.iter().copied()) {
         return Err(wrong("its record and its row name other contacts"));
+    }
+    if record.told.is_none() && record.decisions.values().any(|decision| *decision == Decision::Withdrawn) {
+        // What it names may be gone by now.
+        let previous = record.previous.as_ref().and_then(|id| id.parse().ok());
+        let previous = previous.ok_or(wrong("it withdraws, and names no earlier receipt"))?;
+        let before = shared.store.record(&shared.config.site, &record.subject, previous)?;
+        if before.is_some_and(|before| before >= index) {
+            return Err(wrong("it withdraws, and the receipt that it names is not an earlier one"));
+        }
     }
     check_found(shared, index, found)?;
     let hashed = content.contacts.iter().map(|c| shared.keys.contact_hash(c.channel, &c.address));

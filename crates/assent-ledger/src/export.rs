@@ -12,8 +12,8 @@ use std::ops::Range;
 use assent_core::checkpoint::Checkpoint;
 use assent_core::commitment::{Leaf, LeafType, Salt};
 use assent_core::export_format::{
-    EXPORT_FORMAT, FooterLine, GoneLine, HeaderLine, Line, NoticeLine, RecordLine, SummaryLine, TileLine,
-    WithheldLine,
+    EXPORT_FORMAT, FooterLine, GoneLine, HeaderLine, Line, NOT_ASKED_FOR, NoticeLine, RecordLine,
+    SummaryLine, TileLine, WithheldLine,
 };
 use assent_core::hash::Hash;
 use assent_core::merkle;
@@ -33,8 +33,6 @@ use crate::store::{DocumentKind, Gone, GoneReason, Row, RowBody, Salted};
 use crate::tree::StoredTree;
 
 const WIDTH: u64 = TILE_WIDTH as u64;
-/// Why a record is not opened when the filter left it out.
-const NOT_ASKED_FOR: &str = "not-asked-for";
 /// Why a record is not opened while it is restricted.
 const RESTRICTED: &str = "restricted";
 /// Why a record is not opened whose purge is told of only after the checkpoint of this export: the next one tells of it.
