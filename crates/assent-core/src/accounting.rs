@@ -216,7 +216,7 @@ impl Accounts {
     /// [`AccountFault::PeriodWrong`], [`AccountFault::PurgedBefore`].
     pub fn gone(&mut self, line: &GoneLine) -> Result<(), AccountFault> {
         match &line.period {
-            Some(period) if line.reason == PURGED && is_month(period) => {
+            Some(period) if line.reason == PURGED && month_number(period).is_some() => {
                 if self.purged.contains(period) {
                     return Err(AccountFault::PurgedBefore { period: period.clone() });
                 }
@@ -290,11 +290,14 @@ impl Accounts {
     }
 }
 
-/// Whether it is a month as `2029-11`.
-fn is_month(text: &str) -> bool {
+/// The number of a month written as `2029-11`: year × 12 + month − 1. Nothing when it is written otherwise.
+#[must_use]
+pub fn month_number(text: &str) -> Option<u32> {
+    let (year, month) = text.split_once('-')?;
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    matches!(text.split_once('-'), Some((year, month))
-        if year.len() == 4 && month.len() == 2 && digits(year) && digits(month) && ("01"..="12").contains(&month))
+    let plain = year.len() == 4 && month.len() == 2 && digits(year) && digits(month);
+    let month: u32 = month.parse().ok().filter(|month| plain && (1..=12).contains(month))?;
+    Some(year.parse::<u32>().ok()? * 12 + month - 1)
 }
 
 #[cfg(test)]
@@ -396,6 +399,9 @@ mod tests {
         assert!(wrong(&GoneLine { period: None, ..purged(1) }));
         for month in ["", "2026-13", "2026-00", "2026-1", "400000000-01", "2026/10", "+026-10", "2026-10 "] {
             assert!(wrong(&GoneLine { period: Some(month.into()), ..purged(1) }), "{month}");
+            assert_eq!(month_number(month), None, "{month}");
         }
+        assert_eq!((month_number("2029-11"), month_number("0000-01")), (Some(2029 * 12 + 10), Some(0)));
+        assert_eq!(month_number("9999-12"), Some(9999 * 12 + 11));
     }
 }

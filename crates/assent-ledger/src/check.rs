@@ -44,28 +44,41 @@ pub(crate) fn check(shared: &Shared, progress: &mut dyn FnMut(Progress)) -> Resu
     let (site, origin) = (&shared.config.site, shared.config.origin.as_str());
     let look = Look { store: &*shared.store, site, origin, opener: Some(shared), purged: BTreeMap::new() };
     let published = shared.published();
-    sweep(&look, (published.size, published.root), progress)
+    sweep(&look, (published.size, published.root), None, progress)
 }
 
 /// Checks what can be checked of a site's log without the operator's key: leaves, tree, signed head, documents, summaries and
 /// tombstones. Records stay sealed and are only counted. Without `key` the head's signature is not checked. Changes nothing.
+/// `published` is the file with the checkpoint that was public last, where there is one: the log must have grown from it, and what
+/// it covers is looked at even where the log's own checkpoint is an older one. Answers the later of the two.
 ///
 /// # Errors
 /// [`CheckError`]: the first thing that is wrong.
 pub fn check_unopened(
     store: &dyn Store,
     site: &SiteId,
-    checkpoint: &Path,
+    (checkpoint, published): (&Path, &Path),
     key: Option<&VerifierKey>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Checkpoint, CheckReport), CheckError> {
     let note = CheckpointFile::read(checkpoint).map_err(CheckError::CheckpointFile)?;
     let note = note.ok_or(CheckError::CheckpointMissing)?;
-    let head = match key {
-        Some(key) => Checkpoint::verify(&note, key).ok().map(|signed| signed.checkpoint().clone()),
-        None => Note::parse(&note).ok().and_then(|note| Checkpoint::parse(note.text()).ok()),
+    let signed = |note: &str| match key {
+        Some(key) => Checkpoint::verify(note, key).ok().map(|signed| signed.checkpoint().clone()),
+        None => Note::parse(note).ok().and_then(|note| Checkpoint::parse(note.text()).ok()),
     };
-    let head = head.ok_or(CheckError::CheckpointForeign)?;
+    let mut head = signed(&note).ok_or(CheckError::CheckpointForeign)?;
+    let mut before = match std::fs::read_to_string(published) {
+        Ok(note) => {
+            let public = signed(&note).filter(|public| public.origin == head.origin);
+            Some(public.ok_or(CheckError::PublishedForeign)?)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(CheckError::CheckpointFile(error)),
+    };
+    if let Some(public) = before.as_mut().filter(|public| public.size > head.size) {
+        std::mem::swap(public, &mut head);
+    }
     let mut purged = BTreeMap::new();
     for (period, day) in store.marks(site, MarkKind::Purged)? {
         let number = |bytes: &[u8]| bytes.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes));
@@ -74,13 +87,16 @@ pub fn check_unopened(
         }
     }
     let look = Look { store, site, origin: &head.origin, opener: None, purged };
-    let report = sweep(&look, (head.size, head.root), progress)?;
+    let before = before.map(|before| (before.size, before.root));
+    let report = sweep(&look, (head.size, head.root), before, progress)?;
     Ok((head, report))
 }
 
+/// `before` is an earlier head, which the tree must have had.
 fn sweep(
     look: &Look<'_>,
     (size, root): (u64, Hash),
+    before: Option<(u64, Hash)>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<CheckReport, CheckError> {
     let Look { store, site, .. } = look;
@@ -114,6 +130,11 @@ fn sweep(
                     completed.push((level / TILE_HEIGHT, index, root));
                 }
             });
+            if let Some((size, expected)) = before.filter(|(size, _)| *size == tree.size())
+                && tree.root() != expected
+            {
+                return Err(CheckError::Root { size, found: tree.root(), expected });
+            }
         }
         for (level, index, root) in completed {
             if store.hashes(site, level, index..index + 1)? != [root] {
