@@ -127,6 +127,8 @@ def verify(lines, trusted=None):
                         content = hmac.new(salt, SALTED[kind] + sha256(name.encode()) + content, hashlib.sha256).digest()
                     leaf = sha256(b"\0", b"\1", bytes([KINDS[kind]]), content)
                     need(leaf == tile[index % 256], f"{kind}-changed", f"entry {index} is not what was logged")
+                all_asked = set(header["filter"]) <= {"from", "to"}
+                need(line.get("reason") != "not-asked-for" or not all_asked, "nothing-left-out", f"entry {index} was asked for")
                 if kind == "gone":
                     accounts.gone(line)
                 elif kind == "erasures":
