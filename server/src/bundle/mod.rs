@@ -8,6 +8,8 @@ mod archive;
 mod check;
 mod page;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use check::{BundleFault, BundleSummary, check};
