@@ -7,18 +7,19 @@ it holds, 1 it does not and the reason is named with its line, 2 it could not be
 there once: opened and proven, or withheld, or gone and told of. Of a bundle's other files nothing is said here.
 """
 
-import hashlib, hmac, io, json, sys, zipfile
+import hashlib, hmac, io, json, re, sys, zipfile
 
 from verify import Bad, is_name, need, read_checkpoint, read_key, sha256, unbase64
 
 KINDS = {"record": 1, "notice": 2, "erasures": 3, "purge": 4, "change": 5, "withheld": None, "gone": None}
 SALTED = {"record": b"consent-ledger/event/v1\0", "erasures": b"consent-ledger/erasure/v1\0", "purge": b"consent-ledger/purge/v1\0"}
 FIELDS = {
-    "header": {"format", "site", "origin", "key", "checkpoint", "first", "end", "filter"}, "tile": {"n", "hashes", "path"},
+    "header": {"format", "site", "origin", "key", "checkpoint", "first", "end", "filter", "cosigned", "growth"},
+    "tile": {"n", "hashes", "path"},
     "record": {"index", "record", "salt", "covered_by"}, "notice": {"index", "document"}, "change": {"index", "document"},
     "erasures": {"index", "document", "salt"}, "purge": {"index", "document", "salt"}, "withheld": {"index", "reason"},
     "gone": {"index", "reason", "day", "period"}, "footer": {"records", "notices", "withheld", "changes", "summaries", "gone"}}
-OPTIONAL = {"period", "changes", "summaries", "gone"}
+OPTIONAL = {"cosigned", "growth", "period", "changes", "summaries", "gone"}
 COUNTS = {"record": "records", "notice": "notices", "withheld": "withheld", "change": "changes", "erasures": "summaries",
           "purge": "summaries", "gone": "gone"}
 
@@ -61,8 +62,12 @@ class Accounts:
         self.first, self.waiting, self.months, self.told = first, {}, {}, set()
 
     def gone(self, line):
-        if "period" in line:
-            self.months.setdefault(line["period"], []).append(line["index"])
+        period = line.get("period")
+        good = period is None or re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", period)
+        need(good and (period is not None) == (line["reason"] == "purged-retention"), "accounts-wrong", "only a purge has a month")
+        if period is not None:
+            need(period not in self.told, "accounts-wrong", f"{period} was purged before it")
+            self.months.setdefault(period, []).append(line["index"])
         else:
             self.waiting[line["index"]] = (line["reason"], line["day"])
 
@@ -75,9 +80,10 @@ class Accounts:
 
     def purge(self, document):
         told = json.loads(document)
-        found = self.months.get(told["period"], [])
+        found = self.months.pop(told["period"], [])
         digest = sha256(*(index.to_bytes(8, "big") for index in found)).hex()
-        need(self.first > 0 or (told["count"], told["indices"]) == (len(found), digest), "accounts-wrong", "it tells of another purge")
+        same = (told["count"], told["indices"]) == (len(found), digest) or self.first > 0 and len(found) < told["count"]
+        need(same and told["period"] not in self.told, "accounts-wrong", "it tells of another purge")
         self.told.add(told["period"])
 
 def verify(lines, trusted=None):
@@ -121,6 +127,8 @@ def verify(lines, trusted=None):
                         content = hmac.new(salt, SALTED[kind] + sha256(name.encode()) + content, hashlib.sha256).digest()
                     leaf = sha256(b"\0", b"\1", bytes([KINDS[kind]]), content)
                     need(leaf == tile[index % 256], f"{kind}-changed", f"entry {index} is not what was logged")
+                all_asked = set(header["filter"]) <= {"from", "to"}
+                need(line.get("reason") != "not-asked-for" or not all_asked, "nothing-left-out", f"entry {index} was asked for")
                 if kind == "gone":
                     accounts.gone(line)
                 elif kind == "erasures":
@@ -134,9 +142,7 @@ def verify(lines, trusted=None):
         number += 1
         need(stage != "header", "header-missing", "the export does not begin with its header")
         need(stage == "done", "footer-missing", "the export ends without its footer: it was cut off")
-        whole = header["first"] == 0 and header["end"] == size
-        untold = [month for month in accounts.months if whole and month not in accounts.told]
-        need(not untold, "accounts-wrong", "a purge is told of nowhere")
+        need(header["end"] < size or not accounts.months, "accounts-wrong", "a purge is told of nowhere")
     except Bad as bad:
         raise Bad(bad.args[0], f"line {number}: {bad.args[1]}") from None
     except (KeyError, TypeError, ValueError, AttributeError):

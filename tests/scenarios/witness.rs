@@ -296,18 +296,24 @@ async fn each_organisation_publishes_with_the_others_cosignature() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
         std::fs::write(path("receipt.json"), later.to_json()).unwrap();
-        let judged = |name: &str, witness: &VerifierKey| {
-            let policy = format!("log {}\nwitness {name} {witness}\nquorum {name}\n", keys[number]);
-            std::fs::write(path("policy"), policy).unwrap();
-            let done = offline(&["verify", &path("receipt.json"), "--policy", &path("policy"), "--json"]);
-            let found: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
-            (done.status.code(), found)
-        };
-        let (code, found) = judged("other", &known[0]);
-        assert_eq!((code, &found["cosigned_by"][0]["witness"]), (Some(0), &"other".into()), "{found}");
-        assert_eq!(found["key_pinned"], true);
-        let (code, found) = judged("own", &witnesses[number].key);
-        assert_eq!((code, &found["code"]), (Some(1), &"quorum-missing".into()), "{found}");
+        std::fs::write(path("records.ndjson"), api.export("ndjson", "").await).unwrap();
+        let bundle = api.as_staff(api.get("export?format=bundle")).send().await.unwrap();
+        std::fs::write(path("bundle.zip"), bundle.bytes().await.unwrap()).unwrap();
+        for file in ["receipt.json", "records.ndjson", "bundle.zip"] {
+            let judged = |name: &str, witness: &VerifierKey| {
+                let policy = format!("log {}\nwitness {name} {witness}\nquorum {name}\n", keys[number]);
+                std::fs::write(path("policy"), policy).unwrap();
+                let done = offline(&["verify", &path(file), "--policy", &path("policy"), "--json"]);
+                let found: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+                (done.status.code(), found)
+            };
+            let (code, found) = judged("other", &known[0]);
+            assert_eq!((code, &found["cosigned_by"][0]["witness"]), (Some(0), &"other".into()), "{found}");
+            assert_eq!(found["key_pinned"], true);
+            assert!(found["cosigned_size"].as_u64().unwrap() > receipt.index(), "{found}");
+            let (code, found) = judged("own", &witnesses[number].key);
+            assert_eq!((code, &found["code"]), (Some(1), &"quorum-missing".into()), "{file}: {found}");
+        }
     }
     // One witness goes away: that log is published all the same, and decisions never noticed.
     witnesses[1].is_killed();

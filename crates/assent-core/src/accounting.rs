@@ -4,7 +4,7 @@
 //! documents here. [`Accounts`] follows an export and sees to it that tombstones and documents say the same. It does not
 //! judge whether an erasure was right, nor open anything.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -17,6 +17,8 @@ use crate::hash::Hash;
 pub const ERASURES_FORMAT: &str = "assent-erasures/v1";
 /// First field of a [`Purge`] document.
 pub const PURGE_FORMAT: &str = "assent-purge/v1";
+/// The reason of a record that went by the retention rule, with its month.
+const PURGED: &str = "purged-retention";
 
 /// What an erasure summary (leaf type 0x03) commits to: a batch of erased entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,7 +169,16 @@ pub enum AccountFault {
         /// Tombstones of that month before it.
         found: u64,
     },
-    /// Records of a month are gone, and no summary in the whole log tells of it.
+    /// A tombstone has a month and is not of a purge, or the other way round; or its month is none.
+    #[error("only a purged record has a month in which it was due, written as `2029-11`")]
+    PeriodWrong,
+    /// A record is said to be purged with a month whose summary comes before it, and cannot have told of it.
+    #[error("the records due in {period} were purged before this one was recorded")]
+    PurgedBefore {
+        /// The month.
+        period: String,
+    },
+    /// Records of a month are gone, and no summary up to the end of the log tells of it.
     #[error("{found} records due in {period} are gone, and no summary tells of it")]
     PurgeUntold {
         /// The month.
@@ -183,14 +194,13 @@ pub struct Accounts {
     /// First entry of the export: of what lies before it nothing is known.
     first: u64,
     waiting: BTreeMap<u64, (String, String)>,
-    months: BTreeMap<String, Month>,
+    /// Months that no summary told of yet.
+    months: BTreeMap<String, IndexDigest>,
+    /// Months that one did. All records that go with a month lie before its summary, and a month is purged once.
+    purged: BTreeSet<String>,
+    /// Tombstones of months whose summary counts others, too, that lie before the export: which it tells of cannot be seen.
+    unseen: u64,
     told: u64,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Month {
-    found: IndexDigest,
-    told: bool,
 }
 
 impl Accounts {
@@ -201,11 +211,23 @@ impl Accounts {
     }
 
     /// The next tombstone.
-    pub fn gone(&mut self, line: &GoneLine) {
+    ///
+    /// # Errors
+    /// [`AccountFault::PeriodWrong`], [`AccountFault::PurgedBefore`].
+    pub fn gone(&mut self, line: &GoneLine) -> Result<(), AccountFault> {
         match &line.period {
-            Some(period) => self.months.entry(period.clone()).or_default().found.add(line.index),
-            None => drop(self.waiting.insert(line.index, (line.reason.clone(), line.day.clone()))),
+            Some(period) if line.reason == PURGED && month_number(period).is_some() => {
+                if self.purged.contains(period) {
+                    return Err(AccountFault::PurgedBefore { period: period.clone() });
+                }
+                self.months.entry(period.clone()).or_default().add(line.index);
+            }
+            None if line.reason != PURGED => {
+                self.waiting.insert(line.index, (line.reason.clone(), line.day.clone()));
+            }
+            _ => return Err(AccountFault::PeriodWrong),
         }
+        Ok(())
     }
 
     /// An erasure summary at entry `at`, whose commitment was checked.
@@ -235,26 +257,30 @@ impl Accounts {
     /// [`AccountFault`]: it does not tell what is shown.
     pub fn purge(&mut self, document: &[u8]) -> Result<(), AccountFault> {
         let Purge { period, count, indices, .. } = Purge::parse(document).ok_or(AccountFault::Malformed)?;
-        let month = self.months.entry(period.clone()).or_default();
-        month.told = true;
-        let same = month.found.count() == count && month.found.hash() == indices;
-        // In an export that begins later, earlier tombstones are not seen.
-        if self.first == 0 && !same {
-            return Err(AccountFault::PurgeDiffers { period, told: count, found: month.found.count() });
+        let found = self.months.remove(&period).unwrap_or_default();
+        let once = self.purged.insert(period.clone());
+        if once && found.count() == count && found.hash() == indices {
+            self.told += count;
+        } else if once && self.first > 0 && found.count() < count {
+            self.unseen += found.count();
+        } else {
+            return Err(AccountFault::PurgeDiffers { period, told: count, found: found.count() });
         }
         Ok(())
     }
 
-    /// What is left at the end: how many tombstones no summary told of. `whole` when the export ends where the log does.
+    /// What is left at the end: how many tombstones no summary of the export tells of one by one. `whole` when the export ends
+    /// where the log does.
     ///
     /// # Errors
     /// [`AccountFault::PurgeUntold`].
     pub fn finish(&self, whole: bool) -> Result<u64, AccountFault> {
-        let untold = self.months.iter().find(|(_, month)| whole && self.first == 0 && !month.told);
-        if let Some((period, month)) = untold {
-            return Err(AccountFault::PurgeUntold { period: period.clone(), found: month.found.count() });
+        // A purge and its summary are one step, so that only what lies beyond the export can still tell of it.
+        if let Some((period, found)) = self.months.first_key_value().filter(|_| whole) {
+            return Err(AccountFault::PurgeUntold { period: period.clone(), found: found.count() });
         }
-        Ok(self.waiting.len() as u64)
+        let of_months: u64 = self.months.values().map(IndexDigest::count).sum();
+        Ok(self.waiting.len() as u64 + of_months + self.unseen)
     }
 
     /// How many tombstones a summary told of.
@@ -262,6 +288,16 @@ impl Accounts {
     pub fn told(&self) -> u64 {
         self.told
     }
+}
+
+/// The number of a month written as `2029-11`: year × 12 + month − 1. Nothing when it is written otherwise.
+#[must_use]
+pub fn month_number(text: &str) -> Option<u32> {
+    let (year, month) = text.split_once('-')?;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = year.len() == 4 && month.len() == 2 && digits(year) && digits(month);
+    let month: u32 = month.parse().ok().filter(|month| plain && (1..=12).contains(month))?;
+    Some(year.parse::<u32>().ok()? * 12 + month - 1)
 }
 
 #[cfg(test)]
@@ -295,7 +331,7 @@ mod tests {
     #[test]
     fn what_is_told_is_what_is_shown() {
         let mut accounts = Accounts::new(0);
-        [2, 5, 9].iter().for_each(|index| accounts.gone(&erased(*index)));
+        [2, 5, 9].iter().for_each(|index| accounts.gone(&erased(*index)).unwrap());
         accounts.erasures(6, &erasures(&[2, 5])).unwrap();
         assert_eq!((accounts.told(), accounts.finish(true)), (2, Ok(1)));
         // Told twice; shown although it is said to be erased; of an entry to come; no document of the kind.
@@ -316,7 +352,7 @@ mod tests {
     fn a_purge_is_told_to_the_last_entry() {
         let all = |indices: &[u64], first| {
             let mut accounts = Accounts::new(first);
-            indices.iter().for_each(|index| accounts.gone(&purged(*index)));
+            indices.iter().for_each(|index| accounts.gone(&purged(*index)).unwrap());
             accounts
         };
         let mut accounts = all(&[1, 4, 7], 0);
@@ -324,13 +360,48 @@ mod tests {
             accounts.finish(true).unwrap_err().to_string(),
             "3 records due in 2026-10 are gone, and no summary tells of it"
         );
-        assert_eq!(accounts.finish(false), Ok(0), "the summary may be further on");
+        assert_eq!(accounts.finish(false), Ok(3), "the summary may be further on");
         accounts.purge(&purge(&[1, 4, 7])).unwrap();
         assert_eq!(accounts.finish(true), Ok(0));
         for wrong in [vec![1, 4], vec![1, 4, 8], vec![], vec![1, 4, 7, 9]] {
             let refused = all(&[1, 4, 7], 0).purge(&purge(&wrong));
             assert!(matches!(refused, Err(AccountFault::PurgeDiffers { found: 3, .. })), "{wrong:?}");
         }
-        all(&[4, 7], 2).purge(&purge(&[1, 4, 7])).unwrap();
+        // Of an export that begins later, what lies before it may be missing, and nothing else.
+        let mut later = all(&[4, 7], 2);
+        later.purge(&purge(&[1, 4, 7])).unwrap();
+        assert_eq!(later.finish(true), Ok(2), "which they are was not seen");
+        for wrong in [vec![4, 8], vec![4], vec![]] {
+            assert!(all(&[4, 7], 2).purge(&purge(&wrong)).is_err(), "{wrong:?}");
+        }
+        assert!(matches!(all(&[4, 7], 2).finish(true), Err(AccountFault::PurgeUntold { found: 2, .. })));
+    }
+
+    /// A summary told of a month for ever: whatever was said to be purged with it later was told of by nobody, and passed.
+    #[test]
+    fn nothing_is_purged_with_a_month_after_its_summary() {
+        for first in [0, 1] {
+            let mut accounts = Accounts::new(first);
+            accounts.gone(&purged(1)).unwrap();
+            accounts.purge(&purge(&[1])).unwrap();
+            assert_eq!((accounts.told(), accounts.finish(true)), (1, Ok(0)));
+            let before = AccountFault::PurgedBefore { period: "2026-10".into() };
+            assert_eq!(accounts.gone(&purged(5)), Err(before));
+            assert!(accounts.purge(&purge(&[])).is_err(), "a month is purged once");
+        }
+    }
+
+    /// A month on a tombstone of another kind kept it from being waited for.
+    #[test]
+    fn a_purged_record_has_a_month_and_no_other_does() {
+        let wrong = |line: &GoneLine| Accounts::new(0).gone(line) == Err(AccountFault::PeriodWrong);
+        assert!(wrong(&GoneLine { reason: "erased-asked".into(), ..purged(1) }));
+        assert!(wrong(&GoneLine { period: None, ..purged(1) }));
+        for month in ["", "2026-13", "2026-00", "2026-1", "400000000-01", "2026/10", "+026-10", "2026-10 "] {
+            assert!(wrong(&GoneLine { period: Some(month.into()), ..purged(1) }), "{month}");
+            assert_eq!(month_number(month), None, "{month}");
+        }
+        assert_eq!((month_number("2029-11"), month_number("0000-01")), (Some(2029 * 12 + 10), Some(0)));
+        assert_eq!(month_number("9999-12"), Some(9999 * 12 + 11));
     }
 }

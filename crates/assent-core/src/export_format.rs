@@ -4,10 +4,11 @@
 //! for each tile of 256 leaves that the range touches, the tile's leaf hashes and their path to the
 //! root, then one line for each entry of the range in it: opened, withheld, or gone; a footer that
 //! counts them. So every entry is either shown and proven, or accounted for: what was erased or purged
-//! is told in leaves of its own ([`accounting`](crate::accounting)). The verifier holds one tile at a time.
+//! is told in leaves of its own ([`accounting`](crate::accounting)).
 //!
 //! It proves that what is shown is what was logged and that nothing in the range was left out
-//! silently. It does not judge why an entry was withheld or erased, or what a record means.
+//! silently, and that withdrawals name what was said before ([`withdrawals`](crate::withdrawals)). It does not judge why else an
+//! entry was withheld or erased, or what a record means. Memory: a tile, and 24 bytes for each record.
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
@@ -21,15 +22,19 @@ use crate::accounting::{AccountFault, Accounts};
 use crate::checkpoint::{Checkpoint, CheckpointVerifyError, SignedCheckpoint};
 use crate::commitment::{Leaf, Salt};
 use crate::hash::{Hash, base64_decode, base64_encode};
-use crate::merkle::{InclusionError, inclusion_proof_len, root_of, verify_inclusion};
+use crate::merkle::{InclusionError, inclusion_proof_len, root_of, verify_consistency, verify_inclusion};
 use crate::note::{KeyError, NoteVerifyError, VerifierKey};
 use crate::receipt::KeyTrust;
 use crate::tile::{TILE_WIDTH, Tile, decode_hashes, encode_hashes};
+use crate::withdrawals::{WithdrawalFault, Withdrawals};
 
 /// Value of the header's `format` field.
 pub const EXPORT_FORMAT: &str = "assent-export/v1";
 /// Longest line the verifier reads, in bytes (8 MiB). Readers should stop collecting a line there.
 pub const MAX_LINE_BYTES: usize = 8 << 20;
+
+/// Why a record is withheld that the filter leaves out.
+pub const NOT_ASKED_FOR: &str = "not-asked-for";
 
 /// Most different reasons for withholding that one export may use.
 const MAX_REASONS: usize = 64;
@@ -83,6 +88,12 @@ pub struct HeaderLine {
     pub end: u64,
     /// What was asked for, in the exporter's own words. Not checked.
     pub filter: serde_json::Map<String, serde_json::Value>,
+    /// The newest checkpoint of the log that witnesses cosigned, a whole note: of the same tree, or of one it grew from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosigned: Option<String>,
+    /// Base64 hashes: the RFC 6962 consistency proof from the cosigned tree to the checkpoint's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub growth: Vec<String>,
 }
 
 /// All leaf hashes of one tile and the way from it to the root.
@@ -330,6 +341,11 @@ pub enum ExportFaultReason {
         /// Origin that was signed, or the key's name.
         signed: String,
     },
+    /// The cosigned checkpoint is not this log's, or the exported tree did not grow from it.
+    #[error(
+        "the cosigned checkpoint is not of this log, or it is not shown how the exported tree grew from it"
+    )]
+    CosignedWrong,
     /// The range ends before it begins, or beyond the checkpoint.
     #[error("the range {first}..{end} is not within the {size} entries of the checkpoint")]
     RangeWrong {
@@ -415,6 +431,12 @@ pub enum ExportFaultReason {
     /// What a summary tells and what is shown do not agree.
     #[error("the accounts do not add up")]
     AccountsWrong(#[source] AccountFault),
+    /// A proven record takes back what nobody gave, as far as it says.
+    #[error("this record says that consent was withdrawn, and that does not stand")]
+    WithdrawalWrong(#[source] WithdrawalFault),
+    /// The filter leaves nothing out, and the entry is said to be left out by it.
+    #[error("this entry is said not to have been asked for, and the export asked for every record")]
+    NothingLeftOut,
     /// No tree of that size both covers the entry and is part of the exported one.
     #[error("a tree of {covered_by} entries cannot be the first under this checkpoint to cover the entry")]
     CoveredByWrong {
@@ -460,6 +482,7 @@ impl ExportFaultReason {
             R::CheckpointSignatureMissing => "checkpoint-signature-missing",
             R::CheckpointMalformed(_) => "checkpoint-malformed",
             R::OriginMismatch { .. } => "origin-mismatch",
+            R::CosignedWrong => "cosigned-wrong",
             R::RangeWrong { .. } => "range-wrong",
             R::TileMissing { .. } => "tile-missing",
             R::TileRepeated { .. } => "tile-repeated",
@@ -477,6 +500,8 @@ impl ExportFaultReason {
             R::NoticeChanged => "notice-changed",
             R::DocumentChanged => "document-changed",
             R::AccountsWrong(_) => "accounts-wrong",
+            R::WithdrawalWrong(_) => "withdrawal-wrong",
+            R::NothingLeftOut => "nothing-left-out",
             R::CoveredByWrong { .. } => "covered-by-wrong",
             R::ReasonMalformed => "reason-malformed",
             R::FooterMissing => "footer-missing",
@@ -494,6 +519,8 @@ pub struct ExportSummary {
     pub site: String,
     /// The head the export was checked against. It names the origin, size and key.
     pub checkpoint: SignedCheckpoint,
+    /// A checkpoint with lines of witnesses that the exported tree grew from, if there is one. Whose lines they are was not checked.
+    pub cosigned: Option<SignedCheckpoint>,
     /// Whether the reader brought the log's key.
     pub trust: KeyTrust,
     /// First entry of the range.
@@ -518,7 +545,8 @@ pub struct ExportSummary {
     pub gone: u64,
     /// Entries whose records are gone, by reason.
     pub gone_by_reason: BTreeMap<String, u64>,
-    /// Erased entries that no summary of the export tells of: it lies beyond the range, or is to come.
+    /// Entries whose records are gone and that no summary of the export tells of one by one: it lies beyond the range, or is to
+    /// come, or counts entries before the range, too.
     pub untold: u64,
 }
 
@@ -535,6 +563,8 @@ pub struct ExportVerifier {
     /// Leaf hashes of the tile that holds entry `next`, once its line was seen.
     tile: Vec<Hash>,
     accounts: Accounts,
+    /// Line and entry are a withdrawal's place. Nothing when they are not judged.
+    withdrawals: Option<Withdrawals<(u64, u64)>>,
     fault: Option<ExportFault>,
 }
 
@@ -564,8 +594,15 @@ impl ExportVerifier {
             next: 0,
             tile: Vec::new(),
             accounts: Accounts::default(),
+            withdrawals: Some(Withdrawals::default()),
             fault: None,
         }
+    }
+
+    /// The same without a look at what withdrawals name: then memory does not grow with the records.
+    #[must_use]
+    pub fn without_withdrawals(self) -> Self {
+        ExportVerifier { withdrawals: None, ..self }
     }
 
     /// Checks the next line, given without its line feed.
@@ -600,6 +637,12 @@ impl ExportVerifier {
                     line: self.line - 1,
                     index: None,
                     reason: ExportFaultReason::AccountsWrong(fault),
+                })?;
+                let named = self.withdrawals.map_or(Ok(()), Withdrawals::finish);
+                named.map_err(|((line, index), fault)| ExportFault {
+                    line,
+                    index: Some(index),
+                    reason: ExportFaultReason::WithdrawalWrong(fault),
                 })?;
                 Ok(summary)
             }
@@ -716,6 +759,7 @@ impl ExportVerifier {
             }
             other => R::CheckpointMalformed(other),
         })?;
+        let cosigned = cosigned(header, &key, checkpoint.checkpoint()).ok_or(R::CosignedWrong)?;
         let size = checkpoint.checkpoint().size;
         if header.first > header.end || header.end > size {
             return Err(R::RangeWrong { first: header.first, end: header.end, size });
@@ -723,6 +767,7 @@ impl ExportVerifier {
         Ok(ExportSummary {
             site: header.site.clone(),
             checkpoint,
+            cosigned,
             trust,
             first: header.first,
             end: header.end,
@@ -816,6 +861,9 @@ impl ExportVerifier {
                 (Leaf::purge_summary(origin, line.document.as_bytes(), &salt), R::DocumentChanged)
             }
             Line::Withheld(line) => {
+                if line.reason == NOT_ASKED_FOR && asks_for_all(&summary.filter) {
+                    return Err(R::NothingLeftOut);
+                }
                 reason(&line.reason, &mut summary.withheld_by_reason)?;
                 summary.withheld += 1;
                 return Ok(());
@@ -823,14 +871,19 @@ impl ExportVerifier {
             Line::Gone(line) => {
                 reason(&line.reason, &mut summary.gone_by_reason)?;
                 summary.gone += 1;
-                self.accounts.gone(line);
+                self.accounts.gone(line).map_err(R::AccountsWrong)?;
                 return Ok(());
             }
             Line::Header(_) | Line::Tile(_) | Line::Footer(_) => return Ok(()),
         };
         self.in_tile(index, &leaf.hash(), changed)?;
         match line {
-            Line::Record(_) => summary.records += 1,
+            Line::Record(line) => {
+                summary.records += 1;
+                if let Some(withdrawals) = &mut self.withdrawals {
+                    withdrawals.record((self.line, index), &line.record).map_err(R::WithdrawalWrong)?;
+                }
+            }
             Line::Notice(_) => summary.notices += 1,
             Line::Change(_) => summary.changes += 1,
             Line::Erasures(line) => {
@@ -877,6 +930,17 @@ impl Line {
     }
 }
 
+/// The header's cosigned checkpoint, if it has one; nothing when it is not one that the exported tree grew from.
+fn cosigned(header: &HeaderLine, key: &VerifierKey, head: &Checkpoint) -> Option<Option<SignedCheckpoint>> {
+    let Some(note) = &header.cosigned else { return header.growth.is_empty().then_some(None) };
+    let signed = Checkpoint::verify(note, key).ok()?;
+    let growth: Vec<Hash> =
+        header.growth.iter().map(|hash| Hash::from_base64(hash).ok()).collect::<Option<_>>()?;
+    let Checkpoint { size, root, .. } = signed.checkpoint();
+    verify_consistency(*size, root, head.size, &head.root, &growth).ok()?;
+    Some(Some(signed))
+}
+
 /// A tile's leaf hashes, once they are shown to lead to the signed root.
 ///
 /// 256 is a power of two, so RFC 6962's splits fall between tiles until one tile is left: the tree
@@ -901,6 +965,11 @@ fn tile_hashes(line: &TileLine, head: &Checkpoint) -> Result<Vec<Hash>, ExportFa
         _ => R::TileChanged { n },
     })?;
     Ok(hashes)
+}
+
+/// Whether the filter names nothing but the period, which the range says.
+fn asks_for_all(filter: &serde_json::Map<String, serde_json::Value>) -> bool {
+    filter.keys().all(|key| matches!(key.as_str(), "from" | "to"))
 }
 
 /// Counts one more entry that is not shown for this reason.
@@ -934,7 +1003,7 @@ fn count(footer: &FooterLine, summary: &ExportSummary) -> Result<(), ExportFault
 mod tests {
     use super::*;
     use crate::merkle::tests::subtrees;
-    use crate::merkle::{RangeError, inclusion_proof};
+    use crate::merkle::{RangeError, consistency_proof, inclusion_proof};
     use crate::note::tests::{LOG_KEY, ORIGIN, log_key, witness_key};
     use crate::note::{Note, SignerKey};
     use std::collections::BTreeSet;
@@ -1016,6 +1085,8 @@ mod tests {
             first,
             end,
             filter: serde_json::from_str("{\"month\":\"2026-11\"}").unwrap(),
+            cosigned: None,
+            growth: Vec::new(),
         })];
         let mut footer = FooterLine::default();
         for index in first..end {
@@ -1161,6 +1232,55 @@ mod tests {
         })
     }
 
+    /// With a checkpoint of 300 entries, or of another tree; the range is wrong, so that it is the next thing that is found.
+    fn cosigned(other: u64, change: impl FnOnce(&mut HeaderLine)) -> Vec<String> {
+        let leaves: Vec<Hash> = (0..SIZE).map(|index| leaf(index).hash()).collect();
+        let old =
+            Checkpoint::new(ORIGIN, 300, root_of(&leaves[other as usize..300 + other as usize])).unwrap();
+        let growth = consistency_proof::<RangeError>(300, SIZE, &mut subtrees(&leaves)).unwrap();
+        header(|line| {
+            line.first = 531;
+            line.cosigned = Some(old.sign(&log_key()).unwrap().to_string());
+            line.growth = growth.iter().map(Hash::to_base64).collect();
+            change(line);
+        })
+    }
+
+    /// What somebody said, and the receipt that they name, by number: each is one second after the one before.
+    fn said(who: u8, decision: &str, previous: Option<u64>) -> impl Fn(u64) -> String {
+        let (subject, decision) = (crate::subject::SubjectId([who; 16]), decision.to_string());
+        let id = |number: u64| format!("019a0000-{:04x}-7000-8000-{number:012x}", number * 1000);
+        move |number| {
+            let previous =
+                previous.map(|number| format!(",\"previous\":\"{}\"", id(number))).unwrap_or_default();
+            let decided =
+                format!("{{\"decisions\":{{\"analytics\":\"{decision}\"}},\"id\":\"{}\"", id(number));
+            format!("{decided}{previous},\"subject\":\"{subject}\"}}")
+        }
+    }
+
+    /// An export of a log of these records.
+    fn export_of(records: &[impl Fn(u64) -> String]) -> Vec<String> {
+        let records: Vec<String> = (0..).zip(records).map(|(number, record)| record(number)).collect();
+        let leaf =
+            |(number, record): (u64, &String)| Leaf::event(ORIGIN, record.as_bytes(), &salt(number)).hash();
+        let leaves: Vec<Hash> = (0..).zip(&records).map(leaf).collect();
+        let size = leaves.len() as u64;
+        let checkpoint = Checkpoint::new(ORIGIN, size, root_of(&leaves)).unwrap();
+        let mut lines = export(1, 1, 1);
+        if let Line::Header(header) = &mut lines[0] {
+            (header.checkpoint, header.first, header.end) =
+                (checkpoint.sign(&log_key()).unwrap().to_string(), 0, size);
+        }
+        let records = (0..).zip(records).map(|(index, record)| {
+            Line::Record(RecordLine { index, record, salt: salt(index).to_base64(), covered_by: size })
+        });
+        let entries = [Line::Tile(TileLine::new(0, &leaves, &[]))].into_iter().chain(records);
+        lines.splice(1..1, entries);
+        *lines.last_mut().unwrap() = Line::Footer(FooterLine { records: size, ..FooterLine::default() });
+        print(&lines)
+    }
+
     fn resigned(text: &str) -> Vec<String> {
         let mut note = Note::new(text.to_string()).unwrap();
         note.push(log_key().sign(text));
@@ -1204,6 +1324,12 @@ mod tests {
                 header(|line| line.checkpoint = line.checkpoint.replace("\u{2014} log", "\u{2014} lag")),
                 (1, None, "checkpoint-signature-missing"),
             ),
+            (cosigned(0, |_| ()), (1, None, "range-wrong")),
+            (cosigned(1, |_| ()), (1, None, "cosigned-wrong")),
+            (cosigned(0, |line| line.growth.clear()), (1, None, "cosigned-wrong")),
+            (cosigned(0, |line| line.growth.swap(0, 1)), (1, None, "cosigned-wrong")),
+            (cosigned(0, |line| line.growth[0] = "-".into()), (1, None, "cosigned-wrong")),
+            (cosigned(0, |line| line.cosigned = None), (1, None, "cosigned-wrong")),
             (header(|line| line.first = 531), (1, None, "range-wrong")),
             (header(|line| line.end = SIZE + 1), (1, None, "range-wrong")),
             // Lines as such.
@@ -1272,6 +1398,25 @@ mod tests {
             (record_100(|line| line.salt = salt(7).to_base64()), (3, Some(100), "record-changed")),
             (record_100(|line| line.salt.truncate(8)), (3, Some(100), "salt-malformed")),
             (record_100(|line| line.salt = "-".into()), (3, Some(100), "salt-malformed")),
+            (
+                export_of(&[said(1, "given", None), said(1, "withdrawn", None)]),
+                (4, Some(1), "withdrawal-wrong"),
+            ),
+            (export_of(&[said(1, "withdrawn", Some(0))]), (3, Some(0), "withdrawal-wrong")),
+            (
+                export_of(&[said(1, "given", None), said(2, "withdrawn", Some(0)), said(3, "given", None)]),
+                (4, Some(1), "withdrawal-wrong"),
+            ),
+            (
+                changed(|lines| {
+                    if let Line::Header(line) = &mut lines[0] {
+                        line.filter =
+                            serde_json::from_str("{\"from\":\"2026-11-01T00:00:00.000Z\"}").unwrap();
+                    }
+                    lines[2] = Line::Withheld(WithheldLine { index: 100, reason: NOT_ASKED_FOR.into() });
+                }),
+                (3, Some(100), "nothing-left-out"),
+            ),
             (record_100(|line| line.covered_by = 100), (3, Some(100), "covered-by-wrong")),
             (record_100(|line| line.covered_by = SIZE + 1), (3, Some(100), "covered-by-wrong")),
             (
@@ -1309,12 +1454,16 @@ mod tests {
             (changed(|lines| lines.push(lines[2].clone())), (last + 1, None, "after-footer")),
             (changed(|lines| lines.push(lines[last as usize - 1].clone())), (last + 1, None, "after-footer")),
         ];
+        assert_eq!(
+            verify(&export_of(&[said(1, "given", None), said(1, "withdrawn", Some(0))])).unwrap().records,
+            2
+        );
         let mut seen = BTreeSet::new();
         for (lines, expected) in &cases {
             assert_eq!(fault(lines), *expected);
             seen.insert(expected.2);
         }
-        assert_eq!(seen.len(), 31, "one code for each variant: {seen:?}");
+        assert_eq!(seen.len(), 34, "one code for each variant: {seen:?}");
         let witness = witness_key().verifier();
         let with_witness_key = header(|line| {
             line.key = witness.to_string();

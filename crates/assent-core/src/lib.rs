@@ -50,6 +50,7 @@ pub mod told;
 
 pub mod history;
 pub mod policy;
+pub mod withdrawals;
 pub mod witness;
 
 mod canonical;

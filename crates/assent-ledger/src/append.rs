@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use assent_core::commitment::{Leaf, SALT_LEN, Salt};
+use assent_core::decision::Decision;
 use assent_core::hash::{Hash, sha256, sha256_parts};
 use assent_core::merkle::CompactTree;
 use assent_core::record::{After, ContactRef, RECORD_FORMAT, Record};
@@ -186,6 +187,9 @@ fn judge(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Judged {
         } else if draft.expect_previous != before.previous.map(|previous| previous.id) {
             let latest = before.previous.map(|previous| previous.id);
             drop(reply.send(Err(AppendError::SubjectMoved { latest })));
+        } else if before.previous.is_none() && withdraws(&draft) {
+            let reason = "it withdraws, and nothing was said before";
+            drop(reply.send(Err(AppendError::Invalid { reason })));
         } else {
             subjects.insert(draft.subject, (judged.drafts.len(), request));
             let Before { previous, secret, .. } = before;
@@ -242,6 +246,11 @@ fn read_before(shared: &Shared, draft: &Draft, request: Option<RequestId>) -> Re
         }
     }
     Ok(before)
+}
+
+/// Whether it takes back what its subject said before. Staff who are told of it write it down as somebody new.
+fn withdraws(draft: &Draft) -> bool {
+    draft.told.is_none() && draft.decisions.values().any(|decision| *decision == Decision::Withdrawn)
 }
 
 /// Why a draft can never be recorded.

@@ -10,6 +10,7 @@ use std::path::Path;
 use assent_core::accounting::IndexDigest;
 use assent_core::checkpoint::Checkpoint;
 use assent_core::commitment::{Leaf, LeafType, Salt};
+use assent_core::decision::Decision;
 use assent_core::hash::{Hash, sha256};
 use assent_core::ids::SiteId;
 use assent_core::merkle::{self, CompactTree};
@@ -43,28 +44,41 @@ pub(crate) fn check(shared: &Shared, progress: &mut dyn FnMut(Progress)) -> Resu
     let (site, origin) = (&shared.config.site, shared.config.origin.as_str());
     let look = Look { store: &*shared.store, site, origin, opener: Some(shared), purged: BTreeMap::new() };
     let published = shared.published();
-    sweep(&look, (published.size, published.root), progress)
+    sweep(&look, (published.size, published.root), None, progress)
 }
 
 /// Checks what can be checked of a site's log without the operator's key: leaves, tree, signed head, documents, summaries and
 /// tombstones. Records stay sealed and are only counted. Without `key` the head's signature is not checked. Changes nothing.
+/// `published` is the file with the checkpoint that was public last, where there is one: the log must have grown from it, and what
+/// it covers is looked at even where the log's own checkpoint is an older one. Answers the later of the two.
 ///
 /// # Errors
 /// [`CheckError`]: the first thing that is wrong.
 pub fn check_unopened(
     store: &dyn Store,
     site: &SiteId,
-    checkpoint: &Path,
+    (checkpoint, published): (&Path, &Path),
     key: Option<&VerifierKey>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Checkpoint, CheckReport), CheckError> {
     let note = CheckpointFile::read(checkpoint).map_err(CheckError::CheckpointFile)?;
     let note = note.ok_or(CheckError::CheckpointMissing)?;
-    let head = match key {
-        Some(key) => Checkpoint::verify(&note, key).ok().map(|signed| signed.checkpoint().clone()),
-        None => Note::parse(&note).ok().and_then(|note| Checkpoint::parse(note.text()).ok()),
+    let signed = |note: &str| match key {
+        Some(key) => Checkpoint::verify(note, key).ok().map(|signed| signed.checkpoint().clone()),
+        None => Note::parse(note).ok().and_then(|note| Checkpoint::parse(note.text()).ok()),
     };
-    let head = head.ok_or(CheckError::CheckpointForeign)?;
+    let mut head = signed(&note).ok_or(CheckError::CheckpointForeign)?;
+    let mut before = match std::fs::read_to_string(published) {
+        Ok(note) => {
+            let public = signed(&note).filter(|public| public.origin == head.origin);
+            Some(public.ok_or(CheckError::PublishedForeign)?)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(CheckError::CheckpointFile(error)),
+    };
+    if let Some(public) = before.as_mut().filter(|public| public.size > head.size) {
+        std::mem::swap(public, &mut head);
+    }
     let mut purged = BTreeMap::new();
     for (period, day) in store.marks(site, MarkKind::Purged)? {
         let number = |bytes: &[u8]| bytes.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes));
@@ -73,13 +87,16 @@ pub fn check_unopened(
         }
     }
     let look = Look { store, site, origin: &head.origin, opener: None, purged };
-    let report = sweep(&look, (head.size, head.root), progress)?;
+    let before = before.map(|before| (before.size, before.root));
+    let report = sweep(&look, (head.size, head.root), before, progress)?;
     Ok((head, report))
 }
 
+/// `before` is an earlier head, which the tree must have had.
 fn sweep(
     look: &Look<'_>,
     (size, root): (u64, Hash),
+    before: Option<(u64, Hash)>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<CheckReport, CheckError> {
     let Look { store, site, .. } = look;
@@ -113,6 +130,11 @@ fn sweep(
                     completed.push((level / TILE_HEIGHT, index, root));
                 }
             });
+            if let Some((size, expected)) = before.filter(|(size, _)| *size == tree.size())
+                && tree.root() != expected
+            {
+                return Err(CheckError::Root { size, found: tree.root(), expected });
+            }
         }
         for (level, index, root) in completed {
             if store.hashes(site, level, index..index + 1)? != [root] {
@@ -168,7 +190,7 @@ fn check_entry(
                 match look.purged.get(&record.period) {
                     Some(day) => {
                         let (reason, period) = (GoneReason::Retention, record.period);
-                        gone.add(index, Gone { reason, day: *day, period });
+                        gone.add(index, Gone { reason, day: *day, period })?;
                         report.gone += 1;
                     }
                     None => report.sealed += 1,
@@ -185,7 +207,7 @@ fn check_entry(
                     report.restricted += 1;
                 }
                 Inside::Gone(tombstone) => {
-                    gone.add(index, tombstone);
+                    gone.add(index, tombstone)?;
                     report.gone += 1;
                 }
                 Inside::NoRecord => return Err(wrong("its row is not a record")),
@@ -195,7 +217,7 @@ fn check_entry(
             if kind != LeafType::Event {
                 return Err(wrong("its row is a tombstone and its leaf is not a record's"));
             }
-            gone.add(index, *tombstone);
+            gone.add(index, *tombstone)?;
             report.gone += 1;
         }
         RowBody::Document(document, hash) => {
@@ -252,6 +274,15 @@ fn check_record(
     if !record.contacts.iter().map(|contact| contact.hash).eq(found.contacts.iter().copied()) {
         return Err(wrong("its record and its row name other contacts"));
     }
+    if record.told.is_none() && record.decisions.values().any(|decision| *decision == Decision::Withdrawn) {
+        // What it names may be gone by now.
+        let previous = record.previous.as_ref().and_then(|id| id.parse().ok());
+        let previous = previous.ok_or(wrong("it withdraws, and names no earlier receipt"))?;
+        let before = shared.store.record(&shared.config.site, &record.subject, previous)?;
+        if before.is_some_and(|before| before >= index) {
+            return Err(wrong("it withdraws, and the receipt that it names is not an earlier one"));
+        }
+    }
     check_found(shared, index, found)?;
     let hashed = content.contacts.iter().map(|c| shared.keys.contact_hash(c.channel, &c.address));
     // Addresses do not come along with a log that was taken over.
@@ -290,11 +321,18 @@ struct Tombstones {
 }
 
 impl Tombstones {
-    fn add(&mut self, index: u64, gone: Gone) {
-        match gone.reason {
-            GoneReason::Retention => self.purged.entry(gone.period).or_default().add(index),
-            _ => drop(self.erased.insert(index, gone)),
+    fn add(&mut self, index: u64, gone: Gone) -> Result<(), CheckError> {
+        if gone.reason != GoneReason::Retention {
+            self.erased.insert(index, gone);
+            return Ok(());
         }
+        // All records that go with a month lie before its summary.
+        if self.months_told.contains(&crate::month_name(gone.period)) {
+            let what = "it is said to be gone with a month that was purged before it was recorded";
+            return Err(CheckError::Entry { index, what });
+        }
+        self.purged.entry(gone.period).or_default().add(index);
+        Ok(())
     }
 
     /// A summary at `index` tells of tombstones before it.
@@ -306,10 +344,10 @@ impl Tombstones {
             let found = self.purged.iter().find(|(period, _)| crate::month_name(**period) == told.period);
             let same =
                 found.is_some_and(|(_, found)| found.count() == told.count && found.hash() == told.indices);
-            if !same {
+            // A month is purged once.
+            if !same || !self.months_told.insert(told.period) {
                 return Err(wrong("it tells of another purge than the tombstones show"));
             }
-            self.months_told.insert(told.period);
             return Ok(());
         }
         let told = assent_core::accounting::Erasures::parse(document);

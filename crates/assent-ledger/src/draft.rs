@@ -174,6 +174,9 @@ pub struct ExportFilter {
     pub subjects: Option<BTreeSet<SubjectId>>,
     /// The head it is written under; nothing for the newest. So that several exports tell of the same log.
     pub under: Option<Published>,
+    /// A checkpoint with lines of witnesses, a note: an export as NDJSON shows it, and how its head grew from it, unless it is
+    /// later than that.
+    pub cosigned: Option<Arc<str>>,
 }
 
 /// A signed head of the log.

@@ -364,6 +364,9 @@ pub enum CheckError {
     /// The checkpoint is none, or not signed by the key that was given.
     #[error("the checkpoint in its file is none, or is not signed by the key that was given")]
     CheckpointForeign,
+    /// The checkpoint that was public last is none of this log.
+    #[error("the checkpoint that was public last is none of this log")]
+    PublishedForeign,
 }
 
 impl CheckError {
@@ -380,6 +383,7 @@ impl CheckError {
             Self::CheckpointFile(_) => "checkpoint-unreadable",
             Self::CheckpointMissing => "checkpoint-missing",
             Self::CheckpointForeign => "checkpoint-foreign",
+            Self::PublishedForeign => "published-foreign",
         }
     }
 }

@@ -9,12 +9,14 @@ use std::io::Write;
 use std::num::NonZero;
 use std::ops::Range;
 
+use assent_core::checkpoint::Checkpoint;
 use assent_core::commitment::{Leaf, LeafType, Salt};
 use assent_core::export_format::{
-    EXPORT_FORMAT, FooterLine, GoneLine, HeaderLine, Line, NoticeLine, RecordLine, SummaryLine, TileLine,
-    WithheldLine,
+    EXPORT_FORMAT, FooterLine, GoneLine, HeaderLine, Line, NOT_ASKED_FOR, NoticeLine, RecordLine,
+    SummaryLine, TileLine, WithheldLine,
 };
 use assent_core::hash::Hash;
+use assent_core::merkle;
 use assent_core::record::Record;
 use assent_core::subject::SubjectId;
 use assent_core::tile::TILE_WIDTH;
@@ -31,8 +33,6 @@ use crate::store::{DocumentKind, Gone, GoneReason, Row, RowBody, Salted};
 use crate::tree::StoredTree;
 
 const WIDTH: u64 = TILE_WIDTH as u64;
-/// Why a record is not opened when the filter left it out.
-const NOT_ASKED_FOR: &str = "not-asked-for";
 /// Why a record is not opened while it is restricted.
 const RESTRICTED: &str = "restricted";
 /// Why a record is not opened whose purge is told of only after the checkpoint of this export: the next one tells of it.
@@ -48,6 +48,7 @@ pub(crate) fn write(
 ) -> Result<ExportSummary, ExportError> {
     let published = filter.under.clone().unwrap_or_else(|| shared.published());
     let range = range(shared, &published, filter)?;
+    let (cosigned, growth) = cosigned(shared, &published, filter)?.unzip();
     let header = Line::Header(HeaderLine {
         format: EXPORT_FORMAT.into(),
         site: shared.config.site.to_string(),
@@ -57,6 +58,8 @@ pub(crate) fn write(
         first: range.start,
         end: range.end,
         filter: describe(filter),
+        cosigned,
+        growth: growth.unwrap_or_default().iter().map(Hash::to_base64).collect(),
     });
     let mut text = Vec::new();
     put(&mut text, &header);
@@ -79,6 +82,26 @@ pub(crate) fn write(
     out.flush()?;
     let entries = range.end - range.start;
     Ok(ExportSummary { entries, records: footer.records, withheld: footer.withheld + footer.gone })
+}
+
+/// The checkpoint that witnesses cosigned and how the exported tree grew from it; nothing when it is later.
+fn cosigned(
+    shared: &Shared,
+    published: &Published,
+    filter: &ExportFilter,
+) -> Result<Option<(String, Vec<Hash>)>, ReadError> {
+    let Some(note) = &filter.cosigned else { return Ok(None) };
+    let head = Checkpoint::verify(note, &shared.vkey).ok().map(|signed| signed.checkpoint().clone());
+    let Some(head) = head.filter(|head| head.size <= published.size) else { return Ok(None) };
+    let growth =
+        StoredTree::new(&*shared.store, &shared.config.site).consistency(head.size, published.size)?;
+    merkle::verify_consistency(head.size, &head.root, published.size, &published.root, &growth).map_err(
+        |_| ReadError::Damaged {
+            index: head.size,
+            reason: "the tree below it is not the one that witnesses saw",
+        },
+    )?;
+    Ok(Some((note.to_string(), growth)))
 }
 
 /// The lines of one tile.
@@ -184,6 +207,10 @@ enum Found {
 
 /// Opens a row that is a record, or was one.
 fn record(shared: &Shared, filter: &ExportFilter, index: u64, row: &Row) -> Result<Found, ReadError> {
+    // Whoever's it was: the summary of its month counts it.
+    if let Some(gone) = row.record().and_then(|record| shared.is_purged(record.period)) {
+        return Ok(Found::Gone(gone));
+    }
     // The subject stands in the row, so that nobody's record is opened for somebody else's export.
     let others = |wanted: &BTreeSet<SubjectId>| row.record().is_some_and(|it| !wanted.contains(&it.subject));
     if filter.subjects.as_ref().is_some_and(others) {

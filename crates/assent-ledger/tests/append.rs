@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use assent_core::checkpoint::Checkpoint;
+use assent_core::decision::Decision;
 use assent_core::hash::sha256;
 use assent_core::merkle::{leaf_hash, root_of};
 use assent_core::notice::Channel;
@@ -16,6 +17,22 @@ use assent_ledger::store::{Row, Store};
 use assent_ledger::testing::block_on;
 use assent_ledger::{AppendError, Contact, CreateError, Draft, Ledger, LogConfig, OpenError};
 use common::{World, append, assert_good, config, decide, draft, keyed, operator, subject};
+
+/// An auditor asks of each withdrawal which receipt it takes back.
+#[test]
+fn nothing_is_withdrawn_by_somebody_who_said_nothing() {
+    let world = World::new();
+    let ledger = world.create();
+    let withdraws = |who: u64, previous| Draft {
+        decisions: [(common::purpose("analytics"), Decision::Withdrawn)].into(),
+        ..draft(who, previous)
+    };
+    let refused = append(&ledger, withdraws(1, None)).unwrap_err();
+    assert!(matches!(refused, AppendError::Invalid { .. }), "{refused}");
+    let given = append(&ledger, draft(1, None)).unwrap();
+    append(&ledger, withdraws(1, Some(given.id))).unwrap();
+    ledger.check(&mut |_| {}).unwrap();
+}
 
 #[test]
 fn a_decision_becomes_a_receipt_and_stays() {

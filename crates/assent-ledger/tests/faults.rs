@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -12,7 +13,7 @@ use assent_core::merkle;
 use assent_ledger::store::memory::{Fault, Seen, SiteLog};
 use assent_ledger::store::{Gone, GoneReason, RecordRow, Row, RowBody};
 use assent_ledger::testing::block_on;
-use assent_ledger::{AppendError, CheckError, KeyStoreError, Ledger, OpenError, OperatorKey};
+use assent_ledger::{AppendError, CheckError, KeyStoreError, Ledger, OpenError, OperatorKey, check_unopened};
 use common::{World, append, assert_good, config, decide, draft, keyed, site, subject};
 
 /// Each of four commits × each way to fail: what the caller hears, and how many entries there are in the end.
@@ -328,6 +329,34 @@ fn an_altered_entry_is_named() {
     let cut = |log: &mut SiteLog| _ = log.leaves.remove(100);
     assert_eq!(named(&cut), "entry 100: its record and salt do not give its leaf");
     ledger.check(&mut |_| {}).unwrap();
+}
+
+/// An old checkpoint was put back, and entries beyond it altered: it held at the old size, though a later head lay beside it.
+#[test]
+fn what_was_public_is_looked_at_beside_an_older_checkpoint() {
+    let world = World::new();
+    let ledger = world.create();
+    let [own, old, public] = ["own", "old", "public"].map(|name| world.dir.path().join(name));
+    (0..3).for_each(|who| drop(decide(&ledger, who)));
+    std::fs::write(&old, ledger.checkpoint().as_bytes()).unwrap();
+    (3..6).for_each(|who| drop(decide(&ledger, who)));
+    let (size, note) = (ledger.size(), ledger.checkpoint());
+    std::fs::write(&own, note.as_bytes()).unwrap();
+    let judged = |own: &Path, public: &Path| {
+        check_unopened(&*world.store, &site(), (own, public), Some(ledger.vkey()), &mut |_| {})
+            .map(|(head, _)| head.size)
+    };
+    assert_eq!(judged(&own, &public).unwrap(), size, "nothing was public yet");
+    std::fs::write(&public, note.as_bytes()).unwrap();
+    assert_eq!(judged(&old, &public).unwrap(), size, "the later one counts");
+    assert_eq!(judged(&own, &old).unwrap(), size, "it grew from the earlier one");
+    std::fs::write(&public, note.replace("clinic/log", "other/log")).unwrap();
+    assert!(matches!(judged(&own, &public), Err(CheckError::PublishedForeign)));
+    std::fs::write(&public, note.as_bytes()).unwrap();
+    world.store.tamper(&site(), |log| log.leaves[4][9] ^= 1);
+    assert!(matches!(judged(&old, &public), Err(CheckError::Root { .. })));
+    world.store.tamper(&site(), |log| log.leaves.truncate(4));
+    assert!(matches!(judged(&old, &public), Err(CheckError::Entry { index: 4, .. })));
 }
 
 #[test]

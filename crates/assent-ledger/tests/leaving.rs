@@ -11,13 +11,13 @@ use assent_core::export_format::{ExportSummary, ExportVerifier};
 use assent_core::hash::Hash;
 use assent_core::notice::Channel;
 use assent_ledger::store::memory::Fault;
-use assent_ledger::store::{GoneReason, Store};
+use assent_ledger::store::{Gone, GoneReason, Row, RowBody, Store};
 use assent_ledger::testing::block_on;
 use assent_ledger::{
-    Appended, ChangePlace, Contact, Draft, ErasureError, ExportFilter, Hold, Ledger, Opened, PurgePlan,
-    ReadError, Retention,
+    Appended, ChangePlace, CheckError, Contact, Draft, ErasureError, ExportFilter, Hold, Ledger, Opened,
+    PurgePlan, ReadError, Retention,
 };
-use common::{DAY, START, World, append, assert_good, config, decide, draft, subject};
+use common::{DAY, START, World, append, assert_good, config, decide, draft, site, subject};
 
 /// Exports everything and verifies it as an auditor would.
 fn audit(ledger: &Ledger) -> ExportSummary {
@@ -348,6 +348,45 @@ fn a_month_is_purged_and_what_is_in_use_is_carried_over() {
     world.advance(500 * DAY);
     purge(&ledger, START + 1000 * DAY);
     assert_eq!(sweep(&ledger).records, 0);
+}
+
+/// A month that was told of once was told of for ever: records could be hidden under its name.
+#[test]
+fn a_record_that_came_after_a_purge_is_not_gone_with_it() {
+    let world = World::new();
+    let ledger = world.create();
+    (0..4).for_each(|who| drop(decide(&ledger, who)));
+    world.advance(500 * DAY);
+    purge(&ledger, START + 500 * DAY);
+    let index = append(&ledger, Draft { retain_until: START + 900 * DAY, ..draft(9, None) }).unwrap().index;
+    ledger.check(&mut |_| {}).unwrap();
+    world.store.tamper(&site(), |log| {
+        let row = log.rows.get_mut(&index).unwrap();
+        let mut read = Row::from_bytes(row).unwrap();
+        let (reason, period) = (GoneReason::Retention, 2027 * 12 + 11);
+        read.body = RowBody::Gone(Gone { reason, day: 21_000, period });
+        *row = read.to_bytes();
+    });
+    let wrong = ledger.check(&mut |_| {}).unwrap_err();
+    assert!(matches!(wrong, CheckError::Entry { index: at, .. } if at == index), "{wrong}");
+}
+
+/// Somebody's export called the purged records of others "not asked for", and the purge's own summary contradicted it.
+#[test]
+fn one_persons_export_after_a_purge_adds_up() {
+    let world = World::new();
+    let ledger = world.create();
+    (0..4).for_each(|who| drop(decide(&ledger, who)));
+    world.advance(500 * DAY);
+    purge(&ledger, START + 500 * DAY);
+    append(&ledger, Draft { retain_until: START + 900 * DAY, ..draft(9, None) }).unwrap();
+    let subjects = Some([subject(9)].into());
+    let mut out = Vec::new();
+    ledger.export(&ExportFilter { subjects, ..ExportFilter::default() }, &mut out, &mut |_| {}).unwrap();
+    let mut verifier = ExportVerifier::new(None);
+    std::str::from_utf8(&out).unwrap().lines().for_each(|line| drop(verifier.line(line).unwrap()));
+    let shown = verifier.finish().unwrap();
+    assert_eq!((shown.records, shown.gone, shown.untold), (1, 4, 0));
 }
 
 #[test]

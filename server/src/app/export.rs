@@ -144,7 +144,10 @@ pub fn write(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ExportSummary, ExportError> {
     match format {
-        Format::Ndjson => site.ledger.export_by(threads, filter, out, progress),
+        Format::Ndjson => {
+            let filter = ExportFilter { cosigned: site.publication.cosigned_over(0), ..filter.clone() };
+            site.ledger.export_by(threads, &filter, out, progress)
+        }
         Format::Csv => site.ledger.export_csv(filter, out, progress),
         Format::Dpv => told(site, View::Dpv, filter, out, progress),
         Format::DpvReceipt => told(site, View::DpvReceipt, filter, out, progress),

@@ -181,7 +181,22 @@ impl Publication {
 fn last(ledger: &Ledger, kept: &Path, witnesses: Option<&Witnesses>) -> anyhow::Result<Option<Public>> {
     let Ok(note) = std::fs::read_to_string(kept) else { return Ok(None) };
     let Ok(signed) = Checkpoint::verify(&note, ledger.vkey()) else { return Ok(None) };
-    let head = signed.checkpoint();
+    has_grown(ledger, signed.checkpoint(), kept)?;
+    let cosignatures = match witnesses {
+        None => 0,
+        Some(witnesses) => match witnesses.policy().assess(&signed) {
+            Ok(assessment) => assessment.cosigned_by.len(),
+            Err(_) => return Ok(None),
+        },
+    };
+    let is_known = signed.note().signatures().len() == 1 + cosignatures;
+    let size = signed.checkpoint().size;
+    Ok(is_known.then(|| Public { note: note.into(), size, cosignatures }))
+}
+
+/// # Errors
+/// The log has not grown from a head of its own that was public, as the file `kept` says.
+pub(crate) fn has_grown(ledger: &Ledger, head: &Checkpoint, kept: &Path) -> anyhow::Result<()> {
     let grown = head.size <= ledger.size() && ledger.root(head.size)? == head.root;
     anyhow::ensure!(
         grown,
@@ -192,15 +207,7 @@ fn last(ledger: &Ledger, kept: &Path, witnesses: Option<&Witnesses>) -> anyhow::
         kept.display(),
         head.size
     );
-    let cosignatures = match witnesses {
-        None => 0,
-        Some(witnesses) => match witnesses.policy().assess(&signed) {
-            Ok(assessment) => assessment.cosigned_by.len(),
-            Err(_) => return Ok(None),
-        },
-    };
-    let is_known = signed.note().signatures().len() == 1 + cosignatures;
-    Ok(is_known.then(|| Public { note: note.into(), size: head.size, cosignatures }))
+    Ok(())
 }
 
 /// Publishes each site's checkpoints when they are due, until the app stops.

@@ -5,6 +5,7 @@
 //! receipts by signature and root. The table is made again from the proven records. What only the manifest vouches for is the
 //! page, the schemas, and the times of making.
 
+use super::archive::layout;
 use crate::copied_log::{self, LogFault};
 use assent_core::bundle::{
     BUNDLE_FORMAT, BundleFile, CHECKPOINTS, COSIGNED, CheckpointLine, LOG, MANIFEST, Manifest, NOTICES, PAGE,
@@ -31,10 +32,10 @@ use zip::ZipArchive;
 
 /// Longest manifest or checkpoint file that is read whole, in bytes.
 const SMALL: u64 = 64 << 20;
+/// Why a file is refused whose content goes on after the length that the archive says.
+const OTHER_LENGTH: &str = "it has another length than the archive says";
 /// Longest other file of the archive: a table of a large log.
 const LARGE: u64 = 1 << 44;
-/// Bytes that may lie between two files: what a stream writes behind each (zip's data descriptor).
-const BETWEEN: u64 = 24;
 
 /// What does not hold in a bundle.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,9 @@ pub enum BundleFault {
         /// The file before or after them.
         near: String,
     },
+    /// Programs that unpack it may find different files.
+    #[error("other programs may unpack the archive differently: {0}")]
+    ArchiveAmbiguous(&'static str),
     /// A file that must be there is not.
     #[error("the file {0} is missing")]
     FileMissing(String),
@@ -90,6 +94,9 @@ pub enum BundleFault {
     /// An entry of the log is no leaf.
     #[error("entry {0} of the log is not a leaf of Assent")]
     LeafMalformed(u64),
+    /// A notice, a change or a summary, which is never erased and always shown, is said to be gone or withheld.
+    #[error("entry {0} is no record, and the export does not show it")]
+    EntryHidden(u64),
     /// A notice that was logged, or that a record names, is not there.
     #[error("the notice {hash} is missing, which {needed}")]
     NoticeMissing {
@@ -124,6 +131,7 @@ impl BundleFault {
         match self {
             Self::ArchiveUnreadable(_) => "archive-unreadable",
             Self::ArchiveOdd { .. } => "archive-odd",
+            Self::ArchiveAmbiguous(_) => "archive-ambiguous",
             Self::FileMissing(_) => "file-missing",
             Self::FileUnknown(_) => "file-unknown",
             Self::FileUnreadable { .. } => "file-unreadable",
@@ -136,6 +144,7 @@ impl BundleFault {
             Self::Log(fault) => fault.code(),
             Self::HeadDiffers => "head-differs",
             Self::LeafMalformed(_) => "leaf-malformed",
+            Self::EntryHidden(_) => "entry-hidden",
             Self::NoticeMissing { .. } => "notice-missing",
             Self::NoticeUnknown(_) => "notice-unknown",
             Self::CheckpointWrong { .. } => "receipt-checkpoint-wrong",
@@ -176,7 +185,7 @@ pub fn check<R: Read + Seek>(
         ZipArchive::new(BufReader::new(file)).map_err(|error| unreadable(&error))
     };
     let mut zip = archive()?;
-    let sizes = layout(&mut zip)?;
+    let sizes = layout(&mut zip, open().map_err(|error| unreadable(&error))?)?;
     let (done, total) = (Cell::new(0), sizes.values().sum());
     let mut step = |bytes: u64| {
         done.set(done.get() + bytes);
@@ -190,7 +199,7 @@ pub fn check<R: Read + Seek>(
     let mut reading = Reading::new(key, purpose, columns(&mut zip)?);
     let found = digested(&mut zip, RECORDS, &mut step, |lines| reading.all(lines))?;
     compare(&manifest, RECORDS, &found)?;
-    let ReadExport { summary, table, notices, coverings } = reading.finish()?;
+    let ReadExport { summary, table, notices, others, coverings } = reading.finish()?;
     agrees(&manifest, &summary)?;
     if listed_as(&manifest, TABLE)? != (table.bytes, table.sha256) {
         return Err(BundleFault::TableDiffers);
@@ -234,6 +243,11 @@ pub fn check<R: Read + Seek>(
     let mut root = EMPTY_ROOT;
     let mut each = |index: u64, entry: &[u8], tree: &CompactTree| -> Result<(), BundleFault> {
         let leaf = Leaf::parse(entry).map_err(|_| BundleFault::LeafMalformed(index))?;
+        // What is shown as a record is one, by its leaf. What is not shown has only its leaf to tell.
+        let in_range = (summary.first..summary.end).contains(&index);
+        if in_range && leaf.leaf_type != LeafType::Event && !others.contains(&index) {
+            return Err(BundleFault::EntryHidden(index));
+        }
         if leaf.leaf_type == LeafType::Notice {
             let hash = leaf.commitment;
             if !known.contains(&hash) {
@@ -261,44 +275,6 @@ pub fn check<R: Read + Seek>(
         return Err(BundleFault::CosignedWrong(what.into()));
     }
     Ok(BundleSummary { manifest, export: summary, notices: known.len() as u64, checkpoints: count, cosigned })
-}
-
-/// The files' lengths by name, once it is sure that the archive is nothing but its files.
-fn layout<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<BTreeMap<String, u64>, BundleFault> {
-    let unreadable = |error: zip::result::ZipError| BundleFault::ArchiveUnreadable(error.to_string());
-    let mut places = Vec::new();
-    let mut sizes = BTreeMap::new();
-    for at in 0..zip.len() {
-        let file = zip.by_index_raw(at).map_err(unreadable)?;
-        let start = file.data_start().unwrap_or_default();
-        let end = start.saturating_add(file.compressed_size());
-        let name = file.name().map_err(unreadable)?.to_string();
-        places.push((file.header_start(), start, end, name.clone()));
-        // POSIX: the type of a file is in these bits of its mode, and an archive of another system has none.
-        let is_special = file.unix_mode().is_some_and(|mode| !matches!(mode & 0o170_000, 0 | 0o100_000));
-        let is_twice = sizes.insert(name.clone(), file.size()).is_some();
-        if is_twice || is_special || file.is_dir() || file.encrypted() {
-            return Err(BundleFault::FileUnknown(name));
-        }
-    }
-    places.sort_unstable();
-    // Where the file before ended, and how much may follow it.
-    let mut before = (0, 0, "the beginning".to_string());
-    for (header, start, end, name) in places {
-        let name_length = name.len() as u64;
-        // A local header has 30 bytes, the name, and at most the extra field for long files.
-        let header_fits = start
-            .checked_sub(header)
-            .is_some_and(|it| (30 + name_length..=30 + name_length + 64).contains(&it));
-        if !header_fits || header.checked_sub(before.0).is_none_or(|gap| gap > before.1) {
-            return Err(BundleFault::ArchiveOdd { near: before.2 });
-        }
-        before = (end, BETWEEN, name);
-    }
-    if zip.central_directory_start().checked_sub(before.0).is_none_or(|gap| gap > before.1) {
-        return Err(BundleFault::ArchiveOdd { near: before.2 });
-    }
-    Ok(sizes)
 }
 
 fn manifest<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<Manifest, BundleFault> {
@@ -403,12 +379,14 @@ fn whole<R: Read + Seek>(zip: &mut ZipArchive<R>, name: &str, limit: u64) -> io:
         Err(zip::result::ZipError::FileNotFound) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    if file.size() > limit {
+    let size = file.size();
+    if size > limit {
         return Err(io::Error::other("it is longer than any of its kind"));
     }
     let mut content = Vec::new();
-    file.take(limit).read_to_end(&mut content)?;
-    Ok(Some(content))
+    file.take(limit + 1).read_to_end(&mut content)?;
+    // A program that stops at the length would read something else.
+    if content.len() as u64 == size { Ok(Some(content)) } else { Err(io::Error::other(OTHER_LENGTH)) }
 }
 
 /// What was read or written: how much, and its hash.
@@ -470,10 +448,12 @@ fn digested<R: Read + Seek>(
         Err(zip::result::ZipError::FileNotFound) => return Err(BundleFault::FileMissing(name.into())),
         Err(error) => return Err(unreadable_file(name, error.into())),
     };
+    let size = file.size();
     let mut hashing = Hashing::new(Stepping { inner: file, step });
     let mut content = BufReader::with_capacity(1 << 16, &mut hashing);
     work(&mut content)?;
-    Ok(hashing.finish())
+    let found = hashing.finish();
+    if found.bytes == size { Ok(found) } else { Err(unreadable_file(name, io::Error::other(OTHER_LENGTH))) }
 }
 
 struct Stepping<'a, T> {
@@ -527,6 +507,7 @@ struct Reading {
     purpose: Option<PurposeId>,
     columns: usize,
     notices: BTreeMap<Hash, u64>,
+    others: BTreeSet<u64>,
     coverings: Sizes,
 }
 
@@ -535,13 +516,16 @@ struct ReadExport {
     table: Digested,
     /// Notices that records name, with the first that does.
     notices: BTreeMap<Hash, u64>,
+    /// Entries that are shown and no records.
+    others: BTreeSet<u64>,
     coverings: Sizes,
 }
 
 impl Reading {
     fn new(key: Option<VerifierKey>, purpose: Option<PurposeId>, columns: usize) -> Self {
         let (verifier, coverings) = (ExportVerifier::new(key), Sizes::default());
-        Self { verifier, table: None, purpose, columns, notices: BTreeMap::new(), coverings }
+        let (notices, others) = (BTreeMap::new(), BTreeSet::new());
+        Self { verifier, table: None, purpose, columns, notices, others, coverings }
     }
 
     fn all(&mut self, lines: &mut dyn BufRead) -> Result<(), BundleFault> {
@@ -557,24 +541,30 @@ impl Reading {
                 return Ok(());
             }
             let text = String::from_utf8_lossy(&line);
-            if let Some(Line::Record(shown)) = self.verifier.line(text.strip_suffix('\n').unwrap_or(&text))? {
-                let record = Record::from_bytes(shown.record.as_bytes());
-                let record = record.map_err(|_| BundleFault::RecordUnreadable(shown.index))?;
-                if let Some(table) = &mut self.table {
-                    table.add(shown.index, &record).map_err(broken)?;
+            match self.verifier.line(text.strip_suffix('\n').unwrap_or(&text))? {
+                Some(Line::Record(shown)) => {
+                    let record = Record::from_bytes(shown.record.as_bytes());
+                    let record = record.map_err(|_| BundleFault::RecordUnreadable(shown.index))?;
+                    if let Some(table) = &mut self.table {
+                        table.add(shown.index, &record).map_err(broken)?;
+                    }
+                    self.notices.entry(record.notice).or_insert(shown.index);
+                    self.coverings.add(shown.covered_by);
                 }
-                self.notices.entry(record.notice).or_insert(shown.index);
-                self.coverings.add(shown.covered_by);
+                Some(Line::Notice(shown) | Line::Change(shown)) => drop(self.others.insert(shown.index)),
+                Some(Line::Erasures(shown) | Line::Purge(shown)) => drop(self.others.insert(shown.index)),
+                _ => {}
             }
         }
     }
 
     fn finish(self) -> Result<ReadExport, BundleFault> {
-        let summary = self.verifier.finish()?;
-        let table = self.table.map(|table| table.finish()).transpose();
+        let Self { verifier, table, notices, others, coverings, .. } = self;
+        let summary = verifier.finish()?;
+        let table = table.map(|table| table.finish()).transpose();
         let table = table.map_err(|source| unreadable_file(TABLE, source))?;
         let table = table.unwrap_or_else(|| Hashing::new(io::sink())).finish();
-        Ok(ReadExport { summary, table, notices: self.notices, coverings: self.coverings })
+        Ok(ReadExport { summary, table, notices, others, coverings })
     }
 }
 

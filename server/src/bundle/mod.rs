@@ -4,9 +4,12 @@
 //! and no code. [`entries`] and [`checkpoints`] read one that was checked. None of them opens files: they are given what to write
 //! to and what to read from.
 
+mod archive;
 mod check;
 mod page;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use check::{BundleFault, BundleSummary, check};

@@ -174,7 +174,8 @@ fn accounts(page: &mut String, summary: &ExportSummary) -> fmt::Result {
     if summary.untold > 0 {
         writeln!(
             page,
-            "<p>{} erased entries are not told of by a summary of this range: it comes with the next day's, or lies beyond.</p>",
+            "<p>{} entries whose records are gone are not told of one by one in a summary of this range: it comes with the next \
+             day's, lies beyond, or counts entries before the range, too.</p>",
             summary.untold
         )?;
     }

@@ -1,5 +1,6 @@
 //! Reading a bundle that was checked, entry by entry, for taking its log over. Nothing is judged again here.
 
+use assent_core::accounting::month_number;
 use assent_core::bundle::{CHECKPOINTS, CheckpointLine, LOG, RECORDS};
 use assent_core::commitment::{LEAF_LEN, Leaf, Salt};
 use assent_core::export_format::Line;
@@ -77,18 +78,12 @@ fn body(line: Line, rules: &RetentionRules) -> Result<Option<ImportedBody>, Impo
             let day: jiff::civil::Date = line.day.parse().map_err(source)?;
             let days = jiff::civil::date(1970, 1, 1).until(day).map_err(source)?.get_days();
             let Some(reason) = GoneReason::parse(&line.reason) else { return Ok(None) };
-            let period = line.period.as_deref().map_or(Some(0), month);
+            let period = line.period.as_deref().map_or(Some(0), month_number);
             let (Ok(day), Some(period)) = (u32::try_from(days), period) else { return Ok(None) };
             ImportedBody::Gone(Gone { reason, day, period })
         }
         Line::Header(_) | Line::Tile(_) | Line::Withheld(_) | Line::Footer(_) => return Ok(None),
     }))
-}
-
-/// The number of a month written as `2029-11`: year × 12 + month − 1.
-fn month(text: &str) -> Option<u32> {
-    let (year, month) = text.split_once('-')?;
-    (year.parse::<u32>().ok()? * 12 + month.parse::<u32>().ok()?).checked_sub(1)
 }
 
 fn bundle<R: Read + Seek>(

@@ -84,7 +84,7 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
                 }
                 None => None,
             };
-            let filter = ExportFilter { from, to, purpose, subjects, under: None };
+            let filter = ExportFilter { from, to, purpose, subjects, ..ExportFilter::default() };
             let bar = bar("entries");
             let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
             let summary = output::to(arguments.output.as_deref(), |out| {

@@ -10,6 +10,7 @@ mod log;
 
 use super::opened::bar;
 use anyhow::{Context as _, bail};
+use assent_core::checkpoint::SignedCheckpoint;
 use assent_core::export_format::{ExportFault, ExportSummary, ExportVerifier, Line, MAX_LINE_BYTES};
 use assent_core::note::VerifierKey;
 use assent_core::policy::{Assessment, Policy, Quorum};
@@ -59,7 +60,7 @@ struct Verdict {
     lines: Vec<String>,
     /// For programs.
     json: Value,
-    /// The signed checkpoint that it holds against, where there is one.
+    /// The signed checkpoint that it holds against, where there is one: the one with lines of witnesses, if it brings such a one.
     checkpoint: Option<String>,
 }
 
@@ -72,8 +73,8 @@ impl Verdict {
         let note = self.checkpoint.as_deref().unwrap_or_default();
         let kind = self.json["kind"].as_str().unwrap_or_default().to_string();
         let assessed = policy.open(note).map_err(anyhow::Error::from);
-        let assessed = assessed.and_then(|signed| Ok(policy.assess(&signed)?));
-        let Assessment { quorum, cosigned_by } = match assessed {
+        let assessed = assessed.and_then(|signed| Ok((policy.assess(&signed)?, signed)));
+        let (Assessment { quorum, cosigned_by }, signed) = match assessed {
             Ok(assessed) => assessed,
             Err(error) => {
                 let sentence = format!("its checkpoint is not as the policy wants it: {error:#}");
@@ -87,7 +88,14 @@ impl Verdict {
         let names: Vec<&str> = cosigned_by.iter().map(|by| by.witness.as_str()).collect();
         let names =
             if names.is_empty() { "nobody, and the policy needs nobody".into() } else { names.join(", ") };
-        self.lines.push(format!("Signed with a key that the policy names, and cosigned by {names}."));
+        let size = signed.checkpoint().size;
+        self.lines.push(format!(
+            "Its checkpoint of {size} entries is signed with a key that the policy names, and cosigned by {names}."
+        ));
+        if self.json["end"].as_u64().is_some_and(|end| end > size) {
+            self.lines.push(format!("Entries from {size} on came later: it says nothing of them."));
+        }
+        self.json["cosigned_size"] = size.into();
         let by = cosigned_by.iter().map(|by| json!({ "witness": by.witness, "time": by.time }));
         self.json["cosigned_by"] = by.collect();
         Ok(self)
@@ -327,7 +335,13 @@ fn export(reader: impl BufRead, key: Option<VerifierKey>, bar: &ProgressBar) -> 
         "withheld": summary.withheld, "gone": summary.gone, "changes": summary.changes,
         "summaries": summary.summaries, "untold": summary.untold, "key_pinned": summary.trust == KeyTrust::Pinned,
     });
-    Ok(Verdict { holds: true, lines, json, checkpoint: Some(summary.checkpoint.note().to_string()) })
+    Ok(Verdict { holds: true, lines, json, checkpoint: Some(to_judge(&summary, None)) })
+}
+
+/// The checkpoint that a policy judges: whose witnesses' lines count is the policy's to say.
+fn to_judge(summary: &ExportSummary, cosigned: Option<&SignedCheckpoint>) -> String {
+    let signed = cosigned.or(summary.cosigned.as_ref()).unwrap_or(&summary.checkpoint);
+    signed.note().to_string()
 }
 
 /// Why what is not shown is not shown, one line a reason.
@@ -335,7 +349,7 @@ fn by_reason(summary: &ExportSummary) -> impl Iterator<Item = String> {
     let withheld = summary.withheld_by_reason.iter().map(|it| ("withheld", it));
     let gone = summary.gone_by_reason.iter().map(|it| ("gone", it));
     let untold = (summary.untold > 0)
-        .then(|| format!("  {} of them not yet told of by a summary in the range", summary.untold));
+        .then(|| format!("  {} of them not told of one by one in a summary in the range", summary.untold));
     withheld.chain(gone).map(|(what, (reason, count))| format!("  {what}, {reason}: {count}")).chain(untold)
 }
 

@@ -60,7 +60,12 @@ pub(super) async fn say(
             let expect_previous = reader.ledger.newest(&subject)?;
             let history = reader.ledger.history(&subject)?;
             let Some(said) = saying(&reader, &history) else { return Ok(None) };
-            let Saying { notice, language, decisions, contact, age, told } = said;
+            let Saying { notice, language, mut decisions, contact, age, told } = said;
+            if expect_previous.is_none() && told.is_none() {
+                // Whatever they had is gone: there is nothing of theirs to take back.
+                let taken_back = decisions.values_mut().filter(|decision| **decision == Decision::Withdrawn);
+                taken_back.for_each(|decision| *decision = Decision::Refused);
+            }
             let surface = match &told {
                 Some(_) => Surface::Told,
                 None if act == Act::Expiry => Surface::Server,

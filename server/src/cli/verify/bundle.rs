@@ -34,9 +34,9 @@ pub(super) fn judge(path: &Path, key: Option<VerifierKey>, bar: &ProgressBar) ->
         Err(fault) => {
             let (line, entry) = match &fault {
                 BundleFault::Export(fault) => (Some(fault.line), fault.index),
-                BundleFault::RecordUnreadable(entry) | BundleFault::LeafMalformed(entry) => {
-                    (None, Some(*entry))
-                }
+                BundleFault::RecordUnreadable(entry)
+                | BundleFault::LeafMalformed(entry)
+                | BundleFault::EntryHidden(entry) => (None, Some(*entry)),
                 _ => (None, None),
             };
             bad("bundle", fault.code(), &fault.to_string(), line, entry)
@@ -80,6 +80,6 @@ fn good(summary: &BundleSummary) -> Verdict {
         "summaries": export.summaries, "untold": export.untold, "checkpoints": checkpoints,
         "key_pinned": export.trust == KeyTrust::Pinned,
     });
-    let checkpoint = Some(export.checkpoint.note().to_string());
+    let checkpoint = Some(super::to_judge(export, cosigned.as_ref()));
     Verdict { holds: true, lines, json, checkpoint }
 }

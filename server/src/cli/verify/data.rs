@@ -5,10 +5,12 @@
 //! opened and compared with their leaves.
 
 use super::{Verdict, bad};
+use crate::app::publish::has_grown;
 use crate::app::site_text::{self, SiteTextError};
 use crate::data_dir::{DataDirError, lock};
 use crate::operator_key;
 use anyhow::{Context as _, bail};
+use assent_core::checkpoint::Checkpoint;
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
 use assent_core::note::VerifierKey;
@@ -17,12 +19,13 @@ use assent_ledger::{CheckReport, Ledger, LogConfig, OperatorKey, Outside, Progre
 use assent_store_sled::SledStore;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a data directory has that matters here.
-const FOLDERS: [&str; 4] = ["store", "keys", "checkpoints", "sites"];
+/// What a data directory has that matters here, but for its keys, which are of use only with the operator's.
+const FOLDERS: [&str; 4] = ["store", "checkpoints", "published", "sites"];
 
 /// Whether the folder looks like a data directory.
 pub(super) fn is_one(folder: &Path) -> bool {
@@ -48,14 +51,7 @@ pub(super) fn judge(
         // A backup may be on a disk that cannot be written to.
         other => other.and_then(Result::ok),
     };
-    let copy = tempfile::tempdir().context("cannot make a folder for a copy")?;
-    for name in FOLDERS {
-        let from = folder.join(name);
-        if from.is_dir() {
-            copy_folder(&from, &copy.path().join(name))
-                .with_context(|| format!("cannot copy {}", from.display()))?;
-        }
-    }
+    let copy = copied(folder, operator.is_some())?;
     let opened = SledStore::open(&copy.path().join("store"));
     let store: Arc<dyn Store> = match opened {
         Ok(store) => Arc::new(store),
@@ -64,14 +60,7 @@ pub(super) fn judge(
             return Ok(bad("data directory", "store-unreadable", &sentence, None, None));
         }
     };
-    let mut sites = Vec::new();
-    for site in fs::read_dir(copy.path().join("sites"))? {
-        let name = site?.file_name();
-        if let Some(id) = name.to_str().and_then(|name| SiteId::new(name).ok()) {
-            sites.push(id);
-        }
-    }
-    sites.sort();
+    let sites = sites(folder, &*store)?;
     if sites.is_empty() {
         bail!("no site was ever published in {}", folder.display());
     }
@@ -103,6 +92,43 @@ pub(super) fn judge(
     Ok(verdict)
 }
 
+/// The copy that is worked on. Without the operator's key, no secret leaves the directory, not even wrapped.
+fn copied(folder: &Path, with_keys: bool) -> anyhow::Result<tempfile::TempDir> {
+    let copy = tempfile::tempdir().context("cannot make a folder for a copy")?;
+    for name in FOLDERS.into_iter().chain(with_keys.then_some("keys")) {
+        let from = folder.join(name);
+        if from.is_dir() {
+            copy_folder(&from, &copy.path().join(name))
+                .with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+    }
+    Ok(copy)
+}
+
+/// Every site of which something lies here, by name: also one whose site file is gone.
+fn sites(folder: &Path, store: &dyn Store) -> anyhow::Result<BTreeSet<SiteId>> {
+    let names = |name: &str| -> anyhow::Result<BTreeSet<SiteId>> {
+        let folder = folder.join(name);
+        if !folder.is_dir() {
+            return Ok(BTreeSet::new());
+        }
+        let entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+        let ids = entries.iter().filter_map(|entry| SiteId::new(entry.file_name().to_str()?).ok());
+        Ok(ids.collect())
+    };
+    let mut sites = BTreeSet::new();
+    for name in ["sites", "checkpoints", "published"] {
+        sites.extend(names(name)?);
+    }
+    for site in names("keys")? {
+        // Keys alone are what a beginning that failed leaves.
+        if store.head(&site)?.is_some() {
+            sites.insert(site);
+        }
+    }
+    Ok(sites)
+}
+
 /// One site: a line for people and the same for programs, or a code and a sentence.
 fn one(
     store: &Arc<dyn Store>,
@@ -112,7 +138,11 @@ fn one(
     operator: Option<&OperatorKey>,
     bar: &ProgressBar,
 ) -> Result<(String, Value), (&'static str, String)> {
-    let checkpoint = folder.join("checkpoints").join(site.as_str());
+    let [checkpoint, published] =
+        ["checkpoints", "published"].map(|name| folder.join(name).join(site.as_str()));
+    if !folder.join("sites").join(site.as_str()).is_dir() {
+        return Err(("site-file-missing", "its log is here, and its site file is not".to_string()));
+    }
     let mut show = |progress: Progress| {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
@@ -141,7 +171,7 @@ fn one(
         SiteTextError::Unreadable { source, .. } => unreadable(source.to_string()),
     })?;
     let Some(operator) = operator else {
-        let checked = check_unopened(&**store, site, &checkpoint, key, &mut show);
+        let checked = check_unopened(&**store, site, (&checkpoint, &published), key, &mut show);
         let (head, report) = checked.map_err(wrong)?;
         let signature = if key.is_some() { "with-key" } else { "no" };
         return Ok(said(&head.origin, head.size, head.root, report, signature));
@@ -161,6 +191,12 @@ fn one(
     if let Some(key) = key.filter(|key| **key != *ledger.vkey()) {
         return Err(("key-not-trusted", format!("it is signed with {}, not with {key}", ledger.vkey())));
     }
+    if let Ok(note) = fs::read_to_string(&published) {
+        let foreign = || ("published-foreign", "what was public last is none of this log".to_string());
+        let public = Checkpoint::verify(&note, ledger.vkey()).map_err(|_| foreign())?;
+        has_grown(&ledger, public.checkpoint(), &published)
+            .map_err(|error| ("rolled-back", format!("{error:#}")))?;
+    }
     let report = ledger.check(&mut show).map_err(wrong)?;
     let head = ledger.published();
     Ok(said(ledger.origin(), head.size, head.root, report, "with-operator-key"))
@@ -178,4 +214,63 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A data directory with the logs of two sites, as far as it is looked at without the operator's key.
+    fn made() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(&path("store")).unwrap());
+        for name in ["clinic", "shop"] {
+            fs::create_dir_all(path("sites").join(name)).unwrap();
+            let config = LogConfig {
+                site: SiteId::new(name).unwrap(),
+                origin: format!("privacy.example.org/v1/{name}/log"),
+                keys: path("keys").join(name),
+                checkpoint: path("checkpoints").join(name),
+                queue: 1,
+                accept_clock: false,
+            };
+            let key = OperatorKey::from_bytes([7; 32]);
+            drop(Ledger::create(config, Arc::clone(&store), &key, Outside::system()).unwrap());
+        }
+        folder
+    }
+
+    fn judged(folder: &Path) -> (bool, Vec<(String, String)>) {
+        let Verdict { holds, json, .. } = judge(folder, None, None, &ProgressBar::hidden()).unwrap();
+        let text = |site: &Value, name: &str| site[name].as_str().unwrap_or_default().to_string();
+        let sites = json["sites"].as_array().unwrap().iter();
+        (holds, sites.map(|site| (text(site, "site"), text(site, "code"))).collect())
+    }
+
+    /// It held, and not a word was said of the other site.
+    #[test]
+    fn a_site_whose_file_is_gone_is_not_passed_over() {
+        let folder = made();
+        let is = |name: &str, code: &str| (name.to_string(), code.to_string());
+        assert_eq!(judged(folder.path()), (true, vec![is("clinic", ""), is("shop", "")]));
+        fs::remove_dir(folder.path().join("sites/shop")).unwrap();
+        let missing = (false, vec![is("clinic", ""), is("shop", "site-file-missing")]);
+        assert_eq!(judged(folder.path()), missing);
+        fs::remove_file(folder.path().join("checkpoints/shop")).unwrap();
+        assert_eq!(judged(folder.path()), missing, "its keys and its part of the store are still there");
+        // What a beginning that failed leaves is no site.
+        fs::create_dir(folder.path().join("keys/begun")).unwrap();
+        assert_eq!(judged(folder.path()), missing);
+    }
+
+    #[test]
+    fn secrets_are_copied_only_for_whoever_can_open_them() {
+        let folder = made();
+        for (with_keys, is_there) in [(false, false), (true, true)] {
+            let copy = copied(folder.path(), with_keys).unwrap();
+            assert_eq!(copy.path().join("keys").exists(), is_there);
+            assert!(copy.path().join("store").is_dir() && copy.path().join("checkpoints/clinic").is_file());
+        }
+    }
 }

@@ -86,7 +86,7 @@ async fn answer(
     let Period { from, to } = Period::parse(query.from.as_deref(), query.to.as_deref())?;
     let (reader, purpose) = (Arc::clone(&site), query.purpose.clone());
     app::blocking(move || known(&reader, purpose.as_ref())).await??;
-    let filter = ExportFilter { from, to, purpose: query.purpose, subjects, under: None };
+    let filter = ExportFilter { from, to, purpose: query.purpose, subjects, ..ExportFilter::default() };
     let (kind, ending) = query.format.file();
     let about = [
         (header::CONTENT_TYPE, kind.to_string()),
