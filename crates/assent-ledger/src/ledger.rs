@@ -44,6 +44,7 @@ use crate::id::ReceiptId;
 use crate::import::{self, Import};
 use crate::keys::{KeyStore, OperatorKey, Slot};
 use crate::outside::Outside;
+use crate::owed::{self, Owed, Reclaiming};
 use crate::recover::recover;
 use crate::retention::{self, PurgePlan, Retention};
 use crate::seal::{Content, Place};
@@ -468,7 +469,39 @@ impl Ledger {
         &self,
         jobs: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
-        self.change(move |reply| Jobs { jobs, reply })
+        self.change(move |reply| Jobs { jobs, personal: false, reply })
+    }
+
+    /// Takes jobs away that say something about somebody, sealed: as [`Self::set_jobs`], and their bytes are let go of like those of what
+    /// was erased ([`Self::owed`]).
+    ///
+    /// # Errors
+    /// [`ErasureError`].
+    pub fn forget_jobs(
+        &self,
+        keys: Vec<Vec<u8>>,
+    ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        let jobs = keys.into_iter().map(|key| (key, None)).collect();
+        self.change(move |reply| Jobs { jobs, personal: true, reply })
+    }
+
+    /// Whether something went (erased, purged, forgotten) since the store was last reclaimed, and since when.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn owed(&self) -> Result<Owed, ReadError> {
+        owed::owed(&self.shared)
+    }
+
+    /// Notes that the store is about to be reclaimed, or, with `done`, that it was: then only what went since it began is owed. Blocks;
+    /// not to be called from an async task.
+    ///
+    /// # Errors
+    /// [`ErasureError`]; then it stays owed.
+    pub fn note_reclaim(&self, done: bool) -> Result<(), ErasureError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Change(Box::new(Reclaiming { done, reply })))?;
+        retention::heard(answer).map(drop)
     }
 
     /// One job that is kept.

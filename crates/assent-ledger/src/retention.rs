@@ -27,6 +27,7 @@ use crate::growing::Growing;
 use crate::keys::Slot;
 use crate::ledger::{Inside, PurgedMonth, Shared, read_record};
 use crate::outside::{self, month, month_name};
+use crate::owed;
 use crate::seal::Place;
 use crate::store::{Batch, Mark, MarkKind, RecordRow, Row, RowBody};
 
@@ -145,7 +146,7 @@ fn carry_over(
 }
 
 /// Waits for a change's outcome.
-fn heard<T>(answer: oneshot::Receiver<Result<T, ErasureError>>) -> Result<T, ErasureError> {
+pub(crate) fn heard<T>(answer: oneshot::Receiver<Result<T, ErasureError>>) -> Result<T, ErasureError> {
     answer.blocking_recv().unwrap_or(Err(AppendError::OutcomeUnknown.into()))
 }
 
@@ -361,6 +362,7 @@ fn purge_month(shared: &Shared, tail: &Tail, period: u32, document: Option<Vec<u
         value: Some([&day.to_be_bytes()[..], &tail.head.size.to_be_bytes()].concat()),
     });
     growing.batch().marks.push(doomed[0].mark(true));
+    growing.batch().marks.extend(owed::mark_since_today(shared)?);
 
     // 1. The leaf that tells of it, the mark that closes the month to readers, the doom of its secret: in one commit.
     //    Crash before it: nothing was purged.

@@ -9,15 +9,16 @@ use std::sync::Arc;
 
 use assent_core::commitment::Salt;
 use assent_core::export_format::Line;
+use assent_core::hash::sha256;
 use assent_core::tile::decode_bundle;
 use assent_ledger::store::memory::MemoryStore;
 use assent_ledger::store::{DocumentKind, GoneReason, Store};
 use assent_ledger::testing::{MemoryParts, block_on};
 use assent_ledger::{
     AppendError, Appended, Contact, CreateError, ExportFilter, Import, ImportError, Imported, ImportedBody,
-    Ledger, restore,
+    Ledger, is_unfinished, restore,
 };
-use common::{DAY, START, World, append, config, decide, draft, operator, subject};
+use common::{DAY, START, World, append, config, decide, draft, operator, site, subject};
 
 /// Everything that a bundle would bring.
 struct Brought {
@@ -72,6 +73,7 @@ fn import(world: &World, from: &Ledger, brought: &Brought, first: usize) -> Resu
     let from = Import {
         key: from.vkey().clone(),
         head: brought.head.clone(),
+        bundle: sha256(brought.head.as_bytes()),
         entries: &mut *entries,
         checkpoints: &mut brought.checkpoints.iter().map(|(size, note)| Ok((*size, note.clone()))),
     };
@@ -145,6 +147,25 @@ fn the_same_receipts_come_out_and_nothing_goes_in() {
     assert_eq!(block_on(copy.erase(subject(3), GoneReason::Asked, true)).unwrap(), 2);
     assert!(copy.history(&subject(3)).unwrap().is_empty());
     copy.check(&mut |_| ()).unwrap();
+}
+
+/// Whoever was erased between two exports came out half of the first and half of the second.
+#[test]
+fn an_import_goes_on_with_the_bundle_it_was_begun_with() {
+    let (_origin, ledger, _) = a_log();
+    let first = brought(&ledger);
+    let world = World::new();
+    assert!(matches!(import(&world, &ledger, &first, 300), Err(ImportError::Source(_))));
+    decide(&ledger, 2000);
+    let second = brought(&ledger);
+    for _ in 0..2 {
+        assert!(matches!(import(&world, &ledger, &second, usize::MAX), Err(ImportError::OtherBundle)));
+    }
+    let unfinished = || is_unfinished(&*world.store, &site(), &config(world.dir.path()).checkpoint).unwrap();
+    assert!(unfinished());
+    let copy = import(&world, &ledger, &first, usize::MAX).unwrap();
+    assert_eq!(&*copy.checkpoint(), first.head);
+    assert!(!unfinished());
 }
 
 #[test]

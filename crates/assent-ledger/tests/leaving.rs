@@ -14,8 +14,8 @@ use assent_ledger::store::memory::Fault;
 use assent_ledger::store::{GoneReason, Store};
 use assent_ledger::testing::block_on;
 use assent_ledger::{
-    Appended, ChangePlace, Contact, Draft, ErasureError, ExportFilter, Hold, Ledger, Opened, PurgePlan,
-    ReadError, Retention,
+    Appended, ChangePlace, Clock as _, Contact, Draft, ErasureError, ExportFilter, Hold, Ledger, Opened,
+    Owed, PurgePlan, ReadError, Retention,
 };
 use common::{DAY, START, World, append, assert_good, config, decide, draft, subject};
 
@@ -281,6 +281,51 @@ fn a_contact_can_be_suppressed_and_let_back() {
     assert_eq!(ledger.suppressed(&contact).unwrap(), Some(START));
     block_on(ledger.suppress(contact, false)).unwrap();
     assert_eq!(ledger.suppressed(&contact).unwrap(), None);
+}
+
+/// What was erased on a Tuesday and not told on a Monday, or by a server that was started anew each week, stayed in the store.
+#[test]
+fn what_went_is_owed_until_it_is_reclaimed_whatever_happens_between() {
+    let world = World::new();
+    let mut ledger = world.create();
+    assert_eq!(ledger.owed().unwrap(), Owed::Unknown, "an earlier release did not say");
+    let reclaim = |ledger: &Ledger, meanwhile: &dyn Fn()| {
+        ledger.note_reclaim(false).unwrap();
+        meanwhile();
+        ledger.note_reclaim(true).unwrap();
+    };
+    let today = || Owed::Since(u32::try_from(world.clock.now() / DAY).unwrap());
+    reclaim(&ledger, &|| ());
+    assert_eq!(ledger.owed().unwrap(), Owed::Nothing);
+    (0..4).for_each(|who| drop(decide(&ledger, who)));
+    block_on(ledger.set_jobs(vec![(b"read".into(), Some(b"sealed".into()))])).unwrap();
+    block_on(ledger.set_jobs(vec![(b"other".into(), None)])).unwrap();
+    assert_eq!(erase(&ledger, 99).unwrap(), 0);
+    assert_eq!(ledger.owed().unwrap(), Owed::Nothing, "nothing went");
+
+    let first = today();
+    assert_eq!(erase(&ledger, 0).unwrap(), 1);
+    world.advance(3 * DAY);
+    assert_eq!(erase(&ledger, 1).unwrap(), 1);
+    block_on(ledger.tell_erasures()).unwrap();
+    drop(ledger);
+    ledger = world.open().unwrap();
+    assert_eq!(ledger.owed().unwrap(), first, "the oldest counts, also after a start");
+
+    reclaim(&ledger, &|| assert_eq!(erase(&ledger, 2).unwrap(), 1));
+    assert_eq!(ledger.owed().unwrap(), today(), "what goes while bytes are copied may be among them");
+    ledger.note_reclaim(false).unwrap();
+    drop(ledger);
+    ledger = world.open().unwrap();
+    assert_eq!(ledger.owed().unwrap(), Owed::Unknown, "it did not come to its end");
+
+    reclaim(&ledger, &|| ());
+    block_on(ledger.forget_jobs(vec![b"read".into()])).unwrap();
+    assert_eq!((ledger.job(b"read").unwrap(), ledger.owed().unwrap()), (None, today()));
+    reclaim(&ledger, &|| ());
+    world.advance(500 * DAY);
+    purge(&ledger, START + 503 * DAY);
+    assert_eq!(ledger.owed().unwrap(), today());
 }
 
 /// 400 days after its subject's newest record, as drafts here say too.
