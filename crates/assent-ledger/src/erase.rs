@@ -335,12 +335,20 @@ fn restrict(shared: &Shared, tail: &Tail, subject: &SubjectId, reason: &str) -> 
         return Ok(0);
     }
     let slots: BTreeSet<u64> = records.iter().map(|(_, _, record)| record.secret).collect();
-    // The mark first: from here on every reader refuses. Crash after it: the next start moves the secrets.
+    // The mark first, and from here on every reader refuses, also when a secret cannot be moved. Crash after it: the next start
+    // moves the secrets.
     let value = restriction_value(shared.outside.clock.now(), &slots, reason);
-    mark(shared, tail, MarkKind::Restricted, &subject.0, Some(value))?;
-    for slot in slots {
-        shared.keys.restrict(slot, &*shared.outside.random).map_err(|_| Failed::Unfinished)?;
+    shared.set_closed(&slots, true);
+    let marked = mark(shared, tail, MarkKind::Restricted, &subject.0, Some(value));
+    marked.inspect_err(|failed| {
+        if let Failed::Stopped(Stopped::NothingStored) = failed {
+            shared.set_closed(&slots, false);
+        }
+    })?;
+    for slot in &slots {
+        shared.keys.restrict(*slot, &*shared.outside.random).map_err(|_| Failed::Unfinished)?;
     }
+    shared.set_closed(&slots, false);
     Ok(records.len() as u64)
 }
 
@@ -556,5 +564,6 @@ pub(crate) fn finish_what_was_begun(shared: &Shared) -> Result<(), OpenError> {
             shared.keys.release(slot, random)?;
         }
     }
+    shared.close_no_more();
     Ok(())
 }

@@ -172,7 +172,10 @@ fn is_due(owed: Owed, today: u32) -> bool {
 async fn night(app: &Arc<App>) -> u64 {
     let mut purges = 0;
     for site in app.sites.all() {
-        if let Err(error) = site.ledger.tell_erasures().await {
+        // A log that was taken over has no room to tell of anything.
+        if !site.ledger.is_imported()
+            && let Err(error) = site.ledger.tell_erasures().await
+        {
             tracing::error!(site = %site.file.id, cause = %error, "erasures were not told of");
         }
         match renewal::look(&site, super::now()).await {

@@ -67,11 +67,13 @@ pub enum MarkKind {
     Bounced = 10,
     /// Since when bytes of what went may lie in the store. No key.
     Owed = 11,
+    /// Hash of the retention rules that the month of every row was last compared with. No key.
+    Planned = 12,
 }
 
 impl MarkKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Untold,
         Self::Doomed,
         Self::Purged,
@@ -83,6 +85,7 @@ impl MarkKind {
         Self::Job,
         Self::Bounced,
         Self::Owed,
+        Self::Planned,
     ];
 }
 
