@@ -268,7 +268,10 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), DataDirError
     // The parent of a bare file name is the empty path.
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_private(parent)?;
-    let new = path.with_extension("new");
+    // Beside it under the whole name: files that differ in their endings alone must not share it.
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
     let mut file = private().truncate(true).create(true).open(&new).map_err(at)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(at)?;
     fs::rename(&new, path).map_err(at)?;
@@ -303,4 +306,24 @@ pub(crate) fn create_private(path: &Path) -> Result<(), DataDirError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(|source| DataDirError::Io { path: path.to_path_buf(), source })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_differ_in_their_endings_alone_are_written_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let [org, net] = ["a.org", "a.net"].map(|name| folder.path().join(name));
+        // What is half written of the one is where the other would write.
+        for in_the_way in ["a.new", "a.net.new"] {
+            fs::create_dir(folder.path().join(in_the_way)).unwrap();
+        }
+        replace_file(&org, b"1").unwrap();
+        assert_eq!(fs::read(&org).unwrap(), b"1");
+        assert!(replace_file(&net, b"2").is_err());
+        assert!(!folder.path().join("a.org.new").exists());
+    }
 }

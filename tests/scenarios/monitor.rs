@@ -157,6 +157,39 @@ async fn a_forked_log_is_reported_and_both_sides_are_kept() {
     assert_eq!((&found["size"], &found["remembered_size"]), (&Value::from(5), &Value::from(9)));
 }
 
+/// A log that was restored from a backup and went on: as long as it is smaller there are no tiles to compare.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_shows_less_than_it_signed_is_reported_and_what_it_signed_is_kept() {
+    let log = OtherLog::starts(ORIGIN).await;
+    let follower = Follower::of(&log);
+    log.shows(entries(9999, 'a', 300));
+    follower.finds(0, "first", &[]);
+    log.shows(entries(280, 'b', 290));
+    for _ in 0..2 {
+        let found = follower.finds(1, "smaller", &[]);
+        let evidence = found["evidence"].as_array().unwrap();
+        assert_eq!((evidence.len(), follower.remembers()), (1, Some(300)));
+        let kept = std::fs::read_to_string(follower.path(evidence[0].as_str().unwrap())).unwrap();
+        assert_eq!(Checkpoint::verify(&kept, &log.key()).unwrap().checkpoint().size, 290);
+    }
+    log.shows(entries(280, 'b', 301));
+    follower.finds(1, "fork", &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_logs_with_one_memory_are_no_fork() {
+    let [one, other] = [OtherLog::starts(ORIGIN).await, OtherLog::starts("log.example.org/charity").await];
+    let mut follower = Follower::of(&one);
+    std::fs::write(follower.path("policy"), format!("log {}\nlog {}\nquorum none\n", one.key(), other.key()))
+        .unwrap();
+    one.shows(entries(9999, 'a', 5));
+    other.shows(entries(9999, 'b', 5));
+    assert_eq!(follower.looks_with(&["--policy", "policy"]).code, Some(0));
+    follower.url = other.url.clone();
+    let look = follower.looks_with(&["--policy", "policy"]);
+    assert!(look.code == Some(2) && look.said.contains("a --state file of its own"), "{}", look.said);
+}
+
 /// The same fork, seen by a witness: it refuses, and the witness's own copy shows which side it vouched for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fork_is_refused_by_the_witness_and_reported_by_the_monitor() {

@@ -422,6 +422,8 @@ impl Made {
         // Until readers see it, nobody answers from what was worked out before.
         let changing = shared.changes.begin(About::Places(about));
         let after = Tail { tree: before.tree.clone(), ..after };
+        let returned = judged.drafts.iter().filter(|accepted| accepted.previous.is_some());
+        shared.note_returns(returned.map(|accepted| accepted.draft.subject));
 
         // 4. to 7. The store commit, the read back, the signature, the errand.
         let landed = land(shared, &after, batch).and_then(|(tail, checkpoint)| {

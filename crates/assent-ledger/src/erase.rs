@@ -21,6 +21,7 @@ use crate::error::{AppendError, ErasureError, OpenError, ReadError};
 use crate::growing::Growing;
 use crate::ledger::{PurgedMonth, Shared};
 use crate::outside;
+use crate::owed;
 use crate::store::{Batch, Gone, GoneReason, Mark, MarkEntry, MarkKind, RecordRow, Row, RowBody, Salted};
 
 /// Most tombstones that one summary leaf tells of: bounds its document to a few megabytes.
@@ -130,6 +131,8 @@ impl Change for MarkContact {
 /// Jobs set and done, in one commit.
 pub(crate) struct Jobs {
     pub(crate) jobs: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// Whether what is taken away says something about somebody, so that its bytes must go.
+    pub(crate) personal: bool,
     pub(crate) reply: Reply<u64>,
 }
 
@@ -139,17 +142,29 @@ impl Change for Jobs {
     }
 
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
-        let mut batch = Batch::new(shared.config.site.clone(), tail.head);
-        let count = self.jobs.len() as u64;
-        let marks = self.jobs.into_iter().map(|(key, value)| Mark { kind: MarkKind::Job, key, value });
-        batch.marks = marks.collect();
-        let done = commit(shared, batch).map(|()| count).map_err(Failed::from);
+        let done = jobs(shared, &tail, self.jobs, self.personal);
         settle(shared, tail, done, self.reply)
     }
 
     fn refuse(self: Box<Self>, error: AppendError) {
         drop(self.reply.send(Err(error.into())));
     }
+}
+
+fn jobs(
+    shared: &Shared,
+    tail: &Tail,
+    jobs: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    personal: bool,
+) -> Result<u64, Failed> {
+    let mut batch = Batch::new(shared.config.site.clone(), tail.head);
+    let count = jobs.len() as u64;
+    batch.marks = jobs.into_iter().map(|(key, value)| Mark { kind: MarkKind::Job, key, value }).collect();
+    if personal {
+        batch.marks.extend(owed::mark_since_today(shared)?);
+    }
+    commit(shared, batch)?;
+    Ok(count)
 }
 
 /// Nothing: whoever is answered knows that what went before has come to its end.
@@ -283,6 +298,9 @@ fn erase(
     let count = batch.replaced.len() as u64;
     let restricted = Mark { kind: MarkKind::Restricted, key: subject.0.to_vec(), value: None };
     batch.marks.push(restricted);
+    if count > 0 {
+        batch.marks.extend(owed::mark_since_today(shared)?);
+    }
     let doomed: Vec<Doomed> = secrets.into_iter().map(Doomed::Subject).collect();
     batch.marks.extend(doomed.iter().map(|doomed| doomed.mark(true)));
 
@@ -317,12 +335,20 @@ fn restrict(shared: &Shared, tail: &Tail, subject: &SubjectId, reason: &str) -> 
         return Ok(0);
     }
     let slots: BTreeSet<u64> = records.iter().map(|(_, _, record)| record.secret).collect();
-    // The mark first: from here on every reader refuses. Crash after it: the next start moves the secrets.
+    // The mark first, and from here on every reader refuses, also when a secret cannot be moved. Crash after it: the next start
+    // moves the secrets.
     let value = restriction_value(shared.outside.clock.now(), &slots, reason);
-    mark(shared, tail, MarkKind::Restricted, &subject.0, Some(value))?;
-    for slot in slots {
-        shared.keys.restrict(slot, &*shared.outside.random).map_err(|_| Failed::Unfinished)?;
+    shared.set_closed(&slots, true);
+    let marked = mark(shared, tail, MarkKind::Restricted, &subject.0, Some(value));
+    marked.inspect_err(|failed| {
+        if let Failed::Stopped(Stopped::NothingStored) = failed {
+            shared.set_closed(&slots, false);
+        }
+    })?;
+    for slot in &slots {
+        shared.keys.restrict(*slot, &*shared.outside.random).map_err(|_| Failed::Unfinished)?;
     }
+    shared.set_closed(&slots, false);
     Ok(records.len() as u64)
 }
 
@@ -538,5 +564,6 @@ pub(crate) fn finish_what_was_begun(shared: &Shared) -> Result<(), OpenError> {
             shared.keys.release(slot, random)?;
         }
     }
+    shared.close_no_more();
     Ok(())
 }

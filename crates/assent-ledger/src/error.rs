@@ -69,6 +69,12 @@ pub enum ImportError {
         /// The site's.
         expected: String,
     },
+    /// It was begun with another bundle of this log.
+    #[error(
+        "the import was begun with another bundle of this log, and a part of that is here: go on with that one, or begin in an empty \
+         server.data_dir"
+    )]
+    OtherBundle,
     /// An entry is not what was logged.
     #[error("entry {index} is not what was logged")]
     Differs {

@@ -7,11 +7,13 @@
 //! everything before; here each entry is only checked against its leaf, and the whole against the signed root.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use assent_core::checkpoint::Checkpoint;
 use assent_core::commitment::{Leaf, Salt};
-use assent_core::hash::sha256;
+use assent_core::hash::{Hash, sha256};
+use assent_core::ids::SiteId;
 use assent_core::merkle::{self, EMPTY_ROOT};
 use assent_core::note::VerifierKey;
 use assent_core::subject::SubjectId;
@@ -28,11 +30,16 @@ use crate::outside::{self, Outside};
 use crate::seal::Place;
 use crate::store::{
     Batch, DocumentKind, Gone, Head, LeafBytes, Mark, MarkKind, RecordRow, Row, RowBody, Salted, Store,
+    StoreError,
 };
 use crate::tree::StoredTree;
 
 /// Entries in one commit.
 const COMMIT: usize = 256;
+/// Key of the mark that has the key it was signed with.
+const KEY: &[u8] = b"";
+/// Key of the mark that has the hash of what it is brought in.
+const BUNDLE: &[u8] = b"bundle";
 
 /// One entry of a log that is taken over.
 #[derive(Debug, Clone)]
@@ -71,6 +78,9 @@ pub struct Import<'a> {
     pub key: VerifierKey,
     /// Its signed head.
     pub head: String,
+    /// Hash of what it is brought in. An import that was cut short goes on with the same and no other: who was erased between two of
+    /// them would be half here.
+    pub bundle: Hash,
     /// Every entry, in order.
     pub entries: &'a mut dyn Iterator<Item = Result<Imported, ImportError>>,
     /// Size and note of every checkpoint that receipts were given under.
@@ -96,7 +106,7 @@ pub(crate) fn import(
     if goal.origin != config.origin {
         return Err(ImportError::OtherLog { found: goal.origin.clone(), expected: config.origin.clone() });
     }
-    let begun = begin(config, store, operator, outside, &from.key)?;
+    let begun = begin(config, store, operator, outside, &from)?;
     let keys = KeyStore::open(&config.keys, &config.site, operator).map_err(CreateError::Keys)?;
     keys.resume(begun.secrets).map_err(CreateError::Keys)?;
     let mut log = Importing { config, store, keys, outside, head: begun, goal: goal.size };
@@ -136,16 +146,19 @@ fn begin(
     store: &Arc<dyn Store>,
     operator: &OperatorKey,
     outside: &Outside,
-    key: &VerifierKey,
+    from: &Import<'_>,
 ) -> Result<Head, ImportError> {
     let site = config.site.to_string();
     if let Some(head) = store.head(&config.site)? {
-        let same = store.mark(&config.site, MarkKind::Imported, b"")? == Some(key.to_string().into_bytes());
-        // The file may be there and empty: whoever tried to open the log made it.
-        if same && CheckpointFile::read(&config.checkpoint).ok().flatten().is_none() {
-            return Ok(head);
+        let is = |key: &[u8], value: &[u8]| -> Result<bool, ImportError> {
+            Ok(store.mark(&config.site, MarkKind::Imported, key)?.as_deref() == Some(value))
+        };
+        if !is_unfinished(&**store, &config.site, &config.checkpoint)?
+            || !is(KEY, from.key.to_string().as_bytes())?
+        {
+            return Err(CreateError::Exists { site }.into());
         }
-        return Err(CreateError::Exists { site }.into());
+        return if is(BUNDLE, &from.bundle.0)? { Ok(head) } else { Err(ImportError::OtherBundle) };
     }
     let checkpoint = config.checkpoint.exists().then(|| config.checkpoint.clone());
     if let Some(path) = checkpoint.or_else(|| KeyStore::used_segment(&config.keys)) {
@@ -154,10 +167,21 @@ fn begin(
     KeyStore::create(&config.keys, &config.site, operator, &*outside.random).map_err(CreateError::Keys)?;
     let head = Head { size: 0, root: EMPTY_ROOT, time: 0, secrets: 0 };
     let mut batch = Batch { expected: None, ..Batch::new(config.site.clone(), head) };
-    let value = Some(key.to_string().into_bytes());
-    batch.marks.push(Mark { kind: MarkKind::Imported, key: Vec::new(), value });
+    for (key, value) in [(KEY, from.key.to_string().into_bytes()), (BUNDLE, from.bundle.0.to_vec())] {
+        batch.marks.push(Mark { kind: MarkKind::Imported, key: key.to_vec(), value: Some(value) });
+    }
     store.commit(batch).map_err(|error| CreateError::Store(error.into()))?;
     Ok(head)
+}
+
+/// Whether taking a site's log over was begun and did not come to its end: a part of a log, which nobody opens.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn is_unfinished(store: &dyn Store, site: &SiteId, checkpoint: &Path) -> Result<bool, StoreError> {
+    // The file may be there and empty: whoever tried to open the log made it.
+    let whole = || CheckpointFile::read(checkpoint).ok().flatten().is_some();
+    Ok(store.mark(site, MarkKind::Imported, KEY)?.is_some() && !whole())
 }
 
 struct Importing<'a> {

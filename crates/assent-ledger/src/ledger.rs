@@ -3,7 +3,7 @@
 //! Writing is `append.rs`, erasing `erase.rs`, purging `retention.rs`; exports and the check have modules of their own. Not
 //! here: who may ask.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io::Write;
 use std::num::NonZero;
@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 
 use assent_core::checkpoint::Checkpoint;
 use assent_core::commitment::Leaf;
+use assent_core::decision::Act;
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
 use assent_core::merkle::{self, EMPTY_ROOT};
@@ -44,6 +45,7 @@ use crate::id::ReceiptId;
 use crate::import::{self, Import};
 use crate::keys::{KeyStore, OperatorKey, Slot};
 use crate::outside::Outside;
+use crate::owed::{self, Owed, Reclaiming};
 use crate::recover::recover;
 use crate::retention::{self, PurgePlan, Retention};
 use crate::seal::{Content, Place};
@@ -100,6 +102,10 @@ pub(crate) struct Shared {
     pub(crate) purging: Mutex<()>,
     /// Counts what was wished for subjects: a purge must not go by what was so before.
     wishes: AtomicU64,
+    /// Who came back while a purge is under way, in that order: they must not lose what their new record goes on from.
+    returned: Mutex<Option<Vec<SubjectId>>>,
+    /// Slots of subjects whose restriction is under way: nobody reads them, whatever the keystore says.
+    closed: RwLock<BTreeSet<u64>>,
     /// Nothing for a log that was taken over: its key stayed where it came from.
     signer: Option<SignerKey>,
     published: RwLock<Published>,
@@ -217,6 +223,8 @@ impl Ledger {
             purged: RwLock::default(),
             purging: Mutex::default(),
             wishes: AtomicU64::new(0),
+            returned: Mutex::default(),
+            closed: RwLock::default(),
             config,
         });
         let tail = recover(&shared)?;
@@ -468,7 +476,39 @@ impl Ledger {
         &self,
         jobs: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
-        self.change(move |reply| Jobs { jobs, reply })
+        self.change(move |reply| Jobs { jobs, personal: false, reply })
+    }
+
+    /// Takes jobs away that say something about somebody, sealed: as [`Self::set_jobs`], and their bytes are let go of like those of what
+    /// was erased ([`Self::owed`]).
+    ///
+    /// # Errors
+    /// [`ErasureError`].
+    pub fn forget_jobs(
+        &self,
+        keys: Vec<Vec<u8>>,
+    ) -> impl Future<Output = Result<u64, ErasureError>> + Send + 'static + use<> {
+        let jobs = keys.into_iter().map(|key| (key, None)).collect();
+        self.change(move |reply| Jobs { jobs, personal: true, reply })
+    }
+
+    /// Whether something went (erased, purged, forgotten) since the store was last reclaimed, and since when.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn owed(&self) -> Result<Owed, ReadError> {
+        owed::owed(&self.shared)
+    }
+
+    /// Notes that the store is about to be reclaimed, or, with `done`, that it was: then only what went since it began is owed. Blocks;
+    /// not to be called from an async task.
+    ///
+    /// # Errors
+    /// [`ErasureError`]; then it stays owed.
+    pub fn note_reclaim(&self, done: bool) -> Result<(), ErasureError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Change(Box::new(Reclaiming { done, reply })))?;
+        retention::heard(answer).map(drop)
     }
 
     /// One job that is kept.
@@ -768,16 +808,14 @@ impl Ledger {
         }
     }
 
-    /// When anybody who named a contact last decided anything: milliseconds since 1970 UTC.
+    /// When anybody who named a contact last decided anything: milliseconds since 1970 UTC. That an alert ended (act `expiry`) nobody decided.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn last_heard_of(&self, contact: &Hash) -> Result<Option<u64>, ReadError> {
         let mut last = None;
         for subject in self.subjects_of(contact)? {
-            if let Some(newest) = self.shared.store.newest(self.site(), &subject)? {
-                last = last.max(Some(self.shared.row(newest.index)?.time));
-            }
+            last = last.max(self.shared.last_use(&subject)?);
         }
         Ok(last)
     }
@@ -1060,6 +1098,15 @@ struct Naming {
     rows: BTreeMap<u64, Row>,
 }
 
+/// Ends the look-out for people who come back.
+pub(crate) struct WatchingReturns<'a>(&'a Shared);
+
+impl Drop for WatchingReturns<'_> {
+    fn drop(&mut self) {
+        *self.0.returned.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 /// What a row turns out to be.
 pub(crate) enum Inside {
     /// A record, opened.
@@ -1163,6 +1210,62 @@ impl Shared {
         self.wishes.load(Ordering::Relaxed)
     }
 
+    /// Looks out for people who come back, until what is answered is dropped.
+    pub(crate) fn watch_returns(&self) -> WatchingReturns<'_> {
+        *self.returned.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+        WatchingReturns(self)
+    }
+
+    /// New records of people who have others are about to land.
+    pub(crate) fn note_returns(&self, subjects: impl Iterator<Item = SubjectId>) {
+        if let Some(returned) = &mut *self.returned.lock().unwrap_or_else(PoisonError::into_inner) {
+            returned.extend(subjects);
+        }
+    }
+
+    /// Who came back since somebody looks out, but for the first `after`.
+    pub(crate) fn returned(&self, after: usize) -> Vec<SubjectId> {
+        let returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        returned.as_ref().and_then(|all| all.get(after..)).unwrap_or_default().to_vec()
+    }
+
+    /// Closes subjects' records to readers, by the slots of their secrets, or opens them again: what the keystore has counts then.
+    pub(crate) fn set_closed(&self, slots: &BTreeSet<u64>, closed: bool) {
+        let mut all = self.closed.write().unwrap_or_else(PoisonError::into_inner);
+        if closed {
+            all.extend(slots);
+        } else {
+            all.retain(|slot| !slots.contains(slot));
+        }
+    }
+
+    /// The keystore is as the marks say.
+    pub(crate) fn close_no_more(&self) {
+        self.closed.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// When a subject last decided anything: milliseconds since 1970 UTC. What the server wrote by itself (act `expiry`) is passed
+    /// over, where there is anything else.
+    pub(crate) fn last_use(&self, subject: &SubjectId) -> Result<Option<u64>, ReadError> {
+        let Some(newest) = self.store.newest(&self.config.site, subject)? else { return Ok(None) };
+        let row = self.row(newest.index)?;
+        if !self.is_expiry(newest.index, &row)? {
+            return Ok(Some(row.time));
+        }
+        for earlier in self.store.records(&self.config.site, subject)?.into_iter().rev() {
+            let row = self.row(earlier.index)?;
+            if !self.is_expiry(earlier.index, &row)? {
+                return Ok(Some(row.time));
+            }
+        }
+        Ok(Some(row.time))
+    }
+
+    fn is_expiry(&self, index: u64, row: &Row) -> Result<bool, ReadError> {
+        // Of a record that may not be opened nobody can say.
+        Ok(self.opened_row(index, row)?.is_some_and(|opened| opened.record.act == Act::Expiry))
+    }
+
     /// Where a record's row is, with its clear fields.
     pub(crate) fn place(&self, index: u64, row: &Row, record: &RecordRow) -> Place<'_> {
         Place {
@@ -1201,6 +1304,9 @@ impl Shared {
             return Ok(Inside::Gone(gone));
         }
         let damaged = |reason| ReadError::Damaged { index, reason };
+        if self.closed.read().unwrap_or_else(PoisonError::into_inner).contains(&record.secret) {
+            return Ok(Inside::Restricted);
+        }
         let subject = match self.keys.subject(record.secret)? {
             Slot::Secret(secret) => secret,
             Slot::Escrowed => return Ok(Inside::Restricted),

@@ -27,6 +27,7 @@ mod in_order;
 mod keys;
 mod ledger;
 mod outside;
+mod owed;
 mod recover;
 mod retention;
 mod seal;
@@ -53,12 +54,13 @@ pub use error::{
 pub use export_csv::{CSV_COLUMNS, CSV_COLUMNS_BEFORE_AGE, CsvTable, defuse};
 pub use follow::Entry;
 pub use id::{ReceiptId, ReceiptIdError};
-pub use import::{Import, Imported, ImportedBody};
+pub use import::{Import, Imported, ImportedBody, is_unfinished};
 pub use keys::{KeyStoreError, OperatorKey, Rotated, rotate};
 pub use ledger::Ledger;
 pub use outside::{
     Clock, Outside, Random, RandomError, SystemClock, SystemRandom, month, month_name, rfc3339,
 };
+pub use owed::Owed;
 pub use retention::{DueRule, PurgePlan, Retention};
 pub use stats::{BATCH_BOUNDS, Stats, StatsNow};
 pub use store::Store;

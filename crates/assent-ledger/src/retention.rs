@@ -5,15 +5,20 @@
 //! month's secret is destroyed, one 0x04 leaf says how many records went, and no copy of their rows can be opened again,
 //! wherever it lies. Space comes back later, when the store is reclaimed. When a record is due is the caller's rule.
 //!
-//! Looking takes long and runs beside everything else. So a month goes only if nobody was erased, held or restricted since its
-//! records were looked at; else they are looked at again.
+//! Looking takes long and runs beside everything else. So a month goes only if nobody was erased, held or restricted, and nobody
+//! with records in it came back, since its records were looked at; else they are looked at again.
+//!
+//! The month is fixed when a record is appended. Once the rules are others, every row is looked at, and what is due sooner now is
+//! carried to that month, or to this one: it goes as soon as this one is over. Its bytes under the later month's secret are let go of
+//! when the store is reclaimed, and with the backups that have them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::PoisonError;
 
 use assent_core::accounting::{self as core, IndexDigest, PURGE_FORMAT};
 use assent_core::commitment::Leaf;
 use assent_core::hash::{Hash, sha256};
+use assent_core::subject::SubjectId;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -21,14 +26,17 @@ use crate::append::{Change, Request, Stopped, Tail, commit, land, time_after};
 use crate::changes::About;
 use crate::cipher::NONCE_LEN;
 use crate::draft::{Opened, Progress};
-use crate::erase::{self, Doomed, Failed, Reply, destroy, draw_salt, pardon, settle, summary_row};
+use crate::erase::{
+    self, Doomed, Failed, ForSubject, Reply, Wish, destroy, draw_salt, pardon, settle, summary_row,
+};
 use crate::error::{AppendError, ErasureError, ReadError};
 use crate::growing::Growing;
 use crate::keys::Slot;
 use crate::ledger::{Inside, PurgedMonth, Shared, read_record};
 use crate::outside::{self, last_whole_month, month, month_name};
+use crate::owed;
 use crate::seal::Place;
-use crate::store::{Batch, Mark, MarkKind, RecordRow, Row, RowBody};
+use crate::store::{Batch, GoneReason, Mark, MarkKind, RecordRow, Row, RowBody};
 
 /// Rows looked at at a time.
 const CHUNK: u64 = 1024;
@@ -64,19 +72,23 @@ impl std::fmt::Debug for Retention<'_> {
 pub struct PurgePlan {
     /// Records that go, by the month under whose secret they are: the one before that in which they are due.
     pub purged: BTreeMap<String, u64>,
-    /// Records that are in use again, or that the rule keeps longer: carried over.
+    /// Records that are in use again, or that the rule keeps longer or less long than before: carried over.
     pub carried: u64,
     /// Records that are held or restricted: carried over.
     pub held: u64,
 }
 
-/// What is to happen to the rows of months that are over.
+/// What is to happen to the rows of months that are over, and to those of others once the rules changed.
 #[derive(Default)]
 struct Found {
+    /// Whether the rules are others than before.
+    all: bool,
     /// Records of each month that go, ascending.
     months: BTreeMap<u32, Vec<u64>>,
-    /// Index and new month.
+    /// Index and new month: not carried yet.
     carry: Vec<(u64, u32)>,
+    /// How many were to be carried, of those that are held.
+    carried: u64,
     held: u64,
 }
 
@@ -87,28 +99,40 @@ pub(crate) fn purge(
     send: Option<&dyn Fn(Request) -> Result<(), AppendError>>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<PurgePlan, ErasureError> {
-    let Some(send) = send else { return Ok(plan(&look(shared, retention, progress)?)) };
+    let Some(send) = send else {
+        let mut found = look(shared, retention, &mut |_| Ok(()), progress)?;
+        if !shared.takes_leaves() {
+            let whole: HashSet<u64> =
+                whole(shared, &found.months)?.into_values().flatten().map(|(index, _)| index).collect();
+            found.months.values_mut().for_each(|month| month.retain(|index| whole.contains(index)));
+        }
+        return Ok(plan(&found));
+    };
     let _one_at_a_time = shared.purging.lock().unwrap_or_else(PoisonError::into_inner);
     // Whether a purge that nobody heard of happened is settled before anything is looked at: its month must not be taken for
     // one that is told of.
     let (reply, answer) = oneshot::channel();
     send(Request::Change(Box::new(Carry { rows: Vec::new(), reply })))?;
     heard(answer)?;
-    let wishes = shared.wishes();
-    let mut found = look(shared, retention, progress)?;
-    // A purge must be told of in the log, and a log that was taken over takes nothing more.
-    if !shared.takes_leaves() && found.months.values().any(|month| !month.is_empty()) {
-        return Err(AppendError::Unavailable.into());
+    let (wishes, _watching) = (shared.wishes(), shared.watch_returns());
+    let mut carry = |rows: &[(u64, u32)]| carry_over(rows, send);
+    let mut found = look(shared, retention, &mut carry, progress)?;
+    if found.all {
+        let (reply, answer) = oneshot::channel();
+        send(Request::Change(Box::new(Planned { policy: retention.policy, reply })))?;
+        heard(answer)?;
     }
-    carry_over(&found.carry, send)?;
+    if !shared.takes_leaves() {
+        return erase_instead(shared, found, send);
+    }
     let months: Vec<u32> = found.months.keys().copied().collect();
     for period in months {
-        let (mut wishes, mut looks) = (wishes, 0);
+        let (mut wishes, mut returned, mut looks) = (wishes, 0, 0);
         loop {
             let month = found.months.get(&period).map_or(&[][..], Vec::as_slice);
             let document = (!month.is_empty()).then(|| summary(period, month, &retention.policy));
             let (reply, answer) = oneshot::channel();
-            send(Request::Change(Box::new(Purge { period, document, wishes, reply })))?;
+            send(Request::Change(Box::new(Purge { period, document, wishes, returned, reply })))?;
             if heard(answer)? {
                 break;
             }
@@ -116,20 +140,63 @@ pub(crate) fn purge(
             if looks > LOOKS {
                 return Err(AppendError::Busy.into());
             }
-            wishes = shared.wishes();
-            let already = found.carry.len();
+            (wishes, returned) = (shared.wishes(), returned + shared.returned(returned).len());
             found.look_again(shared, retention, period)?;
-            carry_over(&found.carry[already..], send)?;
+            found.hand_on(&mut carry)?;
         }
     }
     Ok(plan(&found))
 }
 
+/// A purge must be told of in the log, and a log that was taken over takes nothing more: who has nothing left but what is due is erased.
+fn erase_instead(
+    shared: &Shared,
+    found: Found,
+    send: &dyn Fn(Request) -> Result<(), AppendError>,
+) -> Result<PurgePlan, ErasureError> {
+    let mut gone = Found { months: BTreeMap::new(), ..found };
+    for (subject, records) in whole(shared, &found.months)? {
+        let wish = Wish::Erase { reason: GoneReason::Controller, suppress: false };
+        let (reply, answer) = oneshot::channel();
+        send(Request::Change(Box::new(ForSubject { subject, wish, reply })))?;
+        match heard(answer) {
+            Ok(_) => records
+                .into_iter()
+                .for_each(|(index, period)| gone.months.entry(period).or_default().push(index)),
+            // Since it was looked at.
+            Err(ErasureError::Held(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(plan(&gone))
+}
+
+/// Index and month.
+type Due = Vec<(u64, u32)>;
+
+/// Subjects all of whose records are due.
+fn whole(shared: &Shared, months: &BTreeMap<u32, Vec<u64>>) -> Result<BTreeMap<SubjectId, Due>, ReadError> {
+    let mut subjects: BTreeMap<SubjectId, Due> = BTreeMap::new();
+    for (period, index) in
+        months.iter().flat_map(|(period, month)| month.iter().map(|index| (*period, *index)))
+    {
+        if let Some(record) = shared.row(index)?.record() {
+            subjects.entry(record.subject).or_default().push((index, period));
+        }
+    }
+    let mut whole = BTreeMap::new();
+    for (subject, due) in subjects {
+        if shared.store.records(&shared.config.site, &subject)?.len() == due.len() {
+            whole.insert(subject, due);
+        }
+    }
+    Ok(whole)
+}
+
 fn plan(found: &Found) -> PurgePlan {
-    let carried = found.carry.len() as u64 - found.held;
     let months = found.months.iter().filter(|(_, month)| !month.is_empty());
     let purged = months.map(|(period, month)| (month_name(*period), month.len() as u64)).collect();
-    PurgePlan { purged, carried, held: found.held }
+    PurgePlan { purged, carried: found.carried - found.held, held: found.held }
 }
 
 fn carry_over(
@@ -145,26 +212,31 @@ fn carry_over(
 }
 
 /// Waits for a change's outcome.
-fn heard<T>(answer: oneshot::Receiver<Result<T, ErasureError>>) -> Result<T, ErasureError> {
+pub(crate) fn heard<T>(answer: oneshot::Receiver<Result<T, ErasureError>>) -> Result<T, ErasureError> {
     answer.blocking_recv().unwrap_or(Err(AppendError::OutcomeUnknown.into()))
 }
 
-/// Looks at every row of months that are over.
+/// Looks at every row of months that are over, and at all others once the rules changed.
 fn look(
     shared: &Shared,
     retention: &Retention<'_>,
+    carry: &mut dyn FnMut(&[(u64, u32)]) -> Result<(), ErasureError>,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Found, ReadError> {
+) -> Result<Found, ErasureError> {
     let total = shared.published().size;
     // Also those that nothing is due in: bytes of records that were carried over may lie about, under the old secret.
     let over = shared.keys.periods().into_iter().filter(|period| *period < month(retention.now));
-    let mut found = Found { months: over.map(|period| (period, Vec::new())).collect(), ..Found::default() };
+    let known = shared.store.mark(&shared.config.site, MarkKind::Planned, b"").map_err(ReadError::from)?;
+    let all = known.as_deref() != Some(&retention.policy.0[..]);
+    let mut found =
+        Found { all, months: over.map(|period| (period, Vec::new())).collect(), ..Found::default() };
     let mut done = 0;
     while done < total {
         let end = total.min(done + CHUNK);
-        for (index, row) in shared.store.rows(&shared.config.site, done..end)? {
+        for (index, row) in shared.store.rows(&shared.config.site, done..end).map_err(ReadError::from)? {
             found.judge(shared, retention, index, &row)?;
         }
+        found.hand_on(carry)?;
         done = end;
         progress(Progress { done, total });
     }
@@ -172,6 +244,17 @@ fn look(
 }
 
 impl Found {
+    /// Hands on what is to be carried, so that no more of it is in memory than was looked at last.
+    fn hand_on(
+        &mut self,
+        carry: &mut dyn FnMut(&[(u64, u32)]) -> Result<(), ErasureError>,
+    ) -> Result<(), ErasureError> {
+        carry(&self.carry)?;
+        self.carried += self.carry.len() as u64;
+        self.carry.clear();
+        Ok(())
+    }
+
     /// Looks once more at the records of a month that were to go.
     fn look_again(
         &mut self,
@@ -194,21 +277,22 @@ impl Found {
         row: &Row,
     ) -> Result<(), ReadError> {
         let this_month = month(retention.now);
-        let Some(record) = row.record().filter(|record| record.period < this_month) else { return Ok(()) };
-        if shared.is_purged(record.period).is_some() {
+        let Some(record) = row.record() else { return Ok(()) };
+        let is_over = record.period < this_month;
+        if !is_over && !self.all || shared.is_purged(record.period).is_some() {
             return Ok(());
         }
-        let later = match stays(shared, retention, index, row, record)? {
-            Stays::Held => {
-                self.held += 1;
-                Some(this_month)
-            }
-            Stays::Until(due) => Some(last_whole_month(due)).filter(|month| *month >= this_month),
+        let (due, is_held) = match stays(shared, retention, index, row, record)? {
+            // Each month it is looked at again.
+            Stays::Held => (this_month, true),
+            Stays::Until(due) => (last_whole_month(due), false),
             Stays::Gone => return Ok(()),
         };
-        match later {
-            Some(later) => self.carry.push((index, later)),
-            None => self.months.entry(record.period).or_default().push(index),
+        if is_over && due < this_month {
+            self.months.entry(record.period).or_default().push(index);
+        } else if is_over || due.max(this_month) < record.period {
+            self.carry.push((index, due.max(this_month)));
+            self.held += u64::from(is_held);
         }
         Ok(())
     }
@@ -237,11 +321,7 @@ fn stays(
         Inside::Restricted => return Ok(Stays::Held),
         Inside::Gone(_) | Inside::NoRecord => return Ok(Stays::Gone),
     };
-    let newest = shared.store.newest(&shared.config.site, &record.subject)?;
-    let newest = match newest {
-        Some(newest) if newest.index != index => shared.row(newest.index)?.time,
-        _ => row.time,
-    };
+    let newest = shared.last_use(&record.subject)?.unwrap_or(row.time);
     let (id, read) = read_record(index, &content.record)?;
     let opened = Opened { index, id, time: row.time, record: read, contacts: content.contacts };
     Ok(Stays::Until((retention.due)(&opened, newest)?))
@@ -304,13 +384,40 @@ fn carry(shared: &Shared, tail: &Tail, rows: &[(u64, u32)]) -> Result<u64, Faile
     Ok(count)
 }
 
-/// Purges one month. Answers false, and does nothing, when a wish was heard since the month was looked at.
+/// Every row's month was compared with these rules.
+struct Planned {
+    policy: Hash,
+    reply: Reply<u64>,
+}
+
+impl Change for Planned {
+    fn about(&self) -> About {
+        About::Nobody
+    }
+
+    fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
+        let mut batch = Batch::new(shared.config.site.clone(), tail.head);
+        let value = Some(self.policy.0.to_vec());
+        batch.marks.push(Mark { kind: MarkKind::Planned, key: Vec::new(), value });
+        let done = commit(shared, batch).map(|()| 1).map_err(Failed::from);
+        settle(shared, tail, done, self.reply)
+    }
+
+    fn refuse(self: Box<Self>, error: AppendError) {
+        drop(self.reply.send(Err(error.into())));
+    }
+}
+
+/// Purges one month. Answers false, and does nothing, when a wish was heard since the month was looked at, or somebody with
+/// records in it came back.
 struct Purge {
     period: u32,
     /// What the leaf commits to; nothing when no record goes, so that there is nothing to tell.
     document: Option<Vec<u8>>,
     /// Wishes that were heard before the month was looked at.
     wishes: u64,
+    /// How many had come back by then.
+    returned: usize,
     reply: Reply<bool>,
 }
 
@@ -320,7 +427,11 @@ impl Change for Purge {
     }
 
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
-        if self.wishes != shared.wishes() {
+        let in_use = match is_in_use(shared, self.period, self.returned) {
+            Ok(in_use) => in_use,
+            Err(error) => return settle(shared, tail, Err(error.into()), self.reply),
+        };
+        if in_use || self.wishes != shared.wishes() {
             return settle(shared, tail, Ok(false), self.reply);
         }
         match purge_month(shared, &tail, self.period, self.document) {
@@ -332,6 +443,18 @@ impl Change for Purge {
     fn refuse(self: Box<Self>, error: AppendError) {
         drop(self.reply.send(Err(error.into())));
     }
+}
+
+/// Whether somebody who came back, but for the first `after`, has records in a month.
+fn is_in_use(shared: &Shared, period: u32, after: usize) -> Result<bool, ReadError> {
+    for subject in shared.returned(after) {
+        for record in shared.store.records(&shared.config.site, &subject)? {
+            if shared.row(record.index)?.record().is_some_and(|record| record.period == period) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// The document behind a month's summary leaf.
@@ -361,6 +484,7 @@ fn purge_month(shared: &Shared, tail: &Tail, period: u32, document: Option<Vec<u
         value: Some([&day.to_be_bytes()[..], &tail.head.size.to_be_bytes()].concat()),
     });
     growing.batch().marks.push(doomed[0].mark(true));
+    growing.batch().marks.extend(owed::mark_since_today(shared)?);
 
     // 1. The leaf that tells of it, the mark that closes the month to readers, the doom of its secret: in one commit.
     //    Crash before it: nothing was purged.

@@ -9,15 +9,16 @@ use std::sync::Arc;
 
 use assent_core::commitment::Salt;
 use assent_core::export_format::Line;
+use assent_core::hash::{Hash, sha256};
 use assent_core::tile::decode_bundle;
 use assent_ledger::store::memory::MemoryStore;
 use assent_ledger::store::{DocumentKind, GoneReason, Store};
 use assent_ledger::testing::{MemoryParts, block_on};
 use assent_ledger::{
     AppendError, Appended, Contact, CreateError, ExportFilter, Import, ImportError, Imported, ImportedBody,
-    Ledger, restore,
+    Ledger, Opened, Retention, is_unfinished, restore,
 };
-use common::{DAY, START, World, append, config, decide, draft, operator, subject};
+use common::{DAY, START, World, append, config, decide, draft, operator, site, subject};
 
 /// Everything that a bundle would bring.
 struct Brought {
@@ -72,6 +73,7 @@ fn import(world: &World, from: &Ledger, brought: &Brought, first: usize) -> Resu
     let from = Import {
         key: from.vkey().clone(),
         head: brought.head.clone(),
+        bundle: sha256(brought.head.as_bytes()),
         entries: &mut *entries,
         checkpoints: &mut brought.checkpoints.iter().map(|(size, note)| Ok((*size, note.clone()))),
     };
@@ -145,6 +147,44 @@ fn the_same_receipts_come_out_and_nothing_goes_in() {
     assert_eq!(block_on(copy.erase(subject(3), GoneReason::Asked, true)).unwrap(), 2);
     assert!(copy.history(&subject(3)).unwrap().is_empty());
     copy.check(&mut |_| ()).unwrap();
+}
+
+/// Whoever was erased between two exports came out half of the first and half of the second.
+#[test]
+fn an_import_goes_on_with_the_bundle_it_was_begun_with() {
+    let (_origin, ledger, _) = a_log();
+    let first = brought(&ledger);
+    let world = World::new();
+    assert!(matches!(import(&world, &ledger, &first, 300), Err(ImportError::Source(_))));
+    decide(&ledger, 2000);
+    let second = brought(&ledger);
+    for _ in 0..2 {
+        assert!(matches!(import(&world, &ledger, &second, usize::MAX), Err(ImportError::OtherBundle)));
+    }
+    let unfinished = || is_unfinished(&*world.store, &site(), &config(world.dir.path()).checkpoint).unwrap();
+    assert!(unfinished());
+    let copy = import(&world, &ledger, &first, usize::MAX).unwrap();
+    assert_eq!(&*copy.checkpoint(), first.head);
+    assert!(!unfinished());
+}
+
+/// Nothing was ever purged from such a log, and each night failed for it.
+#[test]
+fn who_is_due_in_a_log_that_was_taken_over_is_erased_one_by_one() {
+    let (_origin, ledger, receipts) = a_log();
+    let world = World::new();
+    let copy = import(&world, &ledger, &brought(&ledger), usize::MAX).unwrap();
+    world.advance(500 * DAY);
+    let kept = copy.receipt(&subject(7), receipts[7].1.id).unwrap().unwrap().index;
+    // All of them but one of the two records of person 7.
+    let due = |opened: &Opened, _: u64| Ok(START + if opened.index == kept { 900 } else { 400 } * DAY);
+    let retention = Retention { now: START + 500 * DAY, policy: Hash([3; 32]), due: &due };
+    let plan = copy.purge_plan(&retention, &mut |_| ()).unwrap();
+    let done = copy.purge(&retention, &mut |_| ()).unwrap();
+    assert_eq!((&plan, done.purged.values().sum::<u64>()), (&done, receipts.len() as u64 - 2));
+    assert_eq!(copy.history(&subject(7)).unwrap().len(), 2);
+    assert_eq!(copy.check(&mut |_| ()).unwrap().records, 2);
+    assert_eq!(copy.checkpoint(), ledger.checkpoint());
 }
 
 #[test]

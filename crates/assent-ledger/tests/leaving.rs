@@ -7,15 +7,17 @@ mod common;
 
 use std::path::Path;
 
+use assent_core::decision::Act;
 use assent_core::export_format::{ExportSummary, ExportVerifier};
 use assent_core::hash::Hash;
 use assent_core::notice::Channel;
+use assent_core::record::Surface;
 use assent_ledger::store::memory::Fault;
 use assent_ledger::store::{Gone, GoneReason, Row, RowBody, Store};
 use assent_ledger::testing::block_on;
 use assent_ledger::{
-    Appended, ChangePlace, CheckError, Contact, Draft, ErasureError, ExportFilter, Hold, Ledger, Opened,
-    PurgePlan, ReadError, Retention,
+    Appended, ChangePlace, CheckError, Clock as _, Contact, Draft, ErasureError, ExportFilter, Hold, Ledger,
+    Opened, Owed, PurgePlan, ReadError, Retention,
 };
 use common::{DAY, START, World, append, assert_good, config, decide, draft, site, subject};
 
@@ -283,6 +285,51 @@ fn a_contact_can_be_suppressed_and_let_back() {
     assert_eq!(ledger.suppressed(&contact).unwrap(), None);
 }
 
+/// What was erased on a Tuesday and not told on a Monday, or by a server that was started anew each week, stayed in the store.
+#[test]
+fn what_went_is_owed_until_it_is_reclaimed_whatever_happens_between() {
+    let world = World::new();
+    let mut ledger = world.create();
+    assert_eq!(ledger.owed().unwrap(), Owed::Unknown, "an earlier release did not say");
+    let reclaim = |ledger: &Ledger, meanwhile: &dyn Fn()| {
+        ledger.note_reclaim(false).unwrap();
+        meanwhile();
+        ledger.note_reclaim(true).unwrap();
+    };
+    let today = || Owed::Since(u32::try_from(world.clock.now() / DAY).unwrap());
+    reclaim(&ledger, &|| ());
+    assert_eq!(ledger.owed().unwrap(), Owed::Nothing);
+    (0..4).for_each(|who| drop(decide(&ledger, who)));
+    block_on(ledger.set_jobs(vec![(b"read".into(), Some(b"sealed".into()))])).unwrap();
+    block_on(ledger.set_jobs(vec![(b"other".into(), None)])).unwrap();
+    assert_eq!(erase(&ledger, 99).unwrap(), 0);
+    assert_eq!(ledger.owed().unwrap(), Owed::Nothing, "nothing went");
+
+    let first = today();
+    assert_eq!(erase(&ledger, 0).unwrap(), 1);
+    world.advance(3 * DAY);
+    assert_eq!(erase(&ledger, 1).unwrap(), 1);
+    block_on(ledger.tell_erasures()).unwrap();
+    drop(ledger);
+    ledger = world.open().unwrap();
+    assert_eq!(ledger.owed().unwrap(), first, "the oldest counts, also after a start");
+
+    reclaim(&ledger, &|| assert_eq!(erase(&ledger, 2).unwrap(), 1));
+    assert_eq!(ledger.owed().unwrap(), today(), "what goes while bytes are copied may be among them");
+    ledger.note_reclaim(false).unwrap();
+    drop(ledger);
+    ledger = world.open().unwrap();
+    assert_eq!(ledger.owed().unwrap(), Owed::Unknown, "it did not come to its end");
+
+    reclaim(&ledger, &|| ());
+    block_on(ledger.forget_jobs(vec![b"read".into()])).unwrap();
+    assert_eq!((ledger.job(b"read").unwrap(), ledger.owed().unwrap()), (None, today()));
+    reclaim(&ledger, &|| ());
+    world.advance(500 * DAY);
+    purge(&ledger, START + 503 * DAY);
+    assert_eq!(ledger.owed().unwrap(), today());
+}
+
 /// 400 days after its subject's newest record, as drafts here say too.
 fn due(_: &Opened, newest: u64) -> Result<u64, ReadError> {
     Ok(newest + 400 * DAY)
@@ -396,6 +443,7 @@ fn a_crash_in_a_purge_is_finished_at_the_next_start() {
             let world = World::new();
             let ledger = world.create();
             (0..4).for_each(|who| drop(decide(&ledger, who)));
+            purge(&ledger, START);
             world.advance(500 * DAY);
             let mut plan = vec![None; step];
             plan.push(Some(fault));
@@ -457,6 +505,110 @@ fn what_is_wished_while_a_purge_looks_is_done() {
     assert_eq!((shown.records, shown.gone, shown.summaries), (1, 4, 2));
     block_on(ledger.release(subject(1))).unwrap();
     assert_eq!(ledger.history(&subject(1)).unwrap().len(), 1, "it was restricted");
+    sweep(&ledger);
+}
+
+/// Whoever came back between the look and the purge lost the records that their new one goes on from.
+#[test]
+fn who_comes_back_while_a_purge_looks_keeps_what_they_said_before() {
+    let world = World::new();
+    let ledger = world.create();
+    (0..6).for_each(|who| drop(decide(&ledger, who)));
+    world.advance(500 * DAY);
+    let looked = std::cell::Cell::new(0);
+    let back = |who: u64| {
+        let previous = ledger.newest(&subject(who)).unwrap();
+        append(&ledger, Draft { retain_until: START + 900 * DAY, ..draft(who, previous) }).unwrap();
+    };
+    let due = |_: &Opened, newest: u64| {
+        looked.set(looked.get() + 1);
+        match looked.get() {
+            // One that was looked at, and one more while they are looked at again.
+            3 => back(0),
+            8 => back(1),
+            _ => {}
+        }
+        Ok(newest + 400 * DAY)
+    };
+    let retention = Retention { now: START + 500 * DAY, policy: Hash([3; 32]), due: &due };
+    let plan = ledger.purge(&retention, &mut |_| {}).unwrap();
+    assert_eq!((plan.purged.values().sum::<u64>(), plan.carried), (4, 2));
+    for who in [0, 1] {
+        assert_eq!(ledger.history(&subject(who)).unwrap().len(), 2, "{who}");
+    }
+    assert_eq!(sweep(&ledger).records, 4);
+}
+
+/// The month was fixed when a record was appended: shorter rules changed the schedule that people read, and nothing else.
+#[test]
+fn shorter_rules_reach_what_is_there() {
+    let world = World::new();
+    let ledger = world.create();
+    (0..4).for_each(|who| drop(decide(&ledger, who)));
+    block_on(ledger.hold(subject(3), Hold { reason: "x".into(), review: "2029-01-01".into() })).unwrap();
+    let looked = std::cell::Cell::new(0);
+    let purges = |policy: u8, days: u64, now: u64| {
+        looked.set(0);
+        let due = |_: &Opened, newest: u64| {
+            looked.set(looked.get() + 1);
+            Ok(newest + days * DAY)
+        };
+        let retention = Retention { now, policy: Hash([policy; 32]), due: &due };
+        let plan = ledger.purge_plan(&retention, &mut |_| {}).unwrap();
+        assert_eq!(ledger.purge(&retention, &mut |_| {}).unwrap(), plan, "a dry run says what happens");
+        (plan.purged.values().sum::<u64>(), plan.carried, plan.held)
+    };
+    // Who is held is looked at each month.
+    assert_eq!((purges(3, 400, START), looked.get()), ((0, 0, 1), 6));
+    world.advance(100 * DAY);
+    assert_eq!((purges(3, 400, START + 100 * DAY), looked.get()), ((0, 0, 1), 0), "nothing is new");
+    // Due in 200 days: that month.
+    assert_eq!(purges(4, 200, START + 100 * DAY), (0, 3, 0));
+    // Over for long: as soon as this month is.
+    assert_eq!((purges(5, 50, START + 100 * DAY), looked.get()), ((0, 3, 0), 6));
+    assert_eq!((purges(5, 50, START + 101 * DAY), looked.get()), ((0, 0, 0), 0));
+    world.advance(31 * DAY);
+    assert_eq!(purges(5, 50, START + 131 * DAY), (3, 0, 1));
+    assert_eq!(sweep(&ledger).records, 1);
+    block_on(ledger.let_go(subject(3))).unwrap();
+    world.advance(31 * DAY);
+    assert_eq!(purges(5, 50, START + 162 * DAY), (1, 0, 0));
+    assert_eq!(sweep(&ledger).records, 0);
+}
+
+/// The server's own note that an alert ended made whoever did nothing look as if they had come back.
+#[test]
+fn that_an_alert_ended_is_no_use_of_it() {
+    let world = World::new();
+    let ledger = world.create();
+    let first = append(&ledger, with_contact(1)).unwrap();
+    world.advance(300 * DAY);
+    let ended = Draft { act: Act::Expiry, surface: Surface::Server, ..with_contact(1) };
+    append(&ledger, Draft { expect_previous: Some(first.id), ..ended }).unwrap();
+    assert_eq!(ledger.last_heard_of(&contact(&ledger, 1)).unwrap(), Some(START));
+    world.advance(200 * DAY);
+    assert_eq!(purge(&ledger, START + 500 * DAY).purged, [("2027-12".to_string(), 2)].into());
+    sweep(&ledger);
+}
+
+/// The mark was there and the secret could not be moved: the records could be read until somebody wrote something.
+#[test]
+fn a_restriction_that_cannot_be_finished_is_one() {
+    let world = World::new();
+    let ledger = world.create();
+    let appended = decide(&ledger, 1);
+    decide(&ledger, 2);
+    let in_the_way = config(world.dir.path()).keys.join("escrow.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    assert!(block_on(ledger.restrict(subject(1), "dispute".into())).is_err());
+    assert!(ledger.history(&subject(1)).unwrap().is_empty());
+    assert!(matches!(ledger.receipt(&subject(1), appended.id), Err(ReadError::Restricted { .. })));
+    assert_eq!(ledger.history(&subject(2)).unwrap().len(), 1);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    block_on(ledger.settle()).unwrap();
+    assert!(ledger.history(&subject(1)).unwrap().is_empty());
+    block_on(ledger.release(subject(1))).unwrap();
+    assert_eq!(ledger.history(&subject(1)).unwrap().len(), 1);
     sweep(&ledger);
 }
 

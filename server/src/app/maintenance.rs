@@ -10,11 +10,12 @@ use super::retention::purge;
 use super::site_text::SiteTextError;
 use super::sites::Site;
 use crate::backup::{self, BackedUp, BackupError};
-use assent_ledger::{CheckError, CheckReport, Progress};
+use assent_ledger::{CheckError, CheckReport, Owed, Progress};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Erasures older than this many nights have their bytes reclaimed.
+const DAY: u64 = 24 * 60 * 60 * 1000;
+/// What went so many nights ago has its bytes reclaimed.
 const RECLAIM_NIGHTS: u32 = 7;
 
 /// How the last check of each site's log ended.
@@ -112,19 +113,15 @@ pub fn back_up(app: &App, fewer: bool) -> Result<BackedUp, BackupError> {
 
 /// Does the night's work whenever the configured hour comes, until the app stops.
 pub async fn every_night(app: Arc<App>) {
-    let mut nights_since_reclaim = 0;
     loop {
         let wait = until_hour(super::now(), app.config.maintenance.hour_utc);
         tokio::time::sleep(wait).await;
         let worker = Arc::clone(&app);
-        let erased = night(&app).await;
-        nights_since_reclaim += 1;
+        let purged = night(&app).await;
         // Blocks for as long as it takes to copy what is live.
-        let reclaims = erased.purged > 0 || (erased.told && nights_since_reclaim >= RECLAIM_NIGHTS);
-        if reclaims {
+        if purged > 0 || app.sites.all().iter().any(|site| is_owed(site, super::now())) {
             match super::blocking(move || worker.sites.reclaim()).await {
                 Ok(Ok(done)) => {
-                    nights_since_reclaim = 0;
                     tracing::info!(
                         before = done.before,
                         after = done.after,
@@ -153,19 +150,33 @@ pub async fn every_night(app: Arc<App>) {
     }
 }
 
-#[derive(Debug, Default)]
-struct Gone {
-    told: bool,
-    purged: u64,
+/// Whether the store must be reclaimed for what went from a site's log. Where nobody knows when that was, it must.
+fn is_owed(site: &Site, now: u64) -> bool {
+    let owed = site.ledger.owed().unwrap_or_else(|error| {
+        tracing::error!(site = %site.file.id, cause = %error, "when space was reclaimed cannot be read");
+        Owed::Unknown
+    });
+    is_due(owed, u32::try_from(now / DAY).unwrap_or(u32::MAX))
 }
 
-/// One night's work over every site.
-async fn night(app: &Arc<App>) -> Gone {
-    let mut gone = Gone::default();
+/// `today` is in days since 1970 UTC.
+fn is_due(owed: Owed, today: u32) -> bool {
+    match owed {
+        Owed::Nothing => false,
+        Owed::Since(day) => today.saturating_sub(day) >= RECLAIM_NIGHTS,
+        Owed::Unknown => true,
+    }
+}
+
+/// One night's work over every site. Answers how many records were purged.
+async fn night(app: &Arc<App>) -> u64 {
+    let mut purges = 0;
     for site in app.sites.all() {
-        match site.ledger.tell_erasures().await {
-            Ok(told) => gone.told |= told > 0,
-            Err(error) => tracing::error!(site = %site.file.id, cause = %error, "erasures were not told of"),
+        // A log that was taken over has no room to tell of anything.
+        if !site.ledger.is_imported()
+            && let Err(error) = site.ledger.tell_erasures().await
+        {
+            tracing::error!(site = %site.file.id, cause = %error, "erasures were not told of");
         }
         match renewal::look(&site, super::now()).await {
             Ok(looked) if looked.reminded > 0 => app.outbox.wake(),
@@ -178,7 +189,7 @@ async fn night(app: &Arc<App>) -> Gone {
         let purged =
             super::blocking(move || purge(&worker.sites, &at, false, super::now(), &mut |_| ())).await;
         match purged {
-            Ok(Ok(plan)) => gone.purged += plan.purged.values().sum::<u64>(),
+            Ok(Ok(plan)) => purges += plan.purged.values().sum::<u64>(),
             Ok(Err(error)) => tracing::error!(site = %site.file.id, cause = %error, "nothing was purged"),
             Err(error) => tracing::error!(site = %site.file.id, cause = %error, "nothing was purged"),
         }
@@ -186,12 +197,11 @@ async fn night(app: &Arc<App>) -> Gone {
         // What is wrong is logged and remembered where it is found.
         drop(super::blocking(move || fsck(&worker, &at, &mut |_| ())).await);
     }
-    gone
+    purges
 }
 
 /// From now until the next full hour of this number, in UTC.
 fn until_hour(now: u64, hour: u8) -> Duration {
-    const DAY: u64 = 24 * 60 * 60 * 1000;
     let wanted = u64::from(hour.min(23)) * 60 * 60 * 1000;
     let of_day = now % DAY;
     let wait = if of_day < wanted { wanted - of_day } else { DAY - of_day + wanted };
@@ -201,6 +211,21 @@ fn until_hour(now: u64, hour: u8) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_went_is_reclaimed_a_week_later_whatever_the_nights_between_brought() {
+        for (owed, due) in [
+            (Owed::Nothing, false),
+            (Owed::Since(100), false),
+            (Owed::Since(93), true),
+            (Owed::Since(94), false),
+            // A clock that was ahead.
+            (Owed::Since(101), false),
+            (Owed::Unknown, true),
+        ] {
+            assert_eq!(is_due(owed, 100), due, "{owed:?}");
+        }
+    }
 
     #[test]
     fn the_next_night_is_always_ahead() {

@@ -2,8 +2,10 @@
 //!
 //! What each of them does to the records is the ledger's; here it is found whose they are.
 
+use super::alerts::subscriber::shows_to_be_theirs;
 use super::contact::{NotAnAddress, normalise};
 use super::sites::Site;
+use assent_core::hash::Hash;
 use assent_core::notice::Channel;
 use assent_core::subject::SubjectId;
 use assent_core::wire::{
@@ -11,6 +13,7 @@ use assent_core::wire::{
 };
 use assent_ledger::store::GoneReason;
 use assent_ledger::{ErasureError, Hold, ReadError, ReceiptId};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -61,6 +64,9 @@ pub async fn erase(site: Arc<Site>, request: EraseRequest) -> Result<PeopleRespo
     };
     let mut done = PeopleResponse { subjects: Vec::new(), records: 0, held: Vec::new() };
     for subject in subjects(&site, &request.whose).await? {
+        if let Whose::Subject(_) = request.whose {
+            forget_texts(&site, subject).await?;
+        }
         match site.ledger.erase(subject, reason, request.suppress).await {
             Ok(records) => {
                 done.records += records;
@@ -92,6 +98,25 @@ pub async fn erase(site: Arc<Site>, request: EraseRequest) -> Result<PeopleRespo
         }
     }
     Ok(done)
+}
+
+/// Forgets the texts from numbers that a subject showed to be theirs. First, because afterwards nobody knows the numbers.
+async fn forget_texts(site: &Arc<Site>, subject: SubjectId) -> Result<(), PeopleError> {
+    let reader = Arc::clone(site);
+    let numbers = move || -> Result<BTreeSet<Hash>, ReadError> {
+        if reader.ledger.hold_of(&subject)?.is_some() {
+            return Ok(BTreeSet::new());
+        }
+        let history = reader.ledger.history(&subject)?;
+        let named = history.iter().flat_map(|opened| &opened.record.contacts);
+        let numbers = named.filter(|contact| contact.channel == Channel::Text).map(|contact| contact.hash);
+        let theirs = |hash: &Hash| history.iter().any(|opened| shows_to_be_theirs(opened, hash));
+        Ok(numbers.filter(theirs).collect())
+    };
+    for number in super::blocking(numbers).await.map_err(PeopleError::Stopped)?? {
+        super::alerts::incoming::forget(site, number).await?;
+    }
+    Ok(())
 }
 
 /// Freezes (UK GDPR Art 18).

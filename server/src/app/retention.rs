@@ -4,6 +4,7 @@
 //! controller's sites. Destroying is the ledger's.
 
 use super::sites::{Site, Sites};
+use assent_core::decision::Act;
 use assent_core::retention::{RetentionClass, RetentionRules};
 use assent_ledger::{ErasureError, Opened, Progress, PurgePlan, ReadError, Retention};
 use std::sync::Arc;
@@ -56,7 +57,8 @@ fn siblings(sites: &Sites, site: &Site) -> Vec<Arc<Site>> {
 
 /// When anybody with one of these addresses was last heard of, on any of the controller's sites.
 fn last_use(siblings: &[Arc<Site>], opened: &Opened) -> Result<u64, ReadError> {
-    let mut last = opened.time;
+    // That it ended by itself is no use.
+    let mut last = if opened.record.act == Act::Expiry { 0 } else { opened.time };
     for site in siblings {
         for contact in &opened.contacts {
             let hash = site.ledger.contact_hash(contact.channel, &contact.address);

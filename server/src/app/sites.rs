@@ -15,8 +15,9 @@ use crate::assets::Assets;
 use crate::bundle::{self, BundleFault, BundleSummary};
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError, replace_file};
+use assent_core::bundle::RECORDS;
 use assent_core::hand_over::same_controller;
-use assent_core::hash::Hash;
+use assent_core::hash::{Hash, sha256};
 use assent_core::ids::{PurposeId, SiteId};
 use assent_core::lint::{self, Finding};
 use assent_core::note::VerifierKey;
@@ -355,7 +356,8 @@ impl Sites {
                 continue;
             }
             // Keys alone are what a beginning that failed leaves.
-            if self.data.checkpoint(&id).exists() || self.store.head(&id)?.is_some() {
+            let is_there = self.data.checkpoint(&id).exists() || self.store.head(&id)?.is_some();
+            if is_there && !self.is_half_taken_over(&id)? {
                 lost.push(id);
             }
         }
@@ -502,6 +504,7 @@ impl Sites {
         let from = Import {
             head: summary.export.checkpoint.note().to_string(),
             key,
+            bundle: content(&summary),
             entries: &mut bundle::entries(&mut records, &mut leaves, size, &rules)?,
             checkpoints: &mut bundle::checkpoints(&mut receipts)?,
         };
@@ -510,15 +513,39 @@ impl Sites {
         {
             Ok(ledger) => ledger,
             Err(error) => {
+                // A log that is there already is left alone.
+                if matches!(error, ImportError::Create(CreateError::Open(_))) {
+                    self.take_back(&file.id)?;
+                }
                 // Nothing is served yet: a half log must not stand in the next start's way.
                 let _ = fs::remove_file(self.path(&file.id, "next.toml"));
                 return Err(error.into());
             }
         };
-        ledger.check(&mut |_| ()).map_err(TakeOverError::Check)?;
+        if let Err(error) = ledger.check(&mut |_| ()) {
+            drop(ledger);
+            self.take_back(&file.id)?;
+            return Err(TakeOverError::Check(error));
+        }
         self.keep(&file.id)?;
         tracing::info!(site = %file.id, entries = size, "took over a log");
         Ok(summary)
+    }
+
+    /// Leaves an import as one that was cut short: no start takes it up, and no request is answered from it.
+    fn take_back(&self, id: &SiteId) -> Result<(), DataDirError> {
+        for path in [self.path(id, "next.toml"), self.data.checkpoint(id)] {
+            let gone = fs::remove_file(&path).and_then(|()| match path.parent() {
+                Some(folder) => fs::File::open(folder)?.sync_all(),
+                None => Ok(()),
+            });
+            gone.map_err(|source| DataDirError::Io { path, source })?;
+        }
+        Ok(())
+    }
+
+    fn is_half_taken_over(&self, id: &SiteId) -> Result<bool, StoreError> {
+        assent_ledger::is_unfinished(&*self.store, id, &self.data.checkpoint(id))
     }
 
     /// Opens one site as its folder has it; nothing if its first publication never came to an end.
@@ -527,6 +554,10 @@ impl Sites {
         let (kept, next) = (kept?, next?);
         let Some(text) = kept.as_ref().or(next.as_ref()) else { return Ok(None) };
         let mut file: SiteFile = toml::from_str(text)?;
+        if kept.is_none() && self.is_half_taken_over(id)? {
+            tracing::warn!(site = %id, "taking its log over was cut short: run `assent log import` again");
+            return Ok(None);
+        }
         let ledger = match Ledger::open(self.log(&file), self.store(), &self.key(), Outside::system()) {
             Err(OpenError::NoLog { .. }) if kept.is_none() => return Ok(None),
             other => Arc::new(other?),
@@ -555,7 +586,19 @@ impl Sites {
     /// When the store could not be copied; nothing is lost.
     pub fn reclaim(&self) -> Result<Reclaimed, StoreError> {
         let sites = self.served.read().unwrap_or_else(PoisonError::into_inner).clone();
-        self.store.reclaim(&|id, _, row| sites.get(id).and_then(|site| site.ledger.replaces(row)))
+        let note = |done| {
+            for (id, site) in &sites {
+                // Where it cannot be noted it stays owed, and is done once more.
+                if let Err(error) = site.ledger.note_reclaim(done) {
+                    tracing::warn!(site = %id, %error, "space will be reclaimed again");
+                }
+            }
+        };
+        note(false);
+        let done =
+            self.store.reclaim(&|id, _, row| sites.get(id).and_then(|site| site.ledger.replaces(row)))?;
+        note(true);
+        Ok(done)
     }
 
     fn serve(&self, site: Site) {
@@ -638,6 +681,13 @@ impl Site {
         let (notice, links) = (Arc::new(notice), link::sealer(&ledger));
         Ok(Self { file, notice, hash, ledger, publication, embeds, links, standings, most_decisions })
     }
+}
+
+/// Names what a bundle brings: the same log, with the same people in it, made into a bundle twice is one.
+fn content(bundle: &BundleSummary) -> Hash {
+    let records = bundle.manifest.files.iter().find(|file| file.name == RECORDS);
+    let records = records.map_or_else(String::new, |file| file.sha256.to_hex());
+    sha256(format!("{records}\n{}", bundle.export.checkpoint.note()).as_bytes())
 }
 
 /// Whether browsers would send one site's choice to another: both are seen by the same domain, and the choice cookie has

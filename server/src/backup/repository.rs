@@ -147,7 +147,12 @@ impl Repository {
     /// Keeps a run whose parts are kept. Answers its name.
     pub(super) fn keep_run(&self, run: &Run) -> Result<String, BackupError> {
         let name = name_of(run.time);
-        let path = self.run_path(&name);
+        self.write_run(&name, run)?;
+        Ok(name)
+    }
+
+    fn write_run(&self, name: &str, run: &Run) -> Result<(), BackupError> {
+        let path = self.run_path(name);
         let failed = |error: String| BackupError::Io { path: path.clone(), source: io::Error::other(error) };
         let mut bytes = vec![0; NONCE_LEN];
         getrandom::fill(&mut bytes).map_err(|error| failed(error.to_string()))?;
@@ -156,11 +161,11 @@ impl Repository {
         bytes.extend(self.cipher(b"run").seal(&nonce, &json, name.as_bytes()));
         replace_file(&path, &bytes)?;
         self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        Ok(name)
+        Ok(())
     }
 
-    /// Lets go of runs that are older than `keep`, and of parts that no run names. The last run that holds a site stays, however
-    /// old. Backups made under `former` keys of this instance go when all of them are too old; what others keep beside them is theirs.
+    /// Lets go of runs that are older than `keep`, and of parts that no run names. Of the last run that holds a site, however old, that
+    /// site stays, and no other: who was erased from those must not stay for its sake. Backups made under `former` keys of this instance go when all of them are too old; what others keep beside them is theirs.
     pub(super) fn prune(&self, now: u64, keep: Duration, former: &[String]) -> Result<Pruned, BackupError> {
         let oldest = name_of(now.saturating_sub(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX)));
         let (mut removed, mut damaged) = (0, Vec::new());
@@ -168,13 +173,14 @@ impl Repository {
         for name in self.runs()?.into_iter().rev() {
             let is_old = name < oldest;
             let stays = match self.run(&name) {
-                Ok(run) => {
-                    let new = run.sites.iter().filter(|site| held.insert(site.log.site.clone())).count();
-                    let stays = !is_old || new > 0;
-                    if stays {
-                        named.extend(run.sites.iter().flat_map(|site| site.log.parts().collect::<Vec<_>>()));
+                Ok(mut run) => {
+                    let before = run.sites.len();
+                    run.sites.retain(|site| held.insert(site.log.site.clone()) || !is_old);
+                    named.extend(run.sites.iter().flat_map(|site| site.log.parts().collect::<Vec<_>>()));
+                    if !run.sites.is_empty() && run.sites.len() < before {
+                        self.write_run(&name, &run)?;
                     }
-                    stays
+                    !run.sites.is_empty()
                 }
                 Err(BackupError::Damaged(_)) if is_old => false,
                 Err(BackupError::Damaged(path)) => {
@@ -342,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_run_that_holds_a_site_stays_however_old() {
+    fn of_the_last_run_that_holds_a_site_that_site_stays_however_old() {
         let folder = tempfile::tempdir().unwrap();
         let repository = Repository::create(folder.path(), &OperatorKey::draw().unwrap()).unwrap();
         let both = repository.keep_run(&run(1000, &["clinic", "shop"])).unwrap();
@@ -350,7 +356,12 @@ mod tests {
         let clinic = repository.keep_run(&run(3000, &["clinic"])).unwrap();
         let prunes = || repository.prune(1_000_000, Duration::from_secs(1), &[]).unwrap();
         assert!(prunes().removed > 0);
-        assert_eq!(repository.runs().unwrap(), [both, clinic]);
+        assert_eq!(repository.runs().unwrap(), [both.clone(), clinic]);
+        let sites = |name: &str| {
+            let sites = repository.run(name).unwrap().sites.into_iter();
+            sites.map(|site| site.log.site.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(sites(&both), ["shop"], "whoever left the other site is not kept with it");
         let all = repository.keep_run(&run(4000, &["clinic", "shop"])).unwrap();
         prunes();
         assert_eq!(repository.runs().unwrap(), [all]);

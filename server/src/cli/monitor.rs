@@ -118,7 +118,7 @@ impl Report {
             Err(error) => {
                 let message = chain(error);
                 // What is wrong here stays wrong until somebody does something about it.
-                let ends = matches!(error, LookError::Memory(_));
+                let ends = matches!(error, LookError::Memory(_) | LookError::OtherLog { .. });
                 let json = json!({
                     "at": at, "log": arguments.url, "outcome": "unreadable", "holds": Value::Null, "message": message,
                 });
@@ -169,6 +169,10 @@ fn sentence(finding: &Finding, depth: Depth) -> String {
         Outcome::Grown => format!("{origin} grew from {before} to {size} entries{read}"),
         Outcome::Older => format!(
             "{origin} shows {size} entries, an earlier state of the {before} it showed before{read}: an old copy"
+        ),
+        Outcome::Smaller => format!(
+            "{origin} shows {size} entries where it signed {before} before, and has no tiles of those any more: it was rolled back, or this \
+             is an old copy. Whether it goes on as before shows only when it has as many again; what it signed now is kept"
         ),
         Outcome::Fork(fork) if fork.proof.is_empty() => {
             format!("{origin} HAS TWO HISTORIES: it signed two trees of {size} entries with different roots")

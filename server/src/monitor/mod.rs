@@ -68,6 +68,9 @@ pub enum Outcome {
     Grown,
     /// It shows an earlier state of itself: an old copy. The newer one stays remembered.
     Older,
+    /// It shows fewer entries than it signed before, and no longer has the tiles that would show whether these are the first of those: it
+    /// was rolled back, or this is an old copy. The checkpoint is kept as evidence.
+    Smaller,
     /// It has two histories.
     Fork(Fork),
     /// A fork is on file from an earlier look. Nothing was read; the files must be moved away to go on.
@@ -95,6 +98,16 @@ pub enum LookError {
     /// What is served as its checkpoint is none: another page, or cut off.
     #[error("what the log shows as its checkpoint cannot be read")]
     Checkpoint(#[source] CheckpointVerifyError),
+    /// Two logs share one memory.
+    #[error(
+        "the state file is of the log {remembered}, and this one is {shown}: give each log a --state file of its own"
+    )]
+    OtherLog {
+        /// The log that is remembered.
+        remembered: String,
+        /// The log that was read.
+        shown: String,
+    },
     /// What was remembered cannot be read or kept.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -118,6 +131,7 @@ impl Outcome {
             Outcome::Same => "same",
             Outcome::Grown => "grown",
             Outcome::Older => "older",
+            Outcome::Smaller => "smaller",
             Outcome::Fork(_) => "fork",
             Outcome::ForkOnFile => "fork-on-file",
             Outcome::BadSignature(_) => "bad-signature",
@@ -165,6 +179,12 @@ impl Monitor {
         };
         finding.checkpoint = Some(offered.clone());
 
+        if let Some(remembered) = &remembered {
+            let [remembered, shown] = [remembered, &offered].map(|signed| signed.checkpoint().origin.clone());
+            if remembered != shown {
+                return Err(LookError::OtherLog { remembered, shown });
+            }
+        }
         // History first: a fork matters whoever cosigned it.
         finding.outcome = match &remembered {
             None => Outcome::First,
@@ -175,6 +195,13 @@ impl Monitor {
                 Ok(History::Forked(fork)) => {
                     finding.evidence = self.memory.keep_fork(remembered, &offered, &fork)?;
                     Outcome::Fork(fork)
+                }
+                // Not there, or not for us: some file stores say the one for the other.
+                Err(HistoryError::Source(ReadError::Status { status: 403 | 404 | 410, .. }))
+                    if offered.checkpoint().size < remembered.checkpoint().size =>
+                {
+                    finding.evidence.extend(self.memory.keep_smaller(&offered)?);
+                    Outcome::Smaller
                 }
                 Err(HistoryError::Source(error)) => return Err(error.into()),
                 Err(other) => Outcome::TilesDiffer(format!("{:#}", anyhow::Error::from(other))),

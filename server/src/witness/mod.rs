@@ -92,7 +92,7 @@ impl Witness {
     /// log's signature and ours.
     #[must_use]
     pub fn latest(&self, origin_hash: &str) -> Option<String> {
-        self.state.log(origin_hash)?.lock().note.clone()
+        self.state.log(origin_hash)?.shown()
     }
 
     /// Judges a request, and cosigns and keeps its checkpoint at the time `now` (seconds since 1970). Blocks for as
@@ -114,7 +114,11 @@ impl Witness {
             return Err(AddError::Stopped);
         }
         if submission.contradicts(&held.seen) {
-            self.keep_evidence(&origin, submission.checkpoint().note());
+            self.keep_evidence(
+                &origin,
+                held.note.as_deref().unwrap_or_default(),
+                submission.checkpoint().note(),
+            );
         }
         let signed = submission.judge(&held.seen)?;
         if now < held.time {
@@ -137,12 +141,12 @@ impl Witness {
     }
 
     /// One log signed two trees of one size: whoever holds both notes can show it.
-    fn keep_evidence(&self, origin: &str, note: &Note) {
-        match self.state.keep_evidence(origin, note) {
+    fn keep_evidence(&self, origin: &str, cosigned: &str, note: &Note) {
+        match self.state.keep_evidence(origin, cosigned, note) {
             Ok(Some(file)) => tracing::error!(
                 origin,
                 file = %file.display(),
-                "FORK: this log signed two trees of one size; the other one is what was cosigned"
+                "FORK: this log signed two trees of one size; what was cosigned is kept beside this file"
             ),
             Ok(None) => {
                 tracing::warn!(

@@ -4,7 +4,8 @@
 //! <data_dir>/lock            held by the process that owns the folder
 //! <data_dir>/witness         the public key this memory belongs to; made once, on purpose
 //! <data_dir>/logs/<hash>     hash: SHA-256 of the log's origin, in hex. The cosigned checkpoint, a signed note
-//! <data_dir>/evidence/…      notes that contradict what was cosigned
+//! <data_dir>/evidence/<hash>-<hash>            a note that contradicts what was cosigned
+//! <data_dir>/evidence/<hash>-<hash>.cosigned   what was cosigned at that size: both together are the proof
 //! ```
 //!
 //! A file is replaced whole: written new, fsynced, renamed, its folder fsynced. Reading checks our own cosignature on
@@ -23,8 +24,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Notes kept as evidence, of all logs. Each is a fork; who can make more of them gains nothing by filling our disk.
+/// Notes kept as evidence of one log. Each is a fork; who can make more of them gains nothing by filling our disk.
 const MAX_EVIDENCE: usize = 64;
+/// Ends the name of what was cosigned.
+const COSIGNED: &str = ".cosigned";
 
 /// The folder, owned by this process until dropped.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct State {
 pub struct Log {
     path: PathBuf,
     held: Mutex<Held>,
+    /// The note as it was last known to be on disk, for readers: they must not wait for the disk.
+    shown: Mutex<Option<String>>,
 }
 
 /// What is remembered of one log.
@@ -182,14 +187,14 @@ impl State {
             if name.len() == 64 {
                 let path = folder.join(&name);
                 let held = read(&path, &name, key)?;
-                logs.insert(name, Log { path, held: Mutex::new(held) });
+                logs.insert(name, Log::new(path, held));
             }
         }
         for origin in origins {
             let name = origin_hash(origin);
             let path = folder.join(&name);
             let nothing = || Held { seen: Seen::NOTHING, time: 0, note: None, stopped: false };
-            logs.entry(name).or_insert_with(|| Log { path, held: Mutex::new(nothing()) });
+            logs.entry(name).or_insert_with(|| Log::new(path, nothing()));
         }
         Ok(Self { evidence: data_dir.join("evidence"), logs, _lock: lock })
     }
@@ -206,23 +211,43 @@ impl State {
         self.logs.values().any(|log| log.lock().stopped)
     }
 
-    /// Keeps a note that contradicts what was cosigned; the file, or nothing when it is there already or there are too
-    /// many.
+    /// Keeps a note that contradicts what was cosigned, and beside it what that was, which the next good checkpoint replaces in the log's
+    /// own file. Answers the file, or nothing when it is there already or there are too many of this log.
     ///
     /// # Errors
     /// What the disk says.
-    pub fn keep_evidence(&self, origin: &str, note: &Note) -> Result<Option<PathBuf>, OpenError> {
-        let name = format!("{}-{}", origin_hash(origin), &sha256(note.text().as_bytes()).to_hex()[..16]);
-        let path = self.evidence.join(name);
-        if path.exists() || names_in(&self.evidence)?.len() >= MAX_EVIDENCE {
+    pub fn keep_evidence(
+        &self,
+        origin: &str,
+        cosigned: &str,
+        note: &Note,
+    ) -> Result<Option<PathBuf>, OpenError> {
+        let log = origin_hash(origin);
+        let name = format!("{log}-{}", &sha256(note.text().as_bytes()).to_hex()[..16]);
+        let [path, beside] = [name.clone(), name + COSIGNED].map(|name| self.evidence.join(name));
+        let names = names_in(&self.evidence)?;
+        let of_log = names.iter().filter(|name| name.starts_with(&log) && !name.ends_with(COSIGNED));
+        if path.exists() && beside.exists() || !path.exists() && of_log.count() >= MAX_EVIDENCE {
             return Ok(None);
         }
+        replace_file(&beside, cosigned.as_bytes()).map_err(OpenError::Folder)?;
         replace_file(&path, note.to_string().as_bytes()).map_err(OpenError::Folder)?;
         Ok(Some(path))
     }
 }
 
 impl Log {
+    fn new(path: PathBuf, held: Held) -> Self {
+        let shown = Mutex::new(held.note.clone());
+        Self { path, held: Mutex::new(held), shown }
+    }
+
+    /// The note that was written last. Never waits for a write.
+    #[must_use]
+    pub fn shown(&self) -> Option<String> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What is remembered, for this caller alone.
     pub fn lock(&self) -> MutexGuard<'_, Held> {
         // Nothing panics between changing it and being done with it.
@@ -234,7 +259,9 @@ impl Log {
     /// # Errors
     /// The old note is there, or the new one; which is not known.
     pub fn write(&self, note: &str) -> Result<(), WriteError> {
-        Ok(replace_file(&self.path, note.as_bytes())?)
+        replace_file(&self.path, note.as_bytes())?;
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(note.to_string());
+        Ok(())
     }
 }
 

@@ -216,18 +216,54 @@ fn a_fork_is_refused_and_kept_as_evidence_once() {
             Err(AddError::Refused(Refusal::Conflict { seen: 7, .. })) => assert!(conflict),
             other => panic!("{other:?}"),
         }
-        assert_eq!(files(), 1);
+        assert_eq!(files(), 2);
     }
     // A longer tree of the other history: its proof cannot hold.
     let longer = witness.add_checkpoint(&request_of(ORIGIN, 1, 7, 12), NOW);
     assert!(matches!(longer, Err(AddError::Refused(Refusal::Inconsistent(_)))));
-    assert_eq!(files(), 1, "a wrong proof alone proves nothing");
-    let kept = fs::read_dir(place.data().join("evidence")).unwrap().next().unwrap().unwrap().path();
-    let note = Note::parse(&fs::read_to_string(kept).unwrap()).unwrap();
-    let key = SignerKey::from_seed(ORIGIN, &[1; 32]).unwrap().verifier();
-    assert!(note.verify(&[key]).is_ok());
-    assert_eq!(Checkpoint::parse(note.text()).unwrap().root, root_of(&leaves(7, 1)));
+    assert_eq!(files(), 2, "a wrong proof alone proves nothing");
     assert!(witness.add_checkpoint(&request(7, 9), NOW).is_ok(), "the first history goes on");
+    // Both sides are there, also once the log's own file has another.
+    let key = SignerKey::from_seed(ORIGIN, &[1; 32]).unwrap().verifier();
+    for file in fs::read_dir(place.data().join("evidence")).unwrap() {
+        let path = file.unwrap().path();
+        let note = Note::parse(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert!(note.verify(std::slice::from_ref(&key)).is_ok());
+        let head = Checkpoint::parse(note.text()).unwrap();
+        let history = u8::from(path.extension().is_none());
+        assert_eq!((head.size, head.root), (7, root_of(&leaves(7, history))), "{}", path.display());
+        assert_eq!(note.verify(&[witness.verifier()]).is_ok(), history == 0, "only one was cosigned");
+    }
+}
+
+#[test]
+fn one_log_does_not_take_another_ones_room_for_evidence() {
+    let place = Place::new();
+    let witness = place.open();
+    witness.add_checkpoint(&request(0, 7), NOW).unwrap();
+    let folder = place.data().join("evidence");
+    for n in 0..200 {
+        fs::write(folder.join(format!("{}-{n:016x}", state::origin_hash(OTHER))), "").unwrap();
+    }
+    assert!(witness.add_checkpoint(&request_of(ORIGIN, 1, 7, 7), NOW).is_err());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 202);
+}
+
+/// Monitors were kept waiting, and with them everybody, while a cosignature was on its way to the disk.
+#[test]
+fn what_was_cosigned_is_read_while_the_next_is_written() {
+    let place = Place::new();
+    let witness = place.open();
+    witness.add_checkpoint(&request(0, 7), NOW).unwrap();
+    let hash = state::origin_hash(ORIGIN);
+    let _being_written = witness.state.log(&hash).unwrap().lock();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| sender.send(witness.latest(&hash)).unwrap());
+        let read = receiver.recv_timeout(std::time::Duration::from_secs(20));
+        drop(_being_written);
+        assert!(read.unwrap().is_some());
+    });
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! Audit bundles: exactly the files of the format, whatever the manifest lists, which nobody signed.
 
-use crate::app::TestApp;
-use crate::backups::runs;
+use crate::app::{SITE, TestApp};
+use crate::backups::{files, runs};
 use assent_core::bundle::{BundleFile, LOG, MANIFEST, Manifest, PAGE, SCHEMAS};
 use assent_core::hash::sha256;
 use serde_json::{Value, json};
+use server::app::sites::TakeOverError;
+use std::cell::RefCell;
 use std::fs;
-use std::io::{Cursor, Read as _, Write as _};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write as _};
+use std::rc::Rc;
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
@@ -90,4 +93,78 @@ async fn a_bundle_has_exactly_the_files_of_the_format() {
     let mut files = good.clone();
     files.iter_mut().find(|(name, _)| name == PAGE).unwrap().1 = b"/etc/passwd".to_vec();
     assert_eq!(judged(packed(&files, Some(PAGE)), 1)["code"], "file-unknown", "a link");
+}
+
+/// A bundle that is read until something happens.
+struct Watched<'a> {
+    bundle: Cursor<&'a [u8]>,
+    /// Asked before each read.
+    look: Rc<RefCell<dyn FnMut() -> io::Result<()> + 'a>>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        (self.look.borrow_mut())()?;
+        self.bundle.read(into)
+    }
+}
+
+impl Seek for Watched<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bundle.seek(to)
+    }
+}
+
+#[tokio::test]
+async fn an_import_that_was_cut_short_stands_in_no_starts_way() {
+    let app = TestApp::new().await;
+    for _ in 0..150 {
+        app.records(json!({ "analytics": "yes" })).await;
+    }
+    let (key, size) = (app.app.sites.all()[0].ledger.vkey().clone(), app.entries());
+    let folder = app.stopped();
+    let path = folder.path();
+    runs(path, &["export", "--site", "clinic", "--format", "bundle", "--output", "bundle.zip"], 0);
+    let bundle = fs::read(path.join("bundle.zip")).unwrap();
+
+    let mut app = TestApp::empty();
+    let [next, secrets, checkpoint] =
+        ["data/sites/clinic/next.toml", "data/keys/clinic", "data/checkpoints/clinic"]
+            .map(|name| app.path(name));
+    let take_over = |app: &TestApp, look: Rc<RefCell<dyn FnMut() -> io::Result<()>>>| {
+        let open = || Ok(Watched { bundle: Cursor::new(&bundle[..]), look: Rc::clone(&look) });
+        app.app.sites.take_over(SITE, key.clone(), &open, &mut |_, _| ())
+    };
+
+    // The machine was switched off: what stands there when the first entry is read is what is left.
+    let left = Rc::new(RefCell::new(None));
+    let (at, seen) = (next.clone(), Rc::clone(&left));
+    let cut = Rc::new(RefCell::new(move || match fs::read(&at) {
+        Ok(text) => {
+            *seen.borrow_mut() = Some(text);
+            Err(io::Error::other("the cable was pulled"))
+        }
+        Err(_) => Ok(()),
+    }));
+    assert!(take_over(&app, cut).is_err());
+    fs::write(&next, left.take().unwrap()).unwrap();
+    app = app.restarted();
+    assert!(app.app.sites.all().is_empty() && app.app.sites.lost().unwrap().is_empty());
+
+    // What was brought in is damaged before it is looked at.
+    let damage = Rc::new(RefCell::new(move || {
+        for file in files(&secrets).iter().filter(|file| file.to_str().unwrap().contains("subjects-")) {
+            fs::write(file, vec![7; fs::metadata(file).unwrap().len() as usize]).unwrap();
+        }
+        Ok(())
+    }));
+    let error = take_over(&app, damage).unwrap_err();
+    assert!(matches!(error, TakeOverError::Check(_)), "{error:?}");
+    assert!(!next.exists() && !checkpoint.exists(), "no start takes it up");
+    app = app.restarted();
+    assert!(app.app.sites.all().is_empty() && app.app.sites.lost().unwrap().is_empty());
+
+    let app = TestApp::empty();
+    take_over(&app, Rc::new(RefCell::new(|| Ok(())))).unwrap();
+    assert_eq!(app.restarted().entries(), size);
 }

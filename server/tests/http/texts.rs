@@ -7,14 +7,18 @@ use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use assent_core::standing::CONFIRM_MS;
 use assent_core::subject::{SubjectId, SubjectToken};
+use assent_core::wire::{EraseReason, EraseRequest, Whose};
+use assent_ledger::Owed;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use server::app::alerts::code::{enter, of};
 use server::app::alerts::confirm::{Waiting, confirm, parts};
+use server::app::alerts::incoming::{Incoming, done, hear, to_read};
 use server::app::alerts::message;
 use server::app::alerts::outbox::do_what_is_due;
 use server::app::now;
+use server::app::people::erase;
 use server::app::sites::Site;
 use server::deliver::segments::segments;
 use std::sync::Arc;
@@ -237,4 +241,43 @@ async fn who_is_known_is_answered_as_who_is_not() {
     );
     let told = post.messages().iter().filter(|mail| mail.contains("Your link")).count();
     assert_eq!(told, 1, "and only who is known is written to");
+}
+
+#[tokio::test]
+async fn what_somebody_wrote_is_forgotten_with_them_and_owed_a_reclaim() {
+    let app = TestApp::new().await;
+    let site: Arc<Site> = app.app.sites.all()[0].clone();
+    let reclaims = async |done: bool| {
+        let site = Arc::clone(&site);
+        tokio::task::spawn_blocking(move || site.ledger.note_reclaim(done).unwrap()).await.unwrap();
+    };
+    let writes = async |number: &str, text: &str| {
+        let incoming = Incoming { id: key(), number: number.into(), text: text.into() };
+        hear(&app.app, &site, incoming, now()).await.unwrap();
+    };
+    let erases = async |subject: SubjectId| {
+        let whose = Whose::Subject(subject);
+        let request = EraseRequest { whose, reason: EraseReason::Asked, suppress: false };
+        assert_eq!(erase(Arc::clone(&site), request).await.unwrap().subjects, [subject]);
+    };
+    let waiting = || to_read(&site).unwrap().texts.into_iter().map(|text| text.text).collect::<Vec<_>>();
+    writes("+447700900999", "Who are you?").await;
+    writes(NUMBER, "Cancel my appointment").await;
+
+    // Whoever only typed a number in is not the one who writes from it.
+    erases(signs_up(&app).await).await;
+    assert_eq!(waiting(), ["Who are you?", "Cancel my appointment"]);
+    let subject = signs_up(&app).await;
+    let code = of(&site, subject, &number(&site));
+    let link = enter(&app.app.outbox, &site, number(&site), &code, now()).await.unwrap().unwrap().link;
+    confirm(&site, parts(link).unwrap(), now()).await.unwrap();
+    erases(subject).await;
+    assert_eq!(waiting(), ["Who are you?"]);
+
+    reclaims(false).await;
+    reclaims(true).await;
+    assert_eq!(site.ledger.owed().unwrap(), Owed::Nothing);
+    let id = to_read(&site).unwrap().texts.remove(0).id;
+    assert!(done(&site, &id).await.unwrap());
+    assert!(waiting().is_empty() && matches!(site.ledger.owed().unwrap(), Owed::Since(_)));
 }

@@ -57,7 +57,7 @@ pub enum MarkKind {
     Restricted = 5,
     /// A subject whose records may not be erased or purged yet. Key: subject.
     Held = 6,
-    /// The log was taken over, and nothing is appended to it. No key; the value is the key it was signed with.
+    /// The log was taken over, and nothing is appended to it. Without a key, the value is the key it was signed with.
     Imported = 7,
     /// A checkpoint of a log that was taken over. Key: its size; the value is the note.
     Signed = 8,
@@ -65,11 +65,15 @@ pub enum MarkKind {
     Job = 9,
     /// A contact whose messages come back. Key: its keyed hash.
     Bounced = 10,
+    /// Since when bytes of what went may lie in the store. No key.
+    Owed = 11,
+    /// Hash of the retention rules that the month of every row was last compared with. No key.
+    Planned = 12,
 }
 
 impl MarkKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Untold,
         Self::Doomed,
         Self::Purged,
@@ -80,6 +84,8 @@ impl MarkKind {
         Self::Signed,
         Self::Job,
         Self::Bounced,
+        Self::Owed,
+        Self::Planned,
     ];
 }
 

@@ -293,7 +293,7 @@ pub async fn done(site: &Arc<Site>, id: &str) -> Result<bool, RecordError> {
     if there.is_none() {
         return Ok(false);
     }
-    site.ledger.set_jobs(vec![(key, None)]).await.map_err(refused)?;
+    site.ledger.forget_jobs(vec![key]).await.map_err(refused)?;
     Ok(true)
 }
 
@@ -313,11 +313,11 @@ pub async fn forget(site: &Arc<Site>, number: Hash) -> Result<(), PeopleError> {
             Some(reader.ledger.contact_hash(Channel::Text, &written.number) == number)
         };
         let all = reader.ledger.jobs()?.into_iter();
-        Ok(all.filter(|(_, value)| of_number(value) == Some(true)).map(|(key, _)| (key, None)).collect())
+        Ok(all.filter(|(_, value)| of_number(value) == Some(true)).map(|(key, _)| key).collect())
     };
     let jobs: Vec<_> = blocking(read).await.map_err(PeopleError::Stopped)??;
     if !jobs.is_empty() {
-        site.ledger.set_jobs(jobs).await?;
+        site.ledger.forget_jobs(jobs).await?;
     }
     Ok(())
 }

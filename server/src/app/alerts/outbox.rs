@@ -335,6 +335,7 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
                 continue;
             }
         }
+        let answers = matches!(job.task, Task::Answer { .. });
         let outcome = if job.until <= now {
             Ok(Outcome::Done)
         } else {
@@ -353,8 +354,11 @@ pub async fn do_what_is_due(app: &Arc<App>, site: &Arc<Site>, now: u64) -> anyho
         if let Some(job) = &again {
             next = Some(next.map_or(job.due, |next| next.min(job.due)));
         }
-        let value = again.and_then(|job| job.to_bytes());
-        site.ledger.set_jobs(vec![(key, value)]).await?;
+        match again.and_then(|job| job.to_bytes()) {
+            // A number is sealed in it.
+            None if answers => site.ledger.forget_jobs(vec![key]).await?,
+            value => site.ledger.set_jobs(vec![(key, value)]).await?,
+        };
     }
     Ok(next)
 }

@@ -75,6 +75,9 @@ pub(super) async fn say(
             if decisions.is_empty() {
                 return Ok(None);
             }
+            // That something ended by itself is no use of it, and is kept no longer than what ended.
+            let last_use = history.iter().rev().find(|opened| opened.record.act != Act::Expiry);
+            let since = last_use.filter(|_| act == Act::Expiry).map_or(now, |opened| opened.time);
             Ok(Some(Draft {
                 subject,
                 acted,
@@ -88,7 +91,7 @@ pub(super) async fn say(
                 age,
                 told,
                 // A record with an address is kept as long as one, also where the address itself cannot be read now.
-                retain_until: reader.file.retention_rules().due(RetentionClass::of(1), now),
+                retain_until: reader.file.retention_rules().due(RetentionClass::of(1), since),
                 contacts: contact.into_iter().collect(),
                 expect_previous,
                 idempotency: None,

@@ -123,7 +123,7 @@ impl Subscriber {
 }
 
 /// Whether a record was made by somebody who reads what is sent to the address, or was told to staff with evidence.
-fn shows_to_be_theirs(opened: &Opened, hash: &Hash) -> bool {
+pub(in crate::app) fn shows_to_be_theirs(opened: &Opened, hash: &Hash) -> bool {
     let record = &opened.record;
     let confirms = record.settles() || record.decisions.values().any(|said| *said == Decision::Confirmed);
     let by_message = matches!(record.act, Act::Link | Act::OneClick | Act::TextStop);
