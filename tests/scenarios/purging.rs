@@ -66,6 +66,8 @@ async fn records_of_years_ago_are_purged_by_command() {
     }
     let held = ["--email", "held@post.example.org", "--reason", "dispute-7", "--review", "2030-01-01"];
     stack.runs_well(&[&["people", "hold", "--site", CLINIC], &held[..]].concat());
+    let holds = stack.runs_well(&["people", "holds", "--site", CLINIC]);
+    assert!(holds.contains("is held (dispute-7), to be looked at again on 2030-01-01\n1 held"), "{holds}");
     stack.assent_is_killed();
 
     // Today somebody new says something, and one of then uses the controller's other site.
@@ -127,7 +129,7 @@ async fn records_of_years_ago_are_purged_by_command() {
     let page = api.get("schedule").send().await.unwrap().text().await.unwrap();
     let table = api.get("schedule.csv").send().await.unwrap().text().await.unwrap();
     for days in ["1095", "2922"] {
-        assert!(table.contains(&format!("\"{days}\"")), "{table}");
+        assert!(table.contains(&format!("\"{days}\",\"purged\"")), "{table}");
         assert!(page.contains(days), "{page}");
     }
 }
@@ -145,6 +147,11 @@ async fn records_of_years_ago_are_purged_by_night() {
     stack.assent_starts().await;
     until_so("the night's work to be done", async || stack.said().contains("reclaimed space")).await;
     assert!(stack.said().contains("\"records\":2"), "{}", stack.said());
+    assert!(
+        stack.said().contains("checked: all is well"),
+        "the night reads everything again: {}",
+        stack.said()
+    );
     let gone = gone(&export(&stack, "after.ndjson"));
     let months: Vec<&str> = gone.iter().map(|(_, month)| month.as_str()).collect();
     assert_eq!(months, ["2019-02", "2024-02"]);

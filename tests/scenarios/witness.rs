@@ -1,14 +1,17 @@
 //! `assent witness`: what it cosigns, what it refuses, and that no kill makes it contradict itself.
 
-use crate::harness::{Asker, CLINIC, Holder, Log, OtherLog, Stack, Witness, entries, offline, until_so};
+use crate::harness::{
+    Api, Asker, CHARITY, CLINIC, Holder, Log, OtherLog, Stack, Witness, entries, offline, until_so,
+};
 use assent_core::checkpoint::Checkpoint;
 use assent_core::decision::Act;
 use assent_core::hash::Hash;
 use assent_core::merkle::{RangeError, consistency_proof, leaf_hash, root_of};
-use assent_core::note::{KeyKind, Note, VerifierKey};
+use assent_core::note::{KeyKind, Note, VerifierKey, WitnessKey};
 use assent_core::receipt::Receipt;
 use assent_core::witness::{AddCheckpoint, MAX_REQUEST_LEN, read_cosignatures};
 use std::sync::{Arc, Mutex};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 const ORIGIN: &str = "log.example.org/clinic";
@@ -321,4 +324,57 @@ async fn each_organisation_publishes_with_the_others_cosignature() {
     apis[0].records(&Holder::new(), &apis[0].says(Act::RejectAll).await).await;
     until_so("the log to be published without its witness", async || Log(&apis[0]).size().await > before)
         .await;
+}
+
+/// A witness that takes every question and answers none: while one is open, people are answered, and another site's log is published.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_that_says_nothing_holds_up_nobody() {
+    let stack = Stack::starts().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let witness = WitnessKey::from_seed("witness.silent.example", &[7; 32]).unwrap();
+    let lines = format!(
+        "witness silent {} http://{}\nquorum silent\n",
+        witness.verifier(),
+        listener.local_addr().unwrap()
+    );
+    for (site, log) in [(CLINIC, format!("witnesses = \"\"\"\n{lines}\"\"\"\n")), (CHARITY, String::new())] {
+        let file = stack.path("site.toml");
+        let text = format!("{}\n[log]\ncheckpoint_seconds = 1\n{log}", stack.site_file(site));
+        std::fs::write(&file, text).unwrap();
+        stack.runs_well(&["site", "apply", file.to_str().unwrap()]);
+    }
+    let (clinic, charity) = (stack.api(CLINIC), stack.api(CHARITY));
+    let decides = async |api: &Api| {
+        api.records(&Holder::new(), &api.says(Act::RejectAll).await).await;
+    };
+    // Something to ask about. A question that was given up before people were answered says nothing: then it is the next one.
+    decides(&clinic).await;
+    until_so("people to be answered while the witness is silent", async || {
+        let (asked, _) = listener.accept().await.unwrap();
+        decides(&clinic).await;
+        decides(&charity).await;
+        is_open(&asked)
+    })
+    .await;
+    let size = Log(&charity).size().await;
+    decides(&charity).await;
+    until_so("another site's log to be published while the witness is silent", async || {
+        let (asked, _) = listener.accept().await.unwrap();
+        decides(&clinic).await;
+        let published = Log(&charity).size().await > size;
+        published && is_open(&asked)
+    })
+    .await;
+}
+
+/// Whether whoever asked still waits.
+fn is_open(asked: &TcpStream) -> bool {
+    let mut bytes = [0; 4096];
+    loop {
+        match asked.try_read(&mut bytes) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
+        }
+    }
 }

@@ -896,6 +896,14 @@ pub struct HeldSubject {
     pub review: String,
 }
 
+/// `GET S/people/holds`: whose records stay for now, by subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldsResponse {
+    /// All of them.
+    pub held: Vec<HeldSubject>,
+}
+
 /// `POST S/purge`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -129,6 +129,30 @@ fn a_person_who_decides_again_meanwhile_is_judged_by_the_first_decision() {
     assert_eq!(ledger.size(), 9);
 }
 
+#[test]
+fn whatever_waited_for_a_commit_shares_the_next_and_its_signature() {
+    let world = World::new();
+    let ledger = world.create();
+    let (tells, lets) = world.store.watch();
+    let alone = ledger.append(draft(0, None));
+    begins(&tells);
+    let waiting: Vec<_> = (1..64).map(|number| ledger.append(draft(number, None))).collect();
+    let before = ledger.stats().now().commits;
+    drop(lets);
+    block_on(alone).unwrap();
+    let mut checkpoints = BTreeSet::new();
+    for waited in waiting {
+        let verified = block_on(waited).unwrap().receipt.verify(Some(ledger.vkey())).unwrap();
+        checkpoints.insert(verified.signed_checkpoint().note().to_string());
+    }
+    assert_eq!(checkpoints, [ledger.checkpoint().to_string()].into());
+    assert_eq!(
+        ledger.stats().now().commits - before,
+        2,
+        "the one that was on its way, and one for all of them"
+    );
+}
+
 /// Whoever reads waits for nobody who writes: a commit that hangs holds up no receipt, tile, checkpoint, notice or export.
 #[test]
 fn everything_can_be_read_while_a_batch_is_on_its_way_to_the_disk() {

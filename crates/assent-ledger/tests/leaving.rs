@@ -5,11 +5,15 @@
 
 mod common;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use assent_core::checkpoint::Checkpoint;
 use assent_core::decision::Act;
 use assent_core::export_format::{ExportSummary, ExportVerifier};
 use assent_core::hash::Hash;
+use assent_core::merkle::verify_consistency;
 use assent_core::notice::Channel;
 use assent_core::record::Surface;
 use assent_ledger::store::memory::Fault;
@@ -34,7 +38,31 @@ fn audit(ledger: &Ledger) -> ExportSummary {
 
 fn sweep(ledger: &Ledger) -> ExportSummary {
     ledger.check(&mut |_| {}).unwrap();
+    grew_from_every_checkpoint_seen(ledger);
     audit(ledger)
+}
+
+thread_local! {
+    /// Every checkpoint that a sweep of this test found, by the log's key.
+    static SEEN: RefCell<BTreeMap<String, Vec<String>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Whatever left, each earlier checkpoint is signed by the key of today, and today's tree grew from it.
+fn grew_from_every_checkpoint_seen(ledger: &Ledger) {
+    let read = |note: &str| {
+        let signed = Checkpoint::verify(note, ledger.vkey()).unwrap();
+        (signed.checkpoint().size, signed.checkpoint().root)
+    };
+    let now = ledger.checkpoint().to_string();
+    let (size, root) = read(&now);
+    SEEN.with_borrow_mut(|seen| {
+        let seen = seen.entry(ledger.vkey().to_string()).or_default();
+        for (old, old_root) in seen.iter().map(|note| read(note)).filter(|(old, _)| *old > 0) {
+            let proof = ledger.consistency(old, size).unwrap();
+            verify_consistency(old, &old_root, size, &root, &proof).unwrap();
+        }
+        seen.push(now);
+    });
 }
 
 fn erase(ledger: &Ledger, who: u64) -> Result<u64, ErasureError> {

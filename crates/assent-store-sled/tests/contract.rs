@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may panic, and so may what they share")]
 
+#[path = "../../assent-ledger/tests/common/mod.rs"]
+mod common;
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -38,7 +41,7 @@ fn every_commit_is_one_fdatasync_of_the_journal() {
         return commit_and_mark(Path::new(&dir));
     }
     if Command::new("strace").arg("-V").output().is_err() {
-        return; // Nothing to watch system calls with; continuous integration has it.
+        return common::skipped_without("strace", "there is no strace to watch system calls with");
     }
     let dir = tempfile::tempdir().unwrap();
     let trace = dir.path().join("trace");
@@ -53,7 +56,7 @@ fn every_commit_is_one_fdatasync_of_the_journal() {
     if !watched.status.success() {
         let said = String::from_utf8_lossy(&watched.stderr);
         assert!(said.contains("ptrace") || said.contains("PTRACE"), "{said}");
-        return; // Tracing is forbidden here.
+        return common::skipped_without("strace", "tracing is forbidden here");
     }
     // Between the mark before a commit and the one after it, the journal was synced, once.
     let trace = std::fs::read_to_string(trace).unwrap();

@@ -9,7 +9,8 @@ use assent_core::hash::Hash;
 use assent_core::notice::Channel;
 use assent_core::subject::SubjectId;
 use assent_core::wire::{
-    EraseReason, EraseRequest, HeldSubject, HoldRequest, PeopleResponse, RestrictRequest, Whose,
+    EraseReason, EraseRequest, HeldSubject, HoldRequest, HoldsResponse, PeopleResponse, RestrictRequest,
+    Whose,
 };
 use assent_ledger::store::GoneReason;
 use assent_ledger::{ErasureError, Hold, ReadError, ReceiptId};
@@ -135,6 +136,16 @@ pub async fn restrict(site: Arc<Site>, request: RestrictRequest) -> Result<Peopl
 /// [`PeopleError`].
 pub async fn release(site: Arc<Site>, whose: Whose) -> Result<PeopleResponse, PeopleError> {
     for_everybody(&site, &whose, |subject| site.ledger.release(subject)).await
+}
+
+/// Everybody whose records are held, by subject.
+///
+/// # Errors
+/// [`PeopleError`].
+pub async fn holds(site: Arc<Site>) -> Result<HoldsResponse, PeopleError> {
+    let held = super::blocking(move || site.ledger.holds()).await.map_err(PeopleError::Stopped)??;
+    let told = |(subject, Hold { reason, review })| HeldSubject { subject, reason, review };
+    Ok(HoldsResponse { held: held.into_iter().map(told).collect() })
 }
 
 /// Keeps from erasure and purge.

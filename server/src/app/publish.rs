@@ -111,10 +111,10 @@ impl Publication {
     }
 
     /// Whether it is time, there is something to publish, and nobody is at it: then whoever asked is, until [`Self::ended`]. The next time
-    /// is an interval away.
-    fn begins(&self, ledger: &Ledger) -> bool {
+    /// is an interval after `now`.
+    pub fn begins(&self, ledger: &Ledger, now: Instant) -> bool {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        let (now, before) = (Instant::now(), self.public());
+        let before = self.public();
         let news = ledger.size() > before.size || before.cosignatures < self.wanted();
         if now < *due || !news || self.under_way.swap(true, Ordering::Relaxed) {
             return false;
@@ -123,7 +123,8 @@ impl Publication {
         true
     }
 
-    fn ended(&self) {
+    /// Whoever was at it is no more.
+    pub fn ended(&self) {
         self.under_way.store(false, Ordering::Relaxed);
     }
 
@@ -215,7 +216,7 @@ pub async fn whenever_due(app: Arc<App>) {
     loop {
         tokio::time::sleep(TICK).await;
         for site in app.sites.all() {
-            if !site.publication.begins(&site.ledger) {
+            if !site.publication.begins(&site.ledger, Instant::now()) {
                 continue;
             }
             // On a thread of its own: a site whose witnesses are slow must keep back neither another's checkpoint nor anybody's

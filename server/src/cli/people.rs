@@ -9,7 +9,8 @@ use anyhow::Context as _;
 use assent_core::notice::Channel;
 use assent_core::subject::SubjectId;
 use assent_core::wire::{
-    EraseReason, EraseRequest, HeldSubject, HoldRequest, PeopleResponse, RestrictRequest, Whose, WhoseRequest,
+    EraseReason, EraseRequest, HeldSubject, HoldRequest, HoldsResponse, PeopleResponse, RestrictRequest,
+    Whose, WhoseRequest,
 };
 use std::process::ExitCode;
 
@@ -60,6 +61,12 @@ enum Command {
     LetGo {
         #[command(flatten)]
         whose: Who,
+    },
+    /// List whose records are held, why, and when somebody looks at it again. Exit code 1: for some that day is over.
+    Holds {
+        /// The site.
+        #[arg(long)]
+        site: String,
     },
 }
 
@@ -127,6 +134,24 @@ pub(super) fn whose(
     }
 }
 
+/// Tells everybody who is held; answers whether no review is late.
+fn holds(site: &str, loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let HoldsResponse { held } = match Opened::of(loaded)? {
+        Opened::Here(here) => here.run(site, people::holds)??,
+        Opened::There(server) => serde_json::from_reader(server.get(&format!("/v1/{site}/people/holds"))?)?,
+    };
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+    let mut late = false;
+    for HeldSubject { subject, reason, review } in &held {
+        let is_late = *review < today;
+        late |= is_late;
+        let over = if is_late { " (over)" } else { "" };
+        super::data(&format!("{subject} is held ({reason}), to be looked at again on {review}{over}\n"))?;
+    }
+    super::data(&format!("{} held\n", held.len()))?;
+    Ok(ExitCode::from(u8::from(late)))
+}
+
 pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCode> {
     let at = |who: &Who, verb: &str| format!("/v1/{}/people/{verb}", who.site);
     let done = match arguments.command {
@@ -169,6 +194,7 @@ pub(super) fn run(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCo
                 Opened::There(server) => server.post(&at(&who, "let-go"), &request)?,
             }
         }
+        Command::Holds { site } => return holds(&site, loaded),
     };
     let PeopleResponse { subjects, records, held } = done;
     super::data(&format!("{} subject(s), {records} record(s)\n", subjects.len()))?;

@@ -91,6 +91,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         staff::people::release,
         staff::people::hold,
         staff::people::let_go,
+        staff::people::holds,
         staff::upkeep::end_alerts,
         staff::upkeep::purge,
         staff::upkeep::tell_erasures,

@@ -76,6 +76,7 @@ fn with(
         .route("/v1/{site}/people/release", post(staff::people::release))
         .route("/v1/{site}/people/hold", post(staff::people::hold))
         .route("/v1/{site}/people/let-go", post(staff::people::let_go))
+        .route("/v1/{site}/people/holds", get(staff::people::holds))
         .route("/v1/{site}/tell-erasures", post(staff::upkeep::tell_erasures))
         .route("/v1/{site}/site-file", put(staff::site_file::put))
         .route("/v1/{site}/schedule", get(pages::schedule::page))

@@ -677,6 +677,14 @@ pub(super) struct PeopleResponse {
     held: Vec<HeldSubject>,
 }
 
+/// Whose records stay for now.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HoldsResponse {
+    /// All of them, by subject.
+    held: Vec<HeldSubject>,
+}
+
 /// Somebody whose records must stay for now.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

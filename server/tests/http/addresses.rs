@@ -121,7 +121,7 @@ async fn the_retention_schedule_is_told_as_a_page_and_as_a_table() {
     let text = table.text();
     let rows: Vec<_> = text.split_terminator("\r\n").collect();
     assert_eq!(rows.len(), 3, "{text}");
-    assert_eq!(rows[0], r#""Records","Kept for","Counted from","days""#);
-    assert!(rows[2].ends_with(&format!(r#","{linked}""#)), "{text}");
+    assert_eq!(rows[0], r#""Records","Kept for","Counted from","days","action","authority""#);
+    assert!(rows[2].ends_with(&format!(r#","{linked}","purged","UK GDPR Art 5(1)(e)""#)), "{text}");
     app.get("/v1/nobody/schedule").await.is_problem(404, "unknown-site");
 }

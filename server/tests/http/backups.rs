@@ -4,6 +4,7 @@ use crate::app::{HOLDER, OTHER, STAFF, TestApp, to};
 use crate::command_line::{assent, out};
 use crate::people::{asks, by_email, receipt, signs_up};
 use crate::staff::staff;
+use assent_core::subject::SubjectToken;
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -120,7 +121,8 @@ async fn nobody_reads_a_backup_without_the_key_or_changes_it_unseen() {
 #[tokio::test]
 async fn backups_forget() {
     let app = TestApp::new().await;
-    signs_up(&app, HOLDER, "ann@example.org").await;
+    let hers = signs_up(&app, HOLDER, "ann@example.org").await;
+    let record = receipt(&app, HOLDER, &hers).await.json()["record"].as_str().unwrap().to_string();
     let first = backs_up(&app).await["run"].as_str().unwrap().to_string();
     let erase = json!({ "whose": by_email("ann@example.org"), "reason": "asked" });
     assert_eq!(asks(&app, "people/erase", erase).await.json()["records"], 1);
@@ -139,6 +141,19 @@ async fn backups_forget() {
     let left = |kind: &str| before.iter().filter(|file| file.to_string_lossy().contains(kind)).count();
     // Her secret was in the one part of secrets that there was.
     assert_eq!((left("/keys/"), left(".run")), (1, 0), "{before:?}");
+
+    // What the newest run makes has nothing of her: not her record, not her address, not the id that both were found by.
+    let folder = app.stopped();
+    fs::rename(folder.path().join("data"), folder.path().join("lost")).unwrap();
+    runs(folder.path(), &["restore"], 0);
+    let subject = SubjectToken::parse(HOLDER).unwrap().id();
+    for file in files(&folder.path().join("data")) {
+        let bytes = fs::read(&file).unwrap();
+        let found = bytes.windows(16).any(|window| window == subject.0);
+        assert!(!found && !contains(&bytes, "ann@example.org") && !contains(&bytes, &record), "{file:?}");
+    }
+    let app = TestApp::on(folder);
+    assert_eq!(receipt(&app, HOLDER, &hers).await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -12,6 +12,11 @@ pub(crate) async fn asks(app: &TestApp, verb: &str, body: Value) -> crate::app::
     staff(app, Method::POST, path, "application/json", body.to_string()).await
 }
 
+/// Whose records are held.
+async fn held(app: &TestApp) -> Value {
+    staff(app, Method::GET, "/v1/clinic/people/holds", "application/json", String::new()).await.json()
+}
+
 pub(crate) async fn signs_up(app: &TestApp, token: &str, email: &str) -> String {
     let wish = json!({ "notice": app.notice(), "language": "en", "wanted": ["email-news"], "email": email });
     let request = to(Method::POST, "/v1/clinic/alerts")
@@ -82,6 +87,8 @@ async fn what_is_held_stays_until_it_is_let_go() {
     let hold = json!({ "whose": whose, "reason": "claim-2026-17", "review": "2097-03-01" });
     assert_eq!(asks(&app, "people/let-go", json!({ "whose": whose })).await.json()["subjects"], json!([]));
     assert_eq!(asks(&app, "people/hold", hold).await.json()["records"], 1);
+    let told = json!({ "held": [{ "subject": subject(HOLDER), "reason": "claim-2026-17", "review": "2097-03-01" }] });
+    assert_eq!(held(&app).await, told);
     let erase = json!({ "whose": whose, "reason": "controller", "suppress": false });
     let held = asks(&app, "people/erase", erase.clone()).await;
     held.is_problem(409, "held");
@@ -90,6 +97,7 @@ async fn what_is_held_stays_until_it_is_let_go() {
         "it says until when"
     );
     assert_eq!(asks(&app, "people/let-go", json!({ "whose": whose })).await.status, StatusCode::OK);
+    assert_eq!(held(&app).await, json!({ "held": [] }));
     assert_eq!(asks(&app, "people/erase", erase).await.json()["records"], 1);
 }
 

@@ -6,6 +6,7 @@ use assent_core::note::VerifierKey;
 use assent_core::receipt::Receipt;
 use axum::http::StatusCode;
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 async fn public(app: &TestApp, key: &VerifierKey) -> Checkpoint {
     let answer = app.get("/v1/clinic/log/checkpoint").await;
@@ -37,4 +38,31 @@ async fn a_receipt_does_not_wait_for_the_public_checkpoint() {
     );
     let app = app.restarted();
     assert_eq!(public(&app, &key).await, covering);
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_due_when_there_is_news_and_once_in_an_interval() {
+    let app = TestApp::new().await;
+    let site = app.app.sites.all().remove(0);
+    assert_eq!(site.file.log.checkpoint_seconds, 5, "unless the site file says otherwise");
+    let start = Instant::now();
+    let due = |seconds: f32| {
+        let due = site.publication.begins(&site.ledger, start + Duration::from_secs_f32(seconds));
+        if due {
+            site.publication.ended();
+        }
+        due
+    };
+    site.publication.publish(&site.ledger, "clinic").unwrap();
+    assert!(!due(1000.0), "nothing is new");
+    app.records(json!({ "analytics": "yes" })).await;
+    assert!(due(0.0), "the first is due at once");
+    assert_eq!([4.9, 5.0, 9.9, 10.1].map(due), [false, true, false, true]);
+    // One at a time, however long it takes.
+    assert!(site.publication.begins(&site.ledger, start + Duration::from_secs(20)));
+    assert!(!due(1000.0));
+    site.publication.ended();
+    assert!(due(1000.0));
+    site.publication.publish(&site.ledger, "clinic").unwrap();
+    assert!(!due(2000.0), "it is public");
 }

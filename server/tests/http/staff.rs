@@ -17,6 +17,7 @@ async fn without_the_token_nothing() {
     let app = TestApp::new().await;
     for (method, path) in [
         (Method::GET, "/v1/clinic/export"),
+        (Method::GET, "/v1/clinic/people/holds"),
         (Method::POST, "/v1/clinic/may"),
         (Method::PUT, "/v1/clinic/site-file"),
         (Method::POST, "/v1/clinic/people/export"),

@@ -1,7 +1,11 @@
 //! A small world for the ledger's tests: a folder, a store, a clock that tests turn, and drafts to append.
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, reason = "tests may panic, and so may what they share")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests may panic and say what they skip, and so may what they share"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +23,15 @@ use assent_ledger::{
     AppendError, Appended, Clock, Draft, Idempotency, Ledger, LogConfig, OpenError, OperatorKey, Outside,
     ReceiptId, SystemRandom,
 };
+
+/// Says that a test is skipped because a program, or the right to use it, is missing. Only whoever named it in `ASSENT_TEST_WITHOUT`
+/// wants that; for others the test fails.
+pub fn skipped_without(part: &str, why: &str) {
+    let without = std::env::var("ASSENT_TEST_WITHOUT").unwrap_or_default();
+    let may = without.split(',').any(|name| name.trim() == part);
+    assert!(may, "{why}: make that right, or leave it out with ASSENT_TEST_WITHOUT={part}");
+    println!("skipped: {why}");
+}
 
 pub const START: u64 = 1_795_305_600_000; // 2026-11-22T00:00:00Z
 pub const DAY: u64 = 24 * 60 * 60 * 1000;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use assent_ledger::testing::block_on;
 
+use crate::common::skipped_without;
 use crate::life::{
     self, Dice, child, decide_aloud, erase_aloud, open, open_both, said, spawn, times, verify,
 };
@@ -144,7 +145,7 @@ struct Trace {
 /// A small life under strace, in a copy of `begun`. Nothing where that is not possible; then it is said.
 fn traced(test: &str, begun: &Path, inject: Option<&str>) -> Option<Trace> {
     if Command::new("strace").arg("-V").output().is_err() {
-        println!("skipped: there is no strace to make system calls fail with");
+        skipped_without("strace", "there is no strace to make system calls fail with");
         return None;
     }
     let (dir, notes) = (life::folder(), tempfile::tempdir().unwrap());
@@ -164,7 +165,7 @@ fn traced(test: &str, begun: &Path, inject: Option<&str>) -> Option<Trace> {
     if text.is_empty() {
         let said = String::from_utf8_lossy(&done.stderr).to_lowercase();
         assert!(said.contains("ptrace") || said.contains("not permitted"), "{said}");
-        println!("skipped: tracing is forbidden here");
+        skipped_without("strace", "tracing is forbidden here");
         return None;
     }
     Some(Trace { dir, text })

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{PTracer, set_ptracer};
 
+use crate::common::skipped_without;
 use crate::life::{self, again, child, decide_aloud, open, open_both, said, say, verify};
 
 const TEST: &str = "one_append::each_system_call_of_one_append_may_fail_or_be_the_last";
@@ -48,7 +49,7 @@ fn traced(begun: &Path, inject: Option<&str>) -> Option<(tempfile::TempDir, Stri
     strace.args(["-f", "-y", "-e", &format!("trace={CALLS}")]).arg("-o").arg(&output);
     strace.args(inject.iter().flat_map(|inject| ["-e", *inject]));
     let Ok(mut strace) = strace.args(["-p", &child.id().to_string()]).stderr(Stdio::piped()).spawn() else {
-        println!("skipped: there is no strace to make system calls fail with");
+        skipped_without("strace", "there is no strace to make system calls fail with");
         child.kill().unwrap();
         child.wait().unwrap();
         return None;
@@ -68,7 +69,7 @@ fn traced(begun: &Path, inject: Option<&str>) -> Option<(tempfile::TempDir, Stri
     strace.wait().unwrap();
     if !attached {
         assert!(notice.contains("not permitted"), "{notice}");
-        println!("skipped: tracing is forbidden here");
+        skipped_without("strace", "tracing is forbidden here");
         return None;
     }
     let below = format!("{}/", dir.path().canonicalize().unwrap().display());

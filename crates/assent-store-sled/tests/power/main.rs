@@ -1,7 +1,7 @@
 //! Power cuts: everything a ledger wrote is recorded, then cut off at many moments, with what was not synced lost or torn. What
 //! was answered must be there, and everything must hold, each time.
 //!
-//! Needs `strace`; without it nothing can be recorded, and the test says so and passes.
+//! Needs `strace`; without it nothing can be recorded.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,8 @@
 mod common;
 mod trace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -40,10 +41,10 @@ fn open(dir: &Path) -> Result<Ledger, assent_ledger::OpenError> {
     Ledger::open(config(dir), store, &operator(), Outside::system())
 }
 
-/// What the child does: decides and erases, and says each time that it was answered.
+/// What the child does: decides and erases, and says each time that it was answered; now and then space is reclaimed.
 fn live(dir: &Path) {
     let store: Arc<dyn Store> = Arc::new(SledStore::open_with_cache(&dir.join("store"), 8 << 20).unwrap());
-    let ledger = Ledger::create(config(dir), store, &operator(), Outside::system()).unwrap();
+    let ledger = Ledger::create(config(dir), Arc::clone(&store), &operator(), Outside::system()).unwrap();
     println!("begun");
     for round in 0..DECISIONS / 48 {
         let numbers = round * 48..(round + 1) * 48;
@@ -57,6 +58,10 @@ fn live(dir: &Path) {
             block_on(ledger.erase(subject(number), GoneReason::Asked, false)).unwrap();
             println!("erased {number}");
         }
+        if round % 50 == 27 {
+            store.reclaim(&|_, _, row| ledger.replaces(row)).unwrap();
+            println!("reclaimed");
+        }
     }
     block_on(ledger.tell_erasures()).unwrap();
     println!("told");
@@ -68,8 +73,7 @@ fn what_was_answered_survives_a_power_cut() {
         return live(Path::new(&dir));
     }
     if Command::new("strace").arg("-V").output().is_err() {
-        println!("skipped: no strace to record with");
-        return;
+        return common::skipped_without("strace", "there is no strace to record with");
     }
     let home = tempfile::tempdir().unwrap();
     let (dir, record) = (home.path().join("data"), home.path().join("trace"));
@@ -86,8 +90,7 @@ fn what_was_answered_survives_a_power_cut() {
     if !watched.status.success() {
         let said = String::from_utf8_lossy(&watched.stderr);
         assert!(said.to_lowercase().contains("ptrace"), "{said}");
-        println!("skipped: tracing is forbidden here");
-        return;
+        return common::skipped_without("strace", "tracing is forbidden here");
     }
     let events = trace::read(&std::fs::read_to_string(&record).unwrap(), &dir);
     std::fs::remove_file(&record).unwrap();
@@ -110,6 +113,25 @@ fn what_was_answered_survives_a_power_cut() {
         opened += usize::from(survives(&disk, &dir, &mut rng, cut));
     }
     assert!(opened > CUTS / 2, "most cuts come after the log was begun: {opened}");
+    assert!(is_lost_without_the_journals_sync(&events, &dir, &mut rng), "this test sees what is lost");
+}
+
+/// The same life on a disk that takes no heed of the journal's syncs: a cut in its second half loses what was answered, and that is
+/// noticed.
+fn is_lost_without_the_journals_sync(events: &[trace::Event], dir: &Path, rng: &mut Dice) -> bool {
+    let is_journal = |event: &trace::Event| match event {
+        trace::Event::Name { path, file } if path.starts_with(dir.join("store/journal")) => *file,
+        _ => None,
+    };
+    let journals: BTreeSet<usize> = events.iter().filter_map(is_journal).collect();
+    let heeded =
+        |event: &&trace::Event| !matches!(event, trace::Event::Sync { file } if journals.contains(file));
+    (0..5).any(|_| {
+        let cut = events.len() / 2 + rng.below(events.len() / 2);
+        let mut disk = Disk::default();
+        events[..cut].iter().filter(heeded).for_each(|event| disk.pass(event));
+        std::panic::catch_unwind(AssertUnwindSafe(|| survives(&disk, dir, rng, cut))).is_err()
+    })
 }
 
 /// Cuts the power and looks at what is left.

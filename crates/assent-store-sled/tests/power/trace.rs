@@ -155,8 +155,11 @@ impl Reader<'_> {
                 self.events.push(Event::Move { from, to });
             }
             "unlink" | "unlinkat" => {
-                let part = if name == "unlink" { parts[0] } else { parts[1] };
-                let path = PathBuf::from(String::from_utf8(text(part)?).ok()?);
+                // A name in a folder that stands before it.
+                let (folder, part) = if name == "unlink" { ("", parts[0]) } else { (parts[0], parts[1]) };
+                let folder = folder.split_once('<').and_then(|(_, path)| text_of(path.trim_end_matches('>')));
+                let folder = PathBuf::from(String::from_utf8(folder.unwrap_or_default()).ok()?);
+                let path = folder.join(String::from_utf8(text(part)?).ok()?);
                 self.names.remove(&path);
                 self.events.push(Event::Name { path, file: None });
             }

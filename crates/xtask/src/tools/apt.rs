@@ -48,18 +48,6 @@ pub(crate) fn need(program: &str, packages: &[&str]) -> Result<()> {
     }
 }
 
-/// Installs a program that only makes more of a check, with the packages that have it, when that asks nobody for anything; without
-/// it the check says less, which is told.
-pub(crate) fn wish(program: &str, packages: &[&str], gain: &str) {
-    if run::which(program).is_some() {
-        say::found(program);
-    } else if !here() || rights().is_none() {
-        say::note(format_args!("without {program} {gain} is skipped"));
-    } else if let Err(error) = install(packages, program) {
-        say::note(format_args!("without {program} {gain} is skipped: {error:#}"));
-    }
-}
-
 /// What to put before `apt-get` so that it may install: nothing for root, sudo where it asks no password.
 fn rights() -> Option<&'static [&'static str]> {
     if rustix::process::geteuid().is_root() {

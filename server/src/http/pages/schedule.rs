@@ -31,7 +31,8 @@ pub(in crate::http) async fn page(
     )
 }
 
-/// The same rows as RFC 4180 CSV, in the page's language: which records, kept for, counted from; last, the days as a number.
+/// The same rows as RFC 4180 CSV, in the page's language: which records, kept for, counted from; then for
+/// programs the days as a number, what becomes of them, and by what rule.
 #[utoipa::path(
     get, path = "/v1/{site}/schedule.csv", tag = "Pages",
     params(("site" = String, Path, description = "The site."), ("lang" = Option<String>, Query, description = "Language wanted.")),
@@ -47,10 +48,11 @@ pub(in crate::http) async fn table(
     let words = frame::of(&app, &site, query.lang.as_deref(), &headers).words();
     let mut table =
         WriterBuilder::new().quote_style(QuoteStyle::Always).terminator(Terminator::CRLF).from_writer(vec![]);
-    let columns = head(&words).into_iter().chain(["days".to_string()]);
+    let columns = head(&words).into_iter().chain(["days", "action", "authority"].map(String::from));
     table.write_record(columns).map_err(Problem::internal)?;
     for (class, days) in retention::schedule(&site.file.retention_rules()) {
-        let fields = row(&words, class, days).into_iter().chain([days.to_string()]);
+        let about = [days.to_string(), "purged".into(), "UK GDPR Art 5(1)(e)".into()];
+        let fields = row(&words, class, days).into_iter().chain(about);
         table.write_record(fields).map_err(Problem::internal)?;
     }
     let bytes = table.into_inner().map_err(|error| Problem::internal(error.into_error()))?;

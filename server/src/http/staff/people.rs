@@ -4,7 +4,9 @@ use super::IsStaff;
 use crate::app::people;
 use crate::http::error::Problem;
 use crate::http::extract::{InSite, StrictJson};
-use assent_core::wire::{EraseRequest, HoldRequest, PeopleResponse, RestrictRequest, WhoseRequest};
+use assent_core::wire::{
+    EraseRequest, HoldRequest, HoldsResponse, PeopleResponse, RestrictRequest, WhoseRequest,
+};
 use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -105,4 +107,17 @@ pub(in crate::http) async fn let_go(
     StrictJson(request): StrictJson<WhoseRequest>,
 ) -> Result<Response, Problem> {
     Ok(answer(people::let_go(site, request.whose).await?))
+}
+
+/// Whose records are held, why, and when somebody looks at it again.
+#[utoipa::path(
+    get, path = "/v1/{site}/people/holds", tag = "Staff", security(("staff" = [])),
+    params(("site" = String, Path, description = "The site.")),
+    responses((status = 200, description = "All of them, by subject.", body = crate::http::schema::HoldsResponse),
+        (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+)]
+pub(in crate::http) async fn holds(_: IsStaff, InSite(site): InSite) -> Result<Response, Problem> {
+    let HoldsResponse { held } = people::holds(site).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(HoldsResponse { held })).into_response())
 }
