@@ -21,54 +21,54 @@ use serde::{Deserialize, Serialize};
 /// The format's name, in every record.
 pub const RECORD_FORMAT: &str = "assent-record/v1";
 
-/// One decision or event of one subject.
+/// One decision or event of one subject. Its fields, and theirs, stand in the order of the canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// [`RECORD_FORMAT`].
-    pub format: String,
-    /// UUID v7, drawn by the server: the receipt's id.
-    pub id: String,
-    /// The site.
-    pub site: SiteId,
-    /// Whose decision it is.
-    pub subject: SubjectId,
-    /// When the server took it down: RFC 3339, UTC, milliseconds, `Z`. Never goes back within one log.
-    pub time: String,
+    /// How it was said.
+    pub act: Act,
     /// When the person pressed, by their own clock, if that was queued in the browser; or when they told staff. Same form; evidence
     /// only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted: Option<String>,
-    /// SHA-256 of the notice that was on screen.
-    pub notice: Hash,
-    /// The language it was read in (BCP 47).
-    pub language: String,
-    /// How it was said.
-    pub act: Act,
-    /// Which surface it was said on.
-    pub surface: Surface,
-    /// The page's origin, where a page was involved. Never a path.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<String>,
-    /// What was decided, purpose by purpose.
-    pub decisions: BTreeMap<PurposeId, Decision>,
-    /// Browser signals that were on.
-    #[serde(default, skip_serializing_if = "Signals::is_empty")]
-    pub signals: Signals,
+    /// Size and root of the last checkpoint before this record: the record is younger than that.
+    pub after: After,
     /// How old the person said they are, where the site asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age: Option<AgeBand>,
     /// For alerts: which contacts it is about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<ContactRef>,
-    /// What staff wrote down, where the person told them.
+    /// What was decided, purpose by purpose.
+    pub decisions: BTreeMap<PurposeId, Decision>,
+    /// [`RECORD_FORMAT`].
+    pub format: String,
+    /// UUID v7, drawn by the server: the receipt's id.
+    pub id: String,
+    /// The language it was read in (BCP 47).
+    pub language: String,
+    /// SHA-256 of the notice that was on screen.
+    pub notice: Hash,
+    /// The page's origin, where a page was involved. Never a path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub told: Option<Told>,
+    pub origin: Option<String>,
     /// Receipt id of the subject's record before this one, so that a history can be followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
-    /// Size and root of the last checkpoint before this record: the record is younger than that.
-    pub after: After,
+    /// Browser signals that were on.
+    #[serde(default, skip_serializing_if = "Signals::is_empty")]
+    pub signals: Signals,
+    /// The site.
+    pub site: SiteId,
+    /// Whose decision it is.
+    pub subject: SubjectId,
+    /// Which surface it was said on.
+    pub surface: Surface,
+    /// When the server took it down: RFC 3339, UTC, milliseconds, `Z`. Never goes back within one log.
+    pub time: String,
+    /// What staff wrote down, where the person told them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
 }
 
 /// Where the person saw what they decided.
@@ -120,12 +120,12 @@ impl Surface {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Signals {
-    /// Global Privacy Control was on.
-    #[serde(skip_serializing_if = "is_off")]
-    pub gpc: bool,
     /// Do Not Track was on, on a site that honours it.
     #[serde(skip_serializing_if = "is_off")]
     pub dnt: bool,
+    /// Global Privacy Control was on.
+    #[serde(skip_serializing_if = "is_off")]
+    pub gpc: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
@@ -155,17 +155,17 @@ pub struct ContactRef {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct After {
-    /// Leaves in it.
-    pub size: u64,
     /// Its RFC 6962 root.
     pub root: Hash,
+    /// Leaves in it.
+    pub size: u64,
 }
 
 impl Record {
     /// The bytes that are committed to: RFC 8785 canonical JSON. Make them once and keep them.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        crate::canonical::to_bytes(self)
+        crate::canonical::sorted_to_bytes(self)
     }
 
     /// Whether a yes in it counts without a confirmation of its own.
@@ -206,12 +206,38 @@ impl Record {
 mod tests {
     use super::*;
     use crate::fixture;
+    use crate::told::{Evidence, EvidenceKind, Recording, Telling};
 
     #[test]
     fn bytes_are_canonical_and_kept() {
         let record = fixture::record();
         let bytes = record.to_bytes();
         assert_eq!(bytes, serde_json_canonicalizer::to_vec(&record).unwrap());
+        // And with every field that a record may have.
+        let full = Record {
+            acted: Some("2026-11-22T10:15:00.000Z".into()),
+            age: Some(AgeBand::Between(13, 15)),
+            contacts: [Channel::Text, Channel::Email]
+                .map(|channel| ContactRef { channel, hash: Hash([7; 32]) })
+                .into(),
+            origin: Some("https://clinic.example.org \u{1}\u{7f}\"\\\n\u{fe0f}\u{1f600}".into()),
+            previous: Some(record.id.clone()),
+            signals: Signals { dnt: true, gpc: true },
+            told: Some(Told {
+                by: Telling::InPerson,
+                directly: true,
+                evidence: Some(Evidence { kind: EvidenceKind::SignedForm, reference: "file B-1".into() }),
+                list: Some("spring".into()),
+                opt_out_offered: true,
+                recording: Some(Recording::NotRecorded),
+                script: "Form 7".into(),
+                staff: "M. Rees".into(),
+                talked: true,
+            }),
+            ..record.clone()
+        };
+        assert_eq!(full.to_bytes(), serde_json_canonicalizer::to_vec(&full).unwrap());
+        assert_eq!(full.to_bytes(), crate::canonical::to_bytes(&full));
         assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
         insta::assert_snapshot!(core::str::from_utf8(&bytes).unwrap());
     }

@@ -16,28 +16,28 @@ pub const TOLD_MAX: usize = 200;
 pub struct Told {
     /// How it was said.
     pub by: Telling,
+    /// The details came from the person themselves, and not by way of others. Soft opt-in needs it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub directly: bool,
+    /// What shows that it was said. Without it a yes waits until the person confirms it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+    /// It came in with a list: the list's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+    /// The person could refuse when the details were collected. Soft opt-in needs it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub opt_out_offered: bool,
+    /// By telephone: whether the person was told of a recording, or there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Recording>,
     /// Which version of the script or form the person had before them, as the controller names it.
     pub script: String,
     /// Who wrote it down: a name or number that the controller knows.
     pub staff: String,
-    /// By telephone: whether the person was told of a recording, or there was none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recording: Option<Recording>,
-    /// What shows that it was said. Without it a yes waits until the person confirms it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<Evidence>,
-    /// The details came from the person themselves, and not by way of others. Soft opt-in needs it.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    pub directly: bool,
-    /// The person could refuse when the details were collected. Soft opt-in needs it.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    pub opt_out_offered: bool,
     /// Staff talked with somebody young, or with who looks after them, so that they understand what they agreed to.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub talked: bool,
-    /// It came in with a list: the list's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub list: Option<String>,
 }
 
 /// How something was said away from any page.

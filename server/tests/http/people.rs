@@ -13,7 +13,7 @@ pub(crate) async fn asks(app: &TestApp, verb: &str, body: Value) -> crate::app::
 }
 
 /// Whose records are held.
-async fn held(app: &TestApp) -> Value {
+async fn holds(app: &TestApp) -> Value {
     staff(app, Method::GET, "/v1/clinic/people/holds", "application/json", String::new()).await.json()
 }
 
@@ -88,7 +88,7 @@ async fn what_is_held_stays_until_it_is_let_go() {
     assert_eq!(asks(&app, "people/let-go", json!({ "whose": whose })).await.json()["subjects"], json!([]));
     assert_eq!(asks(&app, "people/hold", hold).await.json()["records"], 1);
     let told = json!({ "held": [{ "subject": subject(HOLDER), "reason": "claim-2026-17", "review": "2097-03-01" }] });
-    assert_eq!(held(&app).await, told);
+    assert_eq!(holds(&app).await, told);
     let erase = json!({ "whose": whose, "reason": "controller", "suppress": false });
     let held = asks(&app, "people/erase", erase.clone()).await;
     held.is_problem(409, "held");
@@ -97,7 +97,7 @@ async fn what_is_held_stays_until_it_is_let_go() {
         "it says until when"
     );
     assert_eq!(asks(&app, "people/let-go", json!({ "whose": whose })).await.status, StatusCode::OK);
-    assert_eq!(held(&app).await, json!({ "held": [] }));
+    assert_eq!(holds(&app).await, json!({ "held": [] }));
     assert_eq!(asks(&app, "people/erase", erase).await.json()["records"], 1);
 }
 
