@@ -66,8 +66,8 @@ async fn records_of_years_ago_are_purged_by_command() {
     }
     let held = ["--email", "held@post.example.org", "--reason", "dispute-7", "--review", "2030-01-01"];
     stack.runs_well(&[&["people", "hold", "--site", CLINIC], &held[..]].concat());
-    let holds = stack.runs_well(&["people", "holds", "--site", CLINIC]);
-    assert!(holds.contains("is held (dispute-7), to be looked at again on 2030-01-01\n1 held"), "{holds}");
+    let listed = stack.runs_well(&["people", "holds", "--site", CLINIC]);
+    assert!(listed.contains("is held (dispute-7), to be looked at again on 2030-01-01\n1 held"), "{listed}");
     stack.assent_is_killed();
 
     // Today somebody new says something, and one of then uses the controller's other site.
