@@ -4,6 +4,8 @@
 //! A parser here has one spelling for each value, so what it reads it must print again, byte for byte; where a format is
 //! JSON or TOML, reading what was printed must give the same value. Nothing may panic, whatever comes in.
 
+#[path = "../../server/src/bundle/archive.rs"]
+mod archive;
 mod bundles;
 #[allow(dead_code, reason = "the server asks for more")]
 #[path = "../../server/src/bundle/check.rs"]

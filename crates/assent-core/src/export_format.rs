@@ -759,7 +759,7 @@ impl ExportVerifier {
             }
             other => R::CheckpointMalformed(other),
         })?;
-        let cosigned = cosigned(header, &key, checkpoint.checkpoint()).ok_or(R::CosignedWrong)?;
+        let cosigned = cosigned(header, &key, checkpoint.checkpoint())?;
         let size = checkpoint.checkpoint().size;
         if header.first > header.end || header.end > size {
             return Err(R::RangeWrong { first: header.first, end: header.end, size });
@@ -930,15 +930,22 @@ impl Line {
     }
 }
 
-/// The header's cosigned checkpoint, if it has one; nothing when it is not one that the exported tree grew from.
-fn cosigned(header: &HeaderLine, key: &VerifierKey, head: &Checkpoint) -> Option<Option<SignedCheckpoint>> {
-    let Some(note) = &header.cosigned else { return header.growth.is_empty().then_some(None) };
-    let signed = Checkpoint::verify(note, key).ok()?;
-    let growth: Vec<Hash> =
-        header.growth.iter().map(|hash| Hash::from_base64(hash).ok()).collect::<Option<_>>()?;
+/// The header's cosigned checkpoint, if it has one, once it is shown that the exported tree grew from it.
+fn cosigned(
+    header: &HeaderLine,
+    key: &VerifierKey,
+    head: &Checkpoint,
+) -> Result<Option<SignedCheckpoint>, ExportFaultReason> {
+    let wrong = || ExportFaultReason::CosignedWrong;
+    let Some(note) = &header.cosigned else {
+        return if header.growth.is_empty() { Ok(None) } else { Err(wrong()) };
+    };
+    let signed = Checkpoint::verify(note, key).map_err(|_| wrong())?;
+    let growth: Result<Vec<Hash>, _> = header.growth.iter().map(|hash| Hash::from_base64(hash)).collect();
+    let growth = growth.map_err(|_| wrong())?;
     let Checkpoint { size, root, .. } = signed.checkpoint();
-    verify_consistency(*size, root, head.size, &head.root, &growth).ok()?;
-    Some(Some(signed))
+    verify_consistency(*size, root, head.size, &head.root, &growth).map_err(|_| wrong())?;
+    Ok(Some(signed))
 }
 
 /// A tile's leaf hashes, once they are shown to lead to the signed root.

@@ -4,7 +4,7 @@
 //! differ in which they believe, and in what they take for the end. So an archive in which they could find different files is
 //! refused, before anything in it is read. What the files say is not looked at here.
 
-use super::BundleFault;
+use super::check::BundleFault;
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use zip::ZipArchive;
