@@ -312,7 +312,9 @@ fn stays(
     row: &Row,
     record: &RecordRow,
 ) -> Result<Stays, ReadError> {
-    if erase::hold_of(shared, &record.subject)?.is_some() {
+    // Also what was said since the rest was frozen: a no must not go before the yes that it ends.
+    let is_restricted = erase::restriction_of(shared, &record.subject)?.is_some();
+    if is_restricted || erase::hold_of(shared, &record.subject)?.is_some() {
         return Ok(Stays::Held);
     }
     let content = match shared.inside(index, row)? {
