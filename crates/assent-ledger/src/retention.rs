@@ -78,6 +78,9 @@ pub struct PurgePlan {
     pub held: u64,
 }
 
+/// Carries rows over: index and new month of each.
+type Carries<'a> = dyn FnMut(&[(u64, u32)]) -> Result<(), ErasureError> + 'a;
+
 /// What is to happen to the rows of months that are over, and to those of others once the rules changed.
 #[derive(Default)]
 struct Found {
@@ -220,7 +223,7 @@ pub(crate) fn heard<T>(answer: oneshot::Receiver<Result<T, ErasureError>>) -> Re
 fn look(
     shared: &Shared,
     retention: &Retention<'_>,
-    carry: &mut dyn FnMut(&[(u64, u32)]) -> Result<(), ErasureError>,
+    carry: &mut Carries<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Found, ErasureError> {
     let total = shared.published().size;
@@ -245,10 +248,7 @@ fn look(
 
 impl Found {
     /// Hands on what is to be carried, so that no more of it is in memory than was looked at last.
-    fn hand_on(
-        &mut self,
-        carry: &mut dyn FnMut(&[(u64, u32)]) -> Result<(), ErasureError>,
-    ) -> Result<(), ErasureError> {
+    fn hand_on(&mut self, carry: &mut Carries<'_>) -> Result<(), ErasureError> {
         carry(&self.carry)?;
         self.carried += self.carry.len() as u64;
         self.carry.clear();
@@ -312,7 +312,9 @@ fn stays(
     row: &Row,
     record: &RecordRow,
 ) -> Result<Stays, ReadError> {
-    if erase::hold_of(shared, &record.subject)?.is_some() {
+    // Also what was said since the rest was frozen: a no must not go before the yes that it ends.
+    let is_restricted = erase::restriction_of(shared, &record.subject)?.is_some();
+    if is_restricted || erase::hold_of(shared, &record.subject)?.is_some() {
         return Ok(Stays::Held);
     }
     let content = match shared.inside(index, row)? {

@@ -5,6 +5,7 @@
 
 use super::sites::{Site, Sites};
 use assent_core::decision::Act;
+use assent_core::record::{Record, Surface};
 use assent_core::retention::{RetentionClass, RetentionRules};
 use assent_ledger::{ErasureError, Opened, Progress, PurgePlan, ReadError, Retention};
 use std::sync::Arc;
@@ -29,10 +30,10 @@ pub fn purge(
     let rules = site.file.retention_rules();
     let siblings = siblings(sites, site);
     let due = |opened: &Opened, newest: u64| {
-        let class = RetentionClass::of(opened.record.contacts.len());
+        let class = class_of(&opened.record);
         let since = match class {
             RetentionClass::Anonymous => newest,
-            RetentionClass::Linked => last_use(&siblings, opened)?.max(newest),
+            RetentionClass::Linked => last_use(&siblings, site, opened)?.max(newest),
         };
         Ok(rules.due(class, since))
     };
@@ -55,12 +56,26 @@ fn siblings(sites: &Sites, site: &Site) -> Vec<Arc<Site>> {
     all.filter(|other| other.file.controller.name == site.file.controller.name).collect()
 }
 
-/// When anybody with one of these addresses was last heard of, on any of the controller's sites.
-fn last_use(siblings: &[Arc<Site>], opened: &Opened) -> Result<u64, ReadError> {
+/// The class of a record. What came by a message, or was told, is about an address, also where the address could not be read
+/// then: a no lives as long as the yes that it ends.
+fn class_of(record: &Record) -> RetentionClass {
+    let by_address = matches!(record.surface, Surface::Message | Surface::Server | Surface::Told);
+    RetentionClass::of(record.contacts.len() + usize::from(by_address))
+}
+
+/// When anybody with one of a record's addresses, or of its subject's where it has none, was last heard of, on any of the controller's
+/// sites.
+fn last_use(siblings: &[Arc<Site>], of: &Site, opened: &Opened) -> Result<u64, ReadError> {
     // That it ended by itself is no use.
     let mut last = if opened.record.act == Act::Expiry { 0 } else { opened.time };
+    let contacts = if opened.contacts.is_empty() {
+        let history = of.ledger.history(&opened.record.subject)?;
+        history.into_iter().flat_map(|opened| opened.contacts).collect()
+    } else {
+        opened.contacts.clone()
+    };
     for site in siblings {
-        for contact in &opened.contacts {
+        for contact in &contacts {
             let hash = site.ledger.contact_hash(contact.channel, &contact.address);
             last = last.max(site.ledger.last_heard_of(&hash)?.unwrap_or(0));
         }

@@ -2,10 +2,17 @@
 
 use crate::app::{HOLDER, ORIGIN, OTHER, STAFF, TestApp, key, to};
 use crate::staff::staff;
+use assent_core::decision::Act;
+use assent_core::notice::Channel;
 use assent_core::subject::SubjectToken;
+use assent_ledger::PurgePlan;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
+use server::app::alerts::link::ContactKey;
+use server::app::alerts::stop::{Which, stop};
+use server::app::now;
+use server::app::retention::purge;
 
 pub(crate) async fn asks(app: &TestApp, verb: &str, body: Value) -> crate::app::Answer {
     let path: &'static str = Box::leak(format!("/v1/clinic/{verb}").into_boxed_str());
@@ -77,6 +84,28 @@ async fn a_restricted_person_is_shown_to_nobody() {
     assert!(export.contains("\"restricted\"") && !export.contains("email-news\\\":\\\"given"), "{export}");
     assert_eq!(asks(&app, "people/release", json!({ "whose": whose })).await.json()["records"], 1);
     assert_eq!(receipt(&app, HOLDER, &hers).await.status, StatusCode::OK);
+}
+
+/// Whose records were frozen stops alerts in a record that names no address: it counted as one about nobody's, and went years before the
+/// yes that it ends.
+#[tokio::test]
+async fn a_no_lives_as_long_as_the_yes_that_it_ends() {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    let app = TestApp::new().await;
+    signs_up(&app, HOLDER, "ann@example.org").await;
+    let site = app.app.sites.all()[0].clone();
+    let (holder, channel) = (SubjectToken::parse(HOLDER).unwrap().id(), Channel::Email);
+    let hash = site.ledger.contact_hash(channel, "ann@example.org");
+    site.ledger.restrict(holder, "dispute-7".into()).await.unwrap();
+    let stopped = stop(&site, ContactKey { channel, hash }, Which::All, Act::OneClick, now()).await;
+    assert_eq!(stopped.unwrap(), 1);
+    let plan = |days: u64| purge(&app.app.sites, &site, true, now() + days * DAY, &mut |_| ()).unwrap();
+    assert_eq!(plan(1).purged.len(), 0);
+    site.ledger.release(holder).await.unwrap();
+    let history = site.ledger.history(&holder).unwrap();
+    assert_eq!(history.iter().map(|said| said.record.contacts.len()).collect::<Vec<_>>(), [1, 0]);
+    assert_eq!(plan(1000), PurgePlan::default());
+    assert_eq!(plan(4000).purged.values().sum::<u64>(), 2);
 }
 
 #[tokio::test]
