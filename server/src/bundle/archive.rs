@@ -258,11 +258,9 @@ mod tests {
                 "a name twice in the list",
                 changed(|it| {
                     let twice = it[item..end].to_vec();
-                    (
-                        add(it, end + 8, 2, 1),
-                        add(it, end + 10, 2, 1),
-                        add(it, end + 12, 4, twice.len() as u64),
-                    );
+                    add(it, end + 8, 2, 1);
+                    add(it, end + 10, 2, 1);
+                    add(it, end + 12, 4, twice.len() as u64);
                     it.splice(end..end, twice);
                 }),
             ),
