@@ -236,6 +236,28 @@ mod tests {
         assert_eq!(judged(GOOD).unwrap().len(), 18);
     }
 
+    /// The files of a log of more than eight million entries are more than an archive counts in its first form.
+    #[test]
+    fn an_archive_of_very_many_files_is_plain() {
+        let options =
+            zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        let mut bytes = Vec::new();
+        let mut archive = zip::ZipWriter::new_stream(&mut bytes);
+        for number in 0..66_000 {
+            archive.start_file(number.to_string(), options).unwrap();
+        }
+        archive.finish().unwrap();
+        assert_eq!(judged(&bytes).unwrap().len(), 66_000);
+        let end = bytes.len() - END as usize;
+        let long_end = end - (LEADS_TO_LONG_END + LONG_END) as usize;
+        assert!(bytes[long_end..].starts_with(b"PK\x06\x06"));
+        for at in [long_end + 4, long_end + 24, long_end + 32, long_end + 40, long_end + 48, end - 12] {
+            let mut other = bytes.clone();
+            other[at] ^= 1;
+            assert!(judged(&other).is_err(), "byte {at} from {long_end}");
+        }
+    }
+
     /// Each was called whole, and another program found other files in it, or the same under other names.
     #[test]
     fn what_programs_unpack_in_different_ways_is_refused() {
