@@ -86,7 +86,8 @@ async fn every_status() {
     }
     let said = witness.said();
     assert!(!said.contains("stranger"), "what strangers name is not logged: {said}");
-    assert_eq!(std::fs::read_dir(witness.path("witness/evidence")).unwrap().count(), 1);
+    let kept = std::fs::read_dir(witness.path("witness/evidence")).unwrap();
+    assert_eq!(kept.count(), 2, "the note, and what was cosigned before it");
 }
 
 /// Entries that both histories of a log have.
