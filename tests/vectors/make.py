@@ -141,10 +141,17 @@ def canonical(value) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def receipt_id(number: int) -> str:
+    return f"019a6b5e-3d00-7abc-8def-{number:012x}"
+
+
 def record(number: int, decisions: dict, act: str = "save") -> str:
+    # Seven people in turn: whose record it is had the one of seven before.
+    before = {"previous": receipt_id(number - 7)} if number > 7 else {}
     return canonical({
+        **before,
         "format": "assent-record/v1",
-        "id": f"019a6b5e-3d00-7abc-8def-{number:012x}",
+        "id": receipt_id(number),
         "site": "clinic",
         "subject": sha256(b"assent/subject/v1\0" + bytes([number % 7]) * 16)[:16].hex(),
         "time": f"2026-11-21T09:{number // 60 % 60:02}:{number % 60:02}.123Z",
@@ -172,11 +179,16 @@ CHOICES = [
 ]
 
 
+def choice(number: int) -> dict:
+    """What entry `number` decides. Nobody takes back what they never gave."""
+    return {"analytics": "refused"} if number == 1 else CHOICES[number % len(CHOICES)]
+
+
 class Log:
     """A log: entry 0 is the notice, the others are records."""
 
     def __init__(self, size: int):
-        self.records = [None] + [record(i, CHOICES[i % len(CHOICES)]) for i in range(1, size)]
+        self.records = [None] + [record(i, choice(i)) for i in range(1, size)]
         self.entries = [leaf(2, sha256(NOTICE.encode()))]
         self.entries += [event(text, salt_of(i)) for i, text in enumerate(self.records) if i]
         self.hashes = [leaf_hash(entry) for entry in self.entries]

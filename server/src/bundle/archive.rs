@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use zip::ZipArchive;
 
-/// Bytes that may follow a file whose length was not known when it was begun: zip's data descriptor.
+/// Most bytes that follow a file whose length was not known when it was begun: zip's data descriptor.
 const DESCRIPTOR: u64 = 24;
 /// Bytes of the fixed part of: the end record, its longer form, what leads to that, an item of the list, a file's own header.
 const END: u64 = 22;
@@ -51,30 +51,33 @@ pub(super) fn layout<R: Read + Seek>(
         if file.name_raw() != item.name || name.as_bytes() != item.name {
             return Err(BundleFault::ArchiveAmbiguous("a file has two names"));
         }
-        let lengths = [file.size(), file.compressed_size()];
-        raw.header(file.header_start(), item, (u64::from(file.crc32()), lengths))?;
-        let after = if item.flags & HAS_DESCRIPTOR == 0 { 0 } else { DESCRIPTOR };
-        places.push((file.header_start(), start, end, after, name));
+        let content = (u64::from(file.crc32()), [file.size(), file.compressed_size()]);
+        raw.header(file.header_start(), item, content)?;
+        let follows = (item.flags & HAS_DESCRIPTOR != 0).then_some(content);
+        places.push((file.header_start(), start, end, follows, name));
     }
     places.sort_unstable();
-    // Where the file before ended, and how much may follow it.
-    let mut before = (0, 0, "the beginning".to_string());
-    for (header, start, end, after, name) in places {
+    // Where the file before ended, and what its descriptor says, if one follows.
+    let mut before = (0, None, "the beginning".to_string());
+    for (header, start, end, follows, name) in places {
         let name_length = name.len() as u64;
         // A local header has 30 bytes, the name, and at most the extra field for long files.
         let header_fits = start
             .checked_sub(header)
             .is_some_and(|it| (HEADER + name_length..=HEADER + name_length + 64).contains(&it));
-        if !header_fits || header.checked_sub(before.0).is_none_or(|gap| gap > before.1) {
+        if !header_fits || !raw.adjoins(&before, header)? {
             return Err(BundleFault::ArchiveOdd { near: before.2 });
         }
-        before = (end, after, name);
+        before = (end, follows, name);
     }
-    if zip.central_directory_start().checked_sub(before.0).is_none_or(|gap| gap > before.1) {
+    if !raw.adjoins(&before, zip.central_directory_start())? {
         return Err(BundleFault::ArchiveOdd { near: before.2 });
     }
     Ok(sizes)
 }
+
+/// Checksum of a file, and its lengths unpacked and packed.
+type Content = (u64, [u64; 2]);
 
 fn unreadable(error: &dyn std::fmt::Display) -> BundleFault {
     BundleFault::ArchiveUnreadable(error.to_string())
@@ -150,12 +153,34 @@ impl<R: Read + Seek> Raw<R> {
         if at == end { Ok(items) } else { Err(odd("its list of files does not end where its end says")) }
     }
 
+    /// Whether nothing stands between the end of a file and what comes next but the descriptor that should, saying what the list says.
+    fn adjoins(
+        &mut self,
+        (end, follows, _): &(u64, Option<Content>, String),
+        next: u64,
+    ) -> Result<bool, BundleFault> {
+        let Some((checksum, [unpacked, packed])) = follows else { return Ok(next == *end) };
+        let Some(length) = next.checked_sub(*end).filter(|length| *length <= DESCRIPTOR) else {
+            return Ok(false);
+        };
+        let bytes = self.read(*end, length)?;
+        // The mark in front of it may be missing; large files have long lengths.
+        let bytes = bytes.strip_prefix(b"PK\x07\x08").unwrap_or(&bytes);
+        let width = match bytes.len() {
+            12 => 4,
+            20 => 8,
+            _ => return Ok(false),
+        };
+        let lengths = [4, 4 + width].map(|at| number(bytes, at, width));
+        Ok(number(bytes, 0, 4) == *checksum && lengths == [*packed, *unpacked])
+    }
+
     /// The header in front of a file's content says what the list says.
     fn header(
         &mut self,
         at: u64,
         item: &Item,
-        (checksum, [unpacked, packed]): (u64, [u64; 2]),
+        (checksum, [unpacked, packed]): Content,
     ) -> Result<(), BundleFault> {
         let header = self.read(at, HEADER)?;
         let [flags, method, name, extra] = [6, 8, 26, 28].map(|field| number(&header, field, 2));
