@@ -35,8 +35,9 @@ pub(crate) fn machine(rig: &Rig, processors: &[usize]) -> Result<String> {
 pub(crate) fn text(plan: &Plan, machine: &str, table: &Table, grown: &[Grown]) -> String {
     let date = jiff::Zoned::now().date();
     let mut out = format!(
-        "# The ledger, measured\n\n`cargo xtask bench ledger`, {date}, on {machine}. Every figure is the median of {} rounds in which \
-         both sides took turns on the same disk and the same two cores, which carried the load generator too.\n\n",
+        "# The ledger, measured\n\n`cargo xtask bench ledger`, {date}, on {machine}. Rates and latencies are medians of {} rounds in which \
+         both sides took turns on the same disk and the same two cores, which carried the load generator too; disk, memory, purging and \
+         verify are measured once.\n\n",
         plan.rounds
     );
     if plan.size != FULL {
