@@ -155,6 +155,17 @@ async fn who_had_agreed_on_a_day_in_the_past_is_counted_alike_whatever_was_said_
     let named = ["--at", &then, "--purpose", "analytics"];
     assert_eq!(counted(&late, &named), (Some(0), both.map(|id| id + "\n").concat()));
 
+    // A purpose that is not asked about any more: what was said of it on a day before stays what it was.
+    let day = ["--at", &jiff::Timestamp::now().to_string(), "--json"];
+    let before = counted(&late, &day);
+    assert!(before.1.contains("analytics"), "{}", before.1);
+    let site = stack.path("site.toml");
+    let text = stack.site_file(CLINIC).replace("id = \"analytics\"", "id = \"visits\"");
+    fs::write(&site, text.replace("purposes.analytics]", "purposes.visits]")).unwrap();
+    stack.runs_well(&["site", "apply", site.to_str().unwrap()]);
+    assert_eq!(counted(&exported("changed.ndjson"), &day), before);
+    assert_eq!(counted(&late, &["--at", &then, "--purpose", "visits"]).0, Some(2), "nobody was asked");
+
     // Later, and long before anybody said anything.
     let text = counted(&late, &["--at", "2200-01-01T00:00:00Z"]).1;
     assert!(text.contains("4 people") && !text.contains("analytics: granted 2"), "{text}");

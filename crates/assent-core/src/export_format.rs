@@ -8,7 +8,7 @@
 //!
 //! It proves that what is shown is what was logged and that nothing in the range was left out
 //! silently, and that withdrawals name what was said before ([`withdrawals`](crate::withdrawals)). It does not judge why else an
-//! entry was withheld or erased, or what a record means. Memory: a tile, and 24 bytes for each record.
+//! entry was withheld or erased, or what a record means. Memory: a tile, and some 24 bytes for each record.
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};

@@ -40,6 +40,8 @@ pub(crate) enum Wish {
         /// Whether its contacts are suppressed from now on.
         suppress: bool,
     },
+    /// Erase every record because all of them are due. Nothing is done when they are frozen.
+    EraseDue,
     /// Freeze every record.
     Restrict {
         /// A code or reference; no personal data.
@@ -89,6 +91,11 @@ impl Change for ForSubject {
         shared.hear_wish();
         let done = match wish {
             Wish::Erase { reason, suppress } => erase(shared, &tail, &subject, (reason, suppress)),
+            Wish::EraseDue => match restriction_of(shared, &subject) {
+                Ok(None) => erase(shared, &tail, &subject, (GoneReason::Controller, false)),
+                Ok(Some(_)) => Ok(0),
+                Err(error) => Err(error.into()),
+            },
             Wish::Restrict { reason } => restrict(shared, &tail, &subject, &reason),
             Wish::Release => release(shared, &tail, &subject),
             Wish::Hold(hold) => {

@@ -36,7 +36,7 @@ use crate::ledger::{Inside, PurgedMonth, Shared, read_record};
 use crate::outside::{self, last_whole_month, month, month_name};
 use crate::owed;
 use crate::seal::Place;
-use crate::store::{Batch, GoneReason, Mark, MarkKind, RecordRow, Row, RowBody};
+use crate::store::{Batch, Mark, MarkKind, RecordRow, Row, RowBody};
 
 /// Rows looked at at a time.
 const CHUNK: u64 = 1024;
@@ -159,15 +159,14 @@ fn erase_instead(
 ) -> Result<PurgePlan, ErasureError> {
     let mut gone = Found { months: BTreeMap::new(), ..found };
     for (subject, records) in whole(shared, &found.months)? {
-        let wish = Wish::Erase { reason: GoneReason::Controller, suppress: false };
         let (reply, answer) = oneshot::channel();
-        send(Request::Change(Box::new(ForSubject { subject, wish, reply })))?;
+        send(Request::Change(Box::new(ForSubject { subject, wish: Wish::EraseDue, reply })))?;
         match heard(answer) {
+            // Frozen, or held, since it was looked at.
+            Ok(0) | Err(ErasureError::Held(_)) => {}
             Ok(_) => records
                 .into_iter()
                 .for_each(|(index, period)| gone.months.entry(period).or_default().push(index)),
-            // Since it was looked at.
-            Err(ErasureError::Held(_)) => {}
             Err(error) => return Err(error),
         }
     }
@@ -282,7 +281,12 @@ impl Found {
         if !is_over && !self.all || shared.is_purged(record.period).is_some() {
             return Ok(());
         }
-        let (due, is_held) = match stays(shared, retention, index, row, record)? {
+        let stays = match stays(shared, retention, index, row, record) {
+            // The check names it. It keeps from going only what goes with it.
+            Err(ReadError::Damaged { .. }) if !is_over => return Ok(()),
+            other => other?,
+        };
+        let (due, is_held) = match stays {
             // Each month it is looked at again.
             Stays::Held => (this_month, true),
             Stays::Until(due) => (last_whole_month(due), false),

@@ -191,6 +191,8 @@ impl SledStore {
     /// [`StoreError`]: it is damaged, or gone.
     pub fn open_index(&self) -> Result<(), StoreError> {
         self.inner.sled()?.index()?;
+        // Whoever is about to wait for the bell does so before it rings.
+        drop(lock(&self.inner.ends));
         self.inner.bell.notify_one();
         Ok(())
     }

@@ -24,6 +24,8 @@ use crate::lock;
 const FILE: &str = "seen";
 /// Its first bytes.
 const MAGIC: &[u8; 16] = b"assent-seen/1\0\0\0";
+/// Is in every part, so that a part that is read otherwise than it was written shows.
+const MARK: &[u8] = b"mark";
 /// People of the first part; each further one is for twice as many as the one before.
 const FIRST: usize = 1 << 17;
 /// How often a part takes somebody for another.
@@ -50,7 +52,8 @@ enum Reading {
 
 #[derive(Debug)]
 struct Parts {
-    seed: u128,
+    /// So that nobody who chooses their own id chooses whom they are taken for.
+    seed: [u8; 16],
     parts: Vec<BloomFilter>,
     /// People in the last part.
     last: usize,
@@ -58,25 +61,36 @@ struct Parts {
 
 impl Parts {
     fn new() -> Self {
-        let random = || u128::from(RandomState::new().hash_one(0_u8));
-        Parts { seed: (random() << 64) | random(), parts: Vec::new(), last: 0 }
+        let mut seed = [0; 16];
+        let random = || RandomState::new().hash_one(0_u8).to_be_bytes();
+        seed.as_chunks_mut::<8>().0.iter_mut().for_each(|half| *half = random());
+        Parts { seed, parts: Vec::new(), last: 0 }
+    }
+
+    /// A hash of our own: a saved filter must mean the same to the next release and on another machine.
+    fn hash(&self, who: &[u8]) -> u64 {
+        sha256_parts(&[&self.seed, who]).0.first_chunk::<8>().map_or(0, |hash| u64::from_be_bytes(*hash))
     }
 
     fn contains(&self, who: &[u8]) -> bool {
-        self.parts.iter().any(|part| part.contains(who))
+        let hash = self.hash(who);
+        self.parts.iter().any(|part| part.contains_hash(hash))
     }
 
     fn add(&mut self, who: &[u8]) {
         if self.contains(who) {
             return;
         }
+        let (hash, mark) = (self.hash(who), self.hash(MARK));
         if self.parts.is_empty() || self.last == FIRST << (self.parts.len() - 1) {
             let people = FIRST << self.parts.len();
-            self.parts.push(BloomFilter::with_false_pos(MISTAKEN).seed(&self.seed).expected_items(people));
+            let mut part = BloomFilter::with_false_pos(MISTAKEN).seed(&0).expected_items(people);
+            part.insert_hash(mark);
+            self.parts.push(part);
             self.last = 0;
         }
         if let Some(part) = self.parts.last_mut() {
-            part.insert(who);
+            part.insert_hash(hash);
             self.last += 1;
         }
     }
@@ -86,7 +100,7 @@ impl Parts {
         let mut bytes = Vec::with_capacity(76 + words);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&of.0);
-        bytes.extend_from_slice(&self.seed.to_be_bytes());
+        bytes.extend_from_slice(&self.seed);
         bytes.extend_from_slice(&(self.last as u64).to_be_bytes());
         for part in &self.parts {
             bytes.extend_from_slice(&part.num_hashes().to_be_bytes());
@@ -107,18 +121,24 @@ impl Parts {
         let rest = bytes.strip_prefix(MAGIC)?.strip_prefix(&of.0)?;
         let (seed, rest) = rest.split_first_chunk::<16>()?;
         let (last, mut rest) = rest.split_first_chunk::<8>()?;
-        let seed = u128::from_be_bytes(*seed);
-        let mut parts = Vec::new();
+        let mut read = Parts { seed: *seed, parts: Vec::new(), last: 0 };
+        read.last = usize::try_from(u64::from_be_bytes(*last)).ok()?;
+        let mark = read.hash(MARK);
         while !rest.is_empty() {
             let (hashes, after) = rest.split_first_chunk::<4>()?;
             let (len, after) = after.split_first_chunk::<8>()?;
             let len = usize::try_from(u64::from_be_bytes(*len)).ok()?.checked_mul(8)?;
             let (words, after) = after.split_at_checked(len)?;
             let words = words.as_chunks::<8>().0.iter().map(|word| u64::from_be_bytes(*word)).collect();
-            parts.push(BloomFilter::from_vec(words).seed(&seed).hashes(u32::from_be_bytes(*hashes)));
+            let part = BloomFilter::from_vec(words).seed(&0).hashes(u32::from_be_bytes(*hashes));
+            // Places are found as they were when it was written.
+            if !part.contains_hash(mark) {
+                return None;
+            }
+            read.parts.push(part);
             rest = after;
         }
-        Some(Parts { seed, parts, last: usize::try_from(u64::from_be_bytes(*last)).ok()? })
+        Some(read)
     }
 }
 

@@ -64,8 +64,13 @@ pub async fn erase(site: Arc<Site>, request: EraseRequest) -> Result<PeopleRespo
         EraseReason::Controller => GoneReason::Controller,
     };
     let mut done = PeopleResponse { subjects: Vec::new(), records: 0, held: Vec::new() };
-    for subject in subjects(&site, &request.whose).await? {
-        if let Whose::Subject(_) = request.whose {
+    let found = match subjects(&site, &request.whose).await {
+        // Erased by an earlier try, perhaps.
+        Err(PeopleError::UnknownReceipt(_)) => Vec::new(),
+        found => found?,
+    };
+    for subject in found {
+        if !matches!(request.whose, Whose::Contact { .. }) {
             forget_texts(&site, subject).await?;
         }
         match site.ledger.erase(subject, reason, request.suppress).await {

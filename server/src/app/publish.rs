@@ -177,6 +177,8 @@ impl Publication {
 
 /// What was published last. Nothing where that cannot be read, or is not all by this log and its witnesses: then it is published anew.
 ///
+/// Makes sure that the log grew from a head that was public.
+///
 /// # Errors
 /// The log has not grown from it.
 fn last(ledger: &Ledger, kept: &Path, witnesses: Option<&Witnesses>) -> anyhow::Result<Option<Public>> {

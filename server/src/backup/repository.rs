@@ -165,7 +165,8 @@ impl Repository {
     }
 
     /// Lets go of runs that are older than `keep`, and of parts that no run names. Of the last run that holds a site, however old, that
-    /// site stays, and no other: who was erased from those must not stay for its sake. Backups made under `former` keys of this instance go when all of them are too old; what others keep beside them is theirs.
+    /// site stays, and no other: who was erased from those must not stay for its sake. Backups made under `former` keys of this
+    /// instance go when all of them are too old; what others keep beside them is theirs.
     pub(super) fn prune(&self, now: u64, keep: Duration, former: &[String]) -> Result<Pruned, BackupError> {
         let oldest = name_of(now.saturating_sub(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX)));
         let (mut removed, mut damaged) = (0, Vec::new());

@@ -190,13 +190,18 @@ impl<R: Read + Seek> Raw<R> {
         // What is only known after the content stands behind it, and is 0 here.
         let said_later = item.flags & HAS_DESCRIPTOR != 0;
         let fits = |said: u64, is: u64, long: u64| said == is || said == long || (said_later && said == 0);
-        let long = u64::from(u32::MAX);
+        let has_long = extra.starts_with(&[1, 0, 16, 0]);
+        // Long lengths stand in a field of their own, before any other and once.
+        if has_field(extra.get(if has_long { 20 } else { 0 }..).unwrap_or_default(), 0x0001) {
+            return Err(BundleFault::ArchiveAmbiguous("a file's long lengths are not where they belong"));
+        }
+        let long = |is: u64| if has_long { u64::from(u32::MAX) } else { is };
         let mut same = header.starts_with(b"PK\x03\x04")
             && (flags, method, &own_name) == (item.flags, item.method, &item.name)
             && fits(number(&header, 14, 4), checksum, checksum)
-            && fits(number(&header, 18, 4), packed, long)
-            && fits(number(&header, 22, 4), unpacked, long);
-        if extra.starts_with(&[1, 0, 16, 0]) {
+            && fits(number(&header, 18, 4), packed, long(packed))
+            && fits(number(&header, 22, 4), unpacked, long(unpacked));
+        if has_long {
             let (of_unpacked, of_packed) = (number(&extra, 4, 8), number(&extra, 12, 8));
             same &= fits(of_unpacked, unpacked, unpacked) && fits(of_packed, packed, packed);
         }
@@ -219,6 +224,17 @@ fn are_harmless(mut extra: &[u8]) -> Result<(), BundleFault> {
     } else {
         Err(BundleFault::ArchiveAmbiguous("a file has an unknown extra field"))
     }
+}
+
+/// Whether there is an extra field of this kind.
+fn has_field(mut extra: &[u8], wanted: u64) -> bool {
+    while extra.len() >= 4 {
+        if number(extra, 0, 2) == wanted {
+            return true;
+        }
+        extra = extra.get(4 + number(extra, 2, 2) as usize..).unwrap_or_default();
+    }
+    false
 }
 
 /// A number of so many bytes; 0 where there are none.

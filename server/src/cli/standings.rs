@@ -45,8 +45,12 @@ pub(super) struct Arguments {
 /// What an export says up to a moment.
 struct Past {
     at: u64,
-    /// The last notice that was published before anything was said after the moment.
+    /// The last notice that was read.
+    newest_notice: Option<String>,
+    /// The notice in force when the last of what counts was said. A later one changes nothing.
     notice: Option<String>,
+    /// When the last record of the export was taken down.
+    last: Option<String>,
     people: BTreeMap<SubjectId, Vec<Opened>>,
     /// Whether something later was read: the log goes on in the order of time.
     is_over: bool,
@@ -55,12 +59,16 @@ struct Past {
 impl Past {
     fn take(&mut self, line: Line) -> anyhow::Result<()> {
         match line {
-            Line::Notice(notice) if !self.is_over => self.notice = Some(notice.document),
+            Line::Notice(notice) => self.newest_notice = Some(notice.document),
             Line::Record(line) => {
                 let record = Record::from_bytes(line.record.as_bytes()).context("a record cannot be read")?;
                 let said = time(&record.time).context("a record's time cannot be read")?;
                 self.is_over |= said > self.at;
+                self.last = Some(record.time.clone());
                 if !self.is_over {
+                    if let Some(newest) = self.newest_notice.take() {
+                        self.notice = Some(newest);
+                    }
                     let id = record.id.parse().context("a record's id cannot be read")?;
                     let opened = Opened { index: line.index, id, time: said, record, contacts: Vec::new() };
                     self.people.entry(opened.record.subject).or_default().push(opened);
@@ -71,10 +79,16 @@ impl Past {
         Ok(())
     }
 
-    /// What held for everybody.
-    fn standings(&self) -> anyhow::Result<BTreeMap<SubjectId, BTreeMap<PurposeId, Standing>>> {
+    /// What held for everybody, of the purposes that they were asked about; `wanted` must be one of those.
+    fn standings(
+        &self,
+        wanted: Option<&PurposeId>,
+    ) -> anyhow::Result<BTreeMap<SubjectId, BTreeMap<PurposeId, Standing>>> {
         let Some(notice) = &self.notice else { return Ok(BTreeMap::new()) };
         let notice: Notice = serde_json::from_str(notice).context("the notice cannot be read")?;
+        if let Some(wanted) = wanted.filter(|wanted| notice.purpose(wanted).is_none()) {
+            bail!("the notice of then has no purpose `{wanted}`");
+        }
         let held = self.people.iter().map(|(subject, said)| (*subject, fold(&notice, said, self.at)));
         Ok(held.collect())
     }
@@ -106,7 +120,8 @@ fn counted(arguments: &Arguments) -> anyhow::Result<Result<String, String>> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let bar = bar("bytes");
     bar.set_length(file.metadata().map_or(0, |about| about.len()));
-    let mut past = Past { at, notice: None, people: BTreeMap::new(), is_over: false };
+    let mut past =
+        Past { at, newest_notice: None, notice: None, last: None, people: BTreeMap::new(), is_over: false };
     let read = read_export(BufReader::new(file), key, &bar, &mut |line| past.take(line))?;
     bar.finish_and_clear();
     let summary = match read {
@@ -118,7 +133,11 @@ fn counted(arguments: &Arguments) -> anyhow::Result<Result<String, String>> {
             "the export leaves something out; make one of everything, from the beginning (without --from, --purpose or a person)"
         );
     }
-    let standings = past.standings()?;
+    let standings = past.standings(purpose.as_ref())?;
+    if !past.is_over {
+        let last = past.last.as_deref().unwrap_or("no record at all");
+        super::note(format_args!("nothing in the export is later than that: it ends with {}", plain(last)));
+    }
     Ok(Ok(match purpose {
         Some(purpose) => on(&standings, &purpose),
         None => counts(&standings, &arguments.at, &summary, *json),

@@ -191,7 +191,15 @@ fn one(
     if let Some(key) = key.filter(|key| **key != *ledger.vkey()) {
         return Err(("key-not-trusted", format!("it is signed with {}, not with {key}", ledger.vkey())));
     }
-    if let Ok(note) = fs::read_to_string(&published) {
+    let note = match fs::read(&published) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            return Err(("checkpoint-unreadable", format!("cannot read {}: {error}", published.display())));
+        }
+        Ok(bytes) => Some(bytes),
+    };
+    if let Some(note) = note {
+        let note = String::from_utf8_lossy(&note);
         let foreign = || ("published-foreign", "what was public last is none of this log".to_string());
         let public = Checkpoint::verify(&note, ledger.vkey()).map_err(|_| foreign())?;
         has_grown(&ledger, public.checkpoint(), &published)
