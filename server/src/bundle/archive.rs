@@ -305,7 +305,18 @@ mod tests {
         let end = GOOD.len() - END as usize;
         let item = last(GOOD, b"PK\x01\x02");
         let local = |name: &[u8]| GOOD.windows(name.len()).position(|window| window == name).unwrap();
-        let cases: [(&str, Vec<u8>); 14] = [
+        let descriptor = GOOD.windows(4).position(|mark| mark == b"PK\x07\x08").unwrap();
+        let cases: [(&str, Vec<u8>); 16] = [
+            (
+                "lengths in front of a file that are said to be elsewhere, and are not",
+                changed(|it| {
+                    it[18..26].fill(0xff);
+                    // The field that has them becomes one of times.
+                    assert_eq!(it[44..48], [1, 0, 16, 0]);
+                    it[44..46].copy_from_slice(&0x5455_u16.to_le_bytes());
+                }),
+            ),
+            ("another checksum behind a file", changed(|it| it[descriptor + 4] ^= 1)),
             ("something behind it", changed(|it| it.extend(b"more"))),
             ("a comment", changed(|it| (add(it, end + 20, 2, 4), it.extend(b"more")).0)),
             (
