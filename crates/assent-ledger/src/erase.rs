@@ -337,7 +337,9 @@ fn records_of(shared: &Shared, subject: &SubjectId) -> Result<Vec<(u64, Row, Rec
 
 /// Freezes a subject's records: their secrets move to escrow.
 fn restrict(shared: &Shared, tail: &Tail, subject: &SubjectId, reason: &str) -> Result<u64, Failed> {
-    let records = records_of(shared, subject)?;
+    let mut records = records_of(shared, subject)?;
+    // What was purged, and only not reclaimed yet, is not there to be frozen.
+    records.retain(|(_, _, record)| shared.is_purged(record.period).is_none());
     if records.is_empty() {
         return Ok(0);
     }

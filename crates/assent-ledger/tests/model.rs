@@ -82,6 +82,8 @@ struct Model {
     notice: Option<u8>,
     entries: u64,
     untold: u64,
+    /// Whether the rules were purged by before.
+    planned: bool,
 }
 
 /// Year × 12 + month − 1.
@@ -99,11 +101,17 @@ impl Model {
         for (who, known) in &mut self.histories {
             let Some(newest) = known.iter().map(|known| known.time).max() else { continue };
             let due = month(newest + 400 * DAY) - 1;
+            // Of whoever restricted what they said, also what they said since stays.
+            let is_frozen = known.iter().any(|known| known.restricted);
             known.retain_mut(|known| {
+                let stays = self.held.contains(who) || is_frozen;
                 if known.period >= this_month {
+                    // Under rules that are new, what stays for now is looked at again each month.
+                    if stays && !self.planned {
+                        known.period = this_month;
+                    }
                     return true;
                 }
-                let stays = self.held.contains(who) || known.restricted;
                 if !stays && due < this_month {
                     purged.insert(known.period);
                     return false;
@@ -112,6 +120,7 @@ impl Model {
                 true
             });
         }
+        self.planned = true;
         self.entries += purged.len() as u64;
     }
 
