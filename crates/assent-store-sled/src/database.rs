@@ -17,14 +17,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use assent_core::hash::Hash;
+use assent_core::hash::{Hash, sha256_parts};
 use assent_ledger::store::StoreError;
 use sled::IVec;
 
 use crate::absorb::Writes;
 use crate::durable::Durable;
 use crate::keys::{self, Key};
-use crate::seen::{self, Seen};
+use crate::seen::Seen;
 use crate::{FORMAT, FORMAT_BEFORE, OpenError, lock};
 
 /// Bytes of one segment: sixteen times and more what goes into sled between two calls of fdatasync ([`STEP`](crate::absorb::STEP)),
@@ -222,7 +222,7 @@ impl Database {
     }
 }
 
-/// The state of the logs that the main one holds.
+/// The state of the logs that the main one holds: what was absorbed last, and every head.
 fn state(main: &Database) -> Result<Hash, StoreError> {
     let mut values = vec![main.get(keys::ABSORBED, "the last sequence")?.unwrap_or_default()];
     for site in main.under(keys::SITES) {
@@ -231,7 +231,7 @@ fn state(main: &Database) -> Result<Hash, StoreError> {
         let number = number.ok_or_else(|| StoreError::damaged("read the list of sites"))?;
         values.extend(main.get(keys::head(number), "a head")?);
     }
-    Ok(seen::state(values.iter().map(AsRef::as_ref)))
+    Ok(sha256_parts(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
 }
 
 /// Removes the snapshot that a kill during a start left half written. sled writes one beside the last (`snap.….generating`) and renames

@@ -37,17 +37,8 @@ pub(crate) struct Seen {
     parts: RwLock<Parts>,
     /// Whether everybody in the index is in it.
     complete: AtomicBool,
-    /// How far the index was read, while it is not.
-    read: Mutex<Reading>,
-}
-
-/// How reading the index for it stands.
-#[derive(Debug)]
-enum Reading {
-    /// Up to this key.
-    UpTo(Key),
-    /// It ended: there is nothing more, or it cannot be read.
-    Over,
+    /// The key up to which the index was read for it; nothing once that ended: there is nothing more, or it cannot be read.
+    read: Mutex<Option<Key>>,
 }
 
 #[derive(Debug)]
@@ -72,20 +63,19 @@ impl Parts {
         sha256_parts(&[&self.seed, who]).0.first_chunk::<8>().map_or(0, |hash| u64::from_be_bytes(*hash))
     }
 
-    fn contains(&self, who: &[u8]) -> bool {
-        let hash = self.hash(who);
+    fn contains(&self, hash: u64) -> bool {
         self.parts.iter().any(|part| part.contains_hash(hash))
     }
 
     fn add(&mut self, who: &[u8]) {
-        if self.contains(who) {
+        let hash = self.hash(who);
+        if self.contains(hash) {
             return;
         }
-        let (hash, mark) = (self.hash(who), self.hash(MARK));
         if self.parts.is_empty() || self.last == FIRST << (self.parts.len() - 1) {
             let people = FIRST << self.parts.len();
             let mut part = BloomFilter::with_false_pos(MISTAKEN).seed(&0).expected_items(people);
-            part.insert_hash(mark);
+            part.insert_hash(self.hash(MARK));
             self.parts.push(part);
             self.last = 0;
         }
@@ -144,8 +134,8 @@ impl Parts {
 
 impl Seen {
     fn new(parts: Parts, complete: bool) -> Self {
-        let read = if complete { Reading::Over } else { Reading::UpTo(Key::new()) };
-        Seen { parts: RwLock::new(parts), complete: AtomicBool::new(complete), read: Mutex::new(read) }
+        let read = Mutex::new((!complete).then(Key::new));
+        Seen { parts: RwLock::new(parts), complete: AtomicBool::new(complete), read }
     }
 
     /// Of databases that have nobody yet.
@@ -177,12 +167,11 @@ impl Seen {
 
     /// Whether nobody is in the index under these keys. False: the index knows.
     pub(crate) fn never(&self, number: SiteNumber, subject: &SubjectId) -> bool {
-        self.complete.load(Ordering::Acquire)
-            && !self
-                .parts
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains(&keys::records(number, subject))
+        if !self.complete.load(Ordering::Acquire) {
+            return false;
+        }
+        let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
+        !parts.contains(parts.hash(&keys::records(number, subject)))
     }
 
     /// Takes in whoever is named by keys of the index. Called before these are written.
@@ -193,35 +182,20 @@ impl Seen {
 
     /// The key after which the index is to be read on for it; nothing when there is nothing to read.
     pub(crate) fn reads_from(&self) -> Option<Key> {
-        match &*lock(&self.read) {
-            Reading::UpTo(key) => Some(key.clone()),
-            Reading::Over => None,
-        }
+        lock(&self.read).clone()
     }
 
     /// The keys that were read; none when that was all.
     pub(crate) fn was_read(&self, index: &[Key]) {
         self.add(index.iter().map(Vec::as_slice));
-        let mut read = lock(&self.read);
-        match index.last() {
-            Some(last) => *read = Reading::UpTo(last.clone()),
-            None => {
-                *read = Reading::Over;
-                self.complete.store(true, Ordering::Release);
-            }
-        }
+        *lock(&self.read) = index.last().cloned();
+        self.complete.store(index.is_empty(), Ordering::Release);
     }
 
     /// Nothing more is read: it cannot be.
     pub(crate) fn gives_up(&self) {
-        *lock(&self.read) = Reading::Over;
+        *lock(&self.read) = None;
     }
-}
-
-/// A state of the logs: what was absorbed last, and every head.
-pub(crate) fn state<'a>(values: impl Iterator<Item = &'a [u8]>) -> Hash {
-    let values: Vec<&[u8]> = values.collect();
-    sha256_parts(&values)
 }
 
 #[cfg(test)]
@@ -247,7 +221,7 @@ mod tests {
             seen.add(keys.iter().map(Vec::as_slice));
         }
         let folder = tempfile::tempdir().unwrap();
-        let (now, later) = (state([&b"1"[..]].into_iter()), state([&b"2"[..]].into_iter()));
+        let (now, later) = (Hash([1; 32]), Hash([2; 32]));
         seen.save(folder.path(), &now).unwrap();
         let again = Seen::open(folder.path(), &now);
         for seen in [&seen, &again] {

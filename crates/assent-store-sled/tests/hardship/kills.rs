@@ -1,4 +1,4 @@
-//! Killed at any moment, and every system call of a small life failing or being the last.
+//! Killed at any moment, and a sample of the system calls of a small life failing or being the last. Those of one append: `one_append.rs`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -4,9 +4,7 @@ use super::IsStaff;
 use crate::app::people;
 use crate::http::error::Problem;
 use crate::http::extract::{InSite, StrictJson};
-use assent_core::wire::{
-    EraseRequest, HoldRequest, HoldsResponse, PeopleResponse, RestrictRequest, WhoseRequest,
-};
+use assent_core::wire::{EraseRequest, HoldRequest, PeopleResponse, RestrictRequest, WhoseRequest};
 use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -118,6 +116,5 @@ pub(in crate::http) async fn let_go(
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn holds(_: IsStaff, InSite(site): InSite) -> Result<Response, Problem> {
-    let HoldsResponse { held } = people::holds(site).await?;
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(HoldsResponse { held })).into_response())
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(people::holds(site).await?)).into_response())
 }
