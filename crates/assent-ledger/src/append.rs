@@ -1,72 +1,42 @@
 //! The append path: from waiting drafts to receipts, and what a crash at each step leaves.
 //!
-//! Whatever waits becomes one batch: one store commit, one flush and one signature. The story is [`make`] and then [`Made::land`],
-//! top to bottom. Who calls them, and when, is `sequence.rs`; what start-up does when the story was cut short is `recover.rs`; what follows an answer,
-//! `attendant.rs`; erasing and its kin, one at a time between batches, `erase.rs`.
+//! Whatever waits becomes one batch: one store commit, one flush and one signature. The story is eight steps, top to bottom: [`make`] with
+//! [`compose`], then [`Made::land`] with [`commit_and_vouch`]. Who calls them, and when, is `sequence.rs`; what start-up does when the story was
+//! cut short is `recover.rs`; what follows an answer, `attendant.rs`; erasing and its kin, one at a time between batches, `erase.rs`.
 //!
-//! Not here: whether a decision is allowed (the caller), how a receipt is read again later (`ledger.rs`).
+//! Not here: whether a decision is allowed (the caller), what can be recorded at all (`judge.rs`), how a receipt is read again
+//! later (`ledger.rs`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use assent_core::commitment::{Leaf, SALT_LEN, Salt};
-use assent_core::decision::Decision;
-use assent_core::hash::{Hash, sha256, sha256_parts};
+use assent_core::hash::Hash;
 use assent_core::merkle::CompactTree;
 use assent_core::record::{After, ContactRef, RECORD_FORMAT, Record};
 use assent_core::subject::SubjectId;
-use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::backup::PER_PART;
 use crate::changes::{About, ChangePlace};
 use crate::cipher::NONCE_LEN;
-use crate::draft::Published;
-use crate::draft::{Draft, PublishedNotice};
-use crate::error::{AppendError, ReadError};
+use crate::draft::{Published, PublishedNotice};
+use crate::error::AppendError;
 use crate::growing::{Growing, Grown};
 use crate::id::ReceiptId;
-use crate::keys::{Secret, Slot};
+use crate::judge::{Accepted, AcceptedDocument, Judged, Later, judge};
+use crate::keys::KeyStoreError;
 use crate::ledger::Shared;
 use crate::outside;
 use crate::recover::vouch;
+use crate::request::{Answer, Request};
 use crate::seal::Place;
-use crate::store::{
-    Batch, CommitError, DocumentKind, DocumentRef, Head, RecordRef, RecordRow, RequestId, RowBody,
-};
+use crate::store::{Batch, CommitError, DocumentKind, DocumentRef, Head, RecordRow, RowBody};
 
 /// Random bytes of one record: id, salt, nonce.
 const DICE: usize = 10 + SALT_LEN + NONCE_LEN;
-
-/// What callers put into the queue.
-pub(crate) enum Request {
-    /// A decision.
-    Append(Box<Draft>, oneshot::Sender<Result<Answer, AppendError>>),
-    /// A document to publish.
-    Publish(DocumentKind, Vec<u8>, oneshot::Sender<Result<PublishedNotice, AppendError>>),
-    /// Anything else that changes the log: done by itself, between two batches.
-    Change(Box<dyn Change>),
-}
-
-/// A change of the log that is not a decision.
-pub(crate) trait Change: Send {
-    /// About whom it is.
-    fn about(&self) -> About;
-    /// Does it and answers whoever asked. Nothing: the outcome is unknown and the log stands still.
-    fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail>;
-    /// Answers whoever asked that it was not done.
-    fn refuse(self: Box<Self>, error: AppendError);
-}
-
-/// What a caller makes its receipt of, on its own thread.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// It was recorded just now.
-    Recorded(Box<Recorded>),
-    /// It had been recorded before, as this leaf.
-    Replay(u64),
-}
 
 /// A record that is durable and under a signed checkpoint.
 #[derive(Debug)]
@@ -90,195 +60,12 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    fn newest(&mut self, kind: DocumentKind) -> &mut Option<DocumentRef> {
+    pub(crate) fn newest(&mut self, kind: DocumentKind) -> &mut Option<DocumentRef> {
         match kind {
             DocumentKind::Notice => &mut self.notice,
             DocumentKind::Change => &mut self.change,
         }
     }
-}
-
-impl Request {
-    pub(crate) fn refuse(self, error: AppendError) {
-        // A caller that has gone away needs no answer.
-        match self {
-            Request::Append(_, reply) => drop(reply.send(Err(error))),
-            Request::Publish(_, _, reply) => drop(reply.send(Err(error))),
-            Request::Change(change) => change.refuse(error),
-        }
-    }
-}
-
-/// A draft that will be recorded, and what the store knows about its subject.
-struct Accepted {
-    draft: Box<Draft>,
-    request: Option<RequestId>,
-    /// The subject's newest record.
-    previous: Option<RecordRef>,
-    /// The subject's secret and its slot, where it has one that may be used.
-    secret: Option<(u64, Secret)>,
-    reply: oneshot::Sender<Result<Answer, AppendError>>,
-}
-
-/// A document that will be published.
-struct AcceptedDocument {
-    kind: DocumentKind,
-    hash: Hash,
-    document: Vec<u8>,
-    reply: oneshot::Sender<Result<PublishedNotice, AppendError>>,
-}
-
-/// A batch, sorted out. Leaves are numbered in this order: documents, then drafts.
-#[derive(Default)]
-struct Judged {
-    documents: Vec<AcceptedDocument>,
-    drafts: Vec<Accepted>,
-    /// Requests that are answered with the outcome of another one in this batch: nobody may hear of a record
-    /// before it is durable.
-    later: Vec<(Request, Later)>,
-}
-
-#[derive(Clone, Copy)]
-enum Later {
-    SameDraft(usize),
-    SameDocument(usize),
-    Moved(usize),
-}
-
-/// Sorts a batch out. Replays, reused keys, moved subjects and impossible drafts are answered without writing.
-fn judge(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Judged {
-    let mut judged = Judged::default();
-    // One draft of a subject a batch: by subject, its position and request.
-    let mut subjects: HashMap<SubjectId, (usize, Option<RequestId>)> = HashMap::new();
-    for request in requests {
-        let (draft, reply) = match request {
-            Request::Publish(kind, document, reply) => {
-                judge_document(&mut judged, tail, (kind, document), reply);
-                continue;
-            }
-            Request::Append(draft, reply) => (draft, reply),
-            Request::Change(change) => {
-                change.refuse(AppendError::Unavailable);
-                continue;
-            }
-        };
-        let request = draft.idempotency.as_ref().map(|key| request_id(&key.key, &key.request));
-        let Ok(before) = read_before(shared, &draft, request) else {
-            drop(reply.send(Err(AppendError::Unavailable)));
-            continue;
-        };
-        let in_batch = subjects.get(&draft.subject).copied();
-        let same_key = in_batch.filter(|(_, other)| {
-            request.is_some_and(|request| other.is_some_and(|other| other.key == request.key))
-        });
-        // The key is looked at first: whoever asks again must get the same answer, however the history went on.
-        if let Some(answer) = before.replay {
-            drop(reply.send(answer));
-        } else if let Some((first, other)) = same_key {
-            if other == request {
-                judged.later.push((Request::Append(draft, reply), Later::SameDraft(first)));
-            } else {
-                drop(reply.send(Err(AppendError::KeyReused)));
-            }
-        } else if let Some(reason) = impossible(&draft) {
-            drop(reply.send(Err(AppendError::Invalid { reason })));
-        } else if let Some((first, _)) = in_batch {
-            judged.later.push((Request::Append(draft, reply), Later::Moved(first)));
-        } else if draft.expect_previous != before.previous.map(|previous| previous.id) {
-            let latest = before.previous.map(|previous| previous.id);
-            drop(reply.send(Err(AppendError::SubjectMoved { latest })));
-        } else if before.previous.is_none() && withdraws(&draft) {
-            let reason = "it withdraws, and nothing was said before";
-            drop(reply.send(Err(AppendError::Invalid { reason })));
-        } else {
-            subjects.insert(draft.subject, (judged.drafts.len(), request));
-            let Before { previous, secret, .. } = before;
-            judged.drafts.push(Accepted { draft, request, previous, secret, reply });
-        }
-    }
-    judged
-}
-
-fn judge_document(
-    judged: &mut Judged,
-    tail: &Tail,
-    (kind, document): (DocumentKind, Vec<u8>),
-    reply: oneshot::Sender<Result<PublishedNotice, AppendError>>,
-) {
-    let hash = sha256(&document);
-    let last = judged.documents.iter().rposition(|other| other.kind == kind);
-    match (last, *tail.clone().newest(kind)) {
-        (Some(last), _) if judged.documents[last].hash == hash => {
-            judged.later.push((Request::Publish(kind, document, reply), Later::SameDocument(last)));
-        }
-        (None, Some(current)) if current.hash == hash => {
-            let current = PublishedNotice { hash, index: current.index, changed: false };
-            drop(reply.send(Ok(current)));
-        }
-        _ => judged.documents.push(AcceptedDocument { kind, hash, document, reply }),
-    }
-}
-
-/// What the store knows about a draft's request and subject.
-struct Before {
-    replay: Option<Result<Answer, AppendError>>,
-    previous: Option<RecordRef>,
-    secret: Option<(u64, Secret)>,
-}
-
-fn read_before(shared: &Shared, draft: &Draft, request: Option<RequestId>) -> Result<Before, ReadError> {
-    let (store, site) = (&shared.store, &shared.config.site);
-    let mut before = Before { replay: None, previous: store.newest(site, &draft.subject)?, secret: None };
-    // Most people are new, and say it once.
-    let Some(previous) = before.previous else { return Ok(before) };
-    if let Some(request) = request
-        && let Some((index, body)) = store.request(site, &draft.subject, &request.key)?
-    {
-        let same = body == request.body;
-        before.replay = Some(if same { Ok(Answer::Replay(index)) } else { Err(AppendError::KeyReused) });
-        return Ok(before);
-    }
-    let row = shared.row(previous.index)?;
-    if let Some(record) = row.record() {
-        // A restricted subject decides on, under a secret of its own: what was frozen stays frozen.
-        if let Slot::Secret(secret) = shared.keys.subject(record.secret)? {
-            before.secret = Some((record.secret, secret));
-        }
-    }
-    Ok(before)
-}
-
-/// Whether it takes back what its subject said before. Staff who are told of it write it down as somebody new.
-fn withdraws(draft: &Draft) -> bool {
-    draft.told.is_none() && draft.decisions.values().any(|decision| *decision == Decision::Withdrawn)
-}
-
-/// Why a draft can never be recorded.
-fn impossible(draft: &Draft) -> Option<&'static str> {
-    if draft.decisions.is_empty() {
-        Some("it decides nothing")
-    } else if draft.language.len() > 64 || draft.acted.as_ref().is_some_and(|acted| acted.len() > 64) {
-        Some("its language or time is too long")
-    } else if draft.origin.as_ref().is_some_and(|origin| origin.len() > 512) {
-        Some("its origin is too long")
-    } else if draft.contacts.len() > 16 || draft.contacts.iter().any(|contact| contact.address.len() > 512) {
-        Some("it has too many contacts or a contact that is too long")
-    } else if draft.decisions.len() > 256 {
-        Some("it decides about too many purposes")
-    } else {
-        None
-    }
-}
-
-/// Keys are kept as hashes: some callers put names into them.
-fn request_id(key: &str, body: &Hash) -> RequestId {
-    let key = sha256_parts(&[b"assent/idempotency/v1\0", key.as_bytes()]);
-    let cut = |hash: &Hash| {
-        let mut cut = [0; 16];
-        cut.copy_from_slice(&hash.0[..16]);
-        cut
-    };
-    RequestId { key: cut(&key), body: cut(body) }
 }
 
 /// Why a batch was not recorded.
@@ -303,55 +90,71 @@ impl Stopped {
     }
 }
 
-/// A batch that was made in memory, and who waits for it.
+/// A batch that was made, and who waits for it.
 pub(crate) struct Made {
     judged: Judged,
+    composed: Composed,
+    began: Instant,
+}
+
+/// What a batch consists of.
+struct Composed {
     batch: Batch,
     grown: Grown,
     records: Vec<(ReceiptId, u64, String, Salt)>,
     about: Vec<ChangePlace>,
     /// Where the log ends when it has landed.
-    pub(crate) after: Tail,
-    began: Instant,
+    after: Tail,
 }
 
-/// Makes a batch of what can be recorded, and answers everybody else: the first half of the story. A crash (or an error) at
-/// any step leaves what its comment says. Nothing: there is nothing to record, or it could not be made; nothing was stored.
+/// Makes a batch of what can be recorded, and answers everybody else: the first half of the story. Nothing: there is nothing to
+/// record, or it could not be made; nothing was stored.
 pub(crate) fn make(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Option<Made> {
     let judged = judge(shared, tail, requests);
     if judged.drafts.is_empty() && judged.documents.is_empty() {
         return None;
     }
+    let began = Instant::now();
+    match compose(shared, tail, &judged) {
+        Ok(composed) => Some(Made { judged, composed, began }),
+        Err(error) => {
+            shared.stats.commit_failed();
+            shared.not_stored(&error);
+            judged.refuse(&AppendError::Unavailable);
+            None
+        }
+    }
+}
+
+/// Steps 1 to 3 of the story. A crash at any step leaves what its comment says; so does an error.
+fn compose(shared: &Shared, tail: &Tail, judged: &Judged) -> Result<Composed, KeyStoreError> {
     let (site, origin) = (&shared.config.site, shared.config.origin.as_str());
     let random = &*shared.outside.random;
-    let began = Instant::now();
-    let failed = |judged: Judged| {
-        shared.stats.commit_failed();
-        judged.refuse(&AppendError::Unavailable);
-    };
 
     // 1. The time, later than the batch before even when the clock went back, so that a subject's receipt ids
     //    (UUID v7) grow with its records; and the dice: ids, salts, nonces.
     //    Crash: nothing was written. Callers ask again.
     let time = time_after(shared, tail);
     let mut dice = Zeroizing::new(vec![0; DICE * judged.drafts.len()]);
-    if random.fill(&mut dice).is_err() {
-        failed(judged);
-        return None;
-    }
+    random.fill(&mut dice)?;
 
-    // 2. Secrets for new subjects, out of those that the attendant drew and made durable before: a row whose secret were
-    //    lost could never be opened again. Only a month's secret may have to be written here, once a month.
-    //    Crash: secrets that no row uses. The store's head says which were given out; the others wait for the next start.
+    // 2. Secrets, each durable before a row is sealed under it, which could never be opened again without. A month's is drawn and
+    //    written here, the first time that a record goes with it. Subjects' were drawn and written ahead by the attendant; only if more
+    //    people are new at once than it drew for are some written here.
+    //    Crash: secrets that no row uses. A month's waits for its first row. Of the subjects' the store's head says which were
+    //    given out; the next start gives out the others. (After an error those that were taken are passed over for good.)
+    let mut months = BTreeMap::new();
+    for accepted in &judged.drafts {
+        let month = outside::purge_month(accepted.draft.retain_until, time);
+        if let Entry::Vacant(vacant) = months.entry(month) {
+            vacant.insert(shared.keys.period_or_new(month, random)?);
+        }
+    }
     let new_subjects = judged.drafts.iter().filter(|accepted| accepted.secret.is_none()).count();
-    let Ok(fresh) = shared.keys.take(new_subjects, random) else {
-        failed(judged);
-        return None;
-    };
-    let mut fresh = fresh.into_iter();
+    let mut fresh = shared.keys.take(new_subjects, random)?.into_iter();
     let mut secrets = tail.head.secrets;
 
-    // 3. Complete the records, seal them, build leaves and tree. All in memory.
+    // 3. Complete the records, seal them, build leaves and tree. All in memory, and nothing can fail.
     //    Crash: as after step 2.
     let count = (judged.documents.len() + judged.drafts.len()) as u64;
     let mut growing = Growing::new(site, tail.head, tail.tree.clone(), time, count);
@@ -372,11 +175,7 @@ pub(crate) fn make(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Opti
         let (id, salt, nonce) = throw(time, dice);
         let period = outside::purge_month(draft.retain_until, time);
         let secret = accepted.secret.clone().or_else(|| fresh.next());
-        let (Some((slot, secret)), Ok(period_secret)) = (secret, shared.keys.period_or_new(period, random))
-        else {
-            failed(judged);
-            return None;
-        };
+        let (slot, secret) = secret.expect("as many were taken as subjects are new");
         secrets = secrets.max(slot + 1);
         let hashes = draft.contacts.iter().map(|one| shared.keys.contact_hash(one.channel, &one.address));
         let contacts: Vec<Hash> = hashes.collect();
@@ -388,7 +187,7 @@ pub(crate) fn make(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Opti
         let (index, covering) = (growing.next(), growing.covering());
         let place = Place { origin, index, time, covering, subject: draft.subject, period };
         let content = (record.as_str(), &salt, draft.contacts.as_slice());
-        let sealed = place.seal(&secret, &period_secret, &nonce, content);
+        let sealed = place.seal(&secret, &months[&period], &nonce, content);
         let request = accepted.request;
         let row = RecordRow { id, subject: draft.subject, secret: slot, period, request, contacts, sealed };
         growing.add(&leaf, RowBody::Record(row));
@@ -396,13 +195,54 @@ pub(crate) fn make(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Opti
     }
     let (batch, grown) = growing.finish(secrets);
     (after.head, after.tree) = (batch.head, grown.tree.clone());
-    Some(Made { judged, batch, grown, records, about, after, began })
+    Ok(Composed { batch, grown, records, about, after })
+}
+
+/// Steps 4 to 7 of the story, of whatever adds leaves: puts a batch at the end of the log that it was made for. Answers where the log
+/// ends then, and the checkpoint that says so.
+pub(crate) fn commit_and_vouch(
+    shared: &Shared,
+    before: &Tail,
+    batch: Batch,
+) -> Result<(Tail, Arc<str>), Stopped> {
+    let head = batch.head;
+    // Nothing can be signed for a log that was taken over.
+    if !shared.takes_leaves() {
+        return Err(Stopped::NothingStored);
+    }
+
+    // 4. The store commit: everything together or nothing, durable when it returns, and only if the head is still
+    //    the one this was built on. From here on the tree is decided.
+    //    Crash before or in it: none of it is there, or all of it and the store is ahead of the checkpoint file;
+    //    then the next start does steps 5 to 7 for it (`recover`). Callers who ask again with their key hear the
+    //    same either way.
+    //    Another writer (`HeadMoved`) should not exist. Nothing was stored, but what there is must be read again.
+    commit(shared, batch)?;
+
+    // 5. Hash again what was stored, and 6. sign that.
+    //    Crash: the store is ahead of the checkpoint file; `recover` comes here again.
+    let (checkpoint, tree) = vouch(shared, before.tree.clone(), head).map_err(|error| {
+        shared.log_failure(&error);
+        Stopped::Unknown
+    })?;
+
+    // 7. Readers may see it, and the attendant writes the checkpoint's own file, a moment behind the answer.
+    //    Crash: as in step 5. The file tells a store that was rolled back; it is never ahead of the store.
+    let published = Published { size: head.size, root: head.root, checkpoint: Arc::clone(&checkpoint) };
+    shared.publish(published);
+    shared.errands.checkpoint(Arc::clone(&checkpoint));
+    Ok((Tail { head, tree, ..before.clone() }, checkpoint))
 }
 
 impl Made {
     /// How many requests are answered with it.
     pub(crate) fn len(&self) -> usize {
         self.judged.drafts.len() + self.judged.documents.len() + self.judged.later.len()
+    }
+
+    /// Where the log ends when it has landed.
+    pub(crate) fn after(&self) -> &Tail {
+        &self.composed.after
     }
 
     /// Whom it is about.
@@ -418,21 +258,20 @@ impl Made {
     /// Records it at the end of the log that it was made for, and answers everybody: the other half of the story. Nothing: the
     /// outcome is unknown and the log stands still.
     pub(crate) fn land(self, shared: &Shared, before: Tail) -> Option<Tail> {
-        let Made { judged, batch, grown, records, about, after, began } = self;
+        let Made { judged, composed: Composed { batch, grown, records, about, after }, began } = self;
         // Until readers see it, nobody answers from what was worked out before.
         let changing = shared.changes.begin(About::Places(about));
-        let after = Tail { tree: before.tree.clone(), ..after };
-        let returned = judged.drafts.iter().filter(|accepted| accepted.previous.is_some());
-        shared.note_returns(returned.map(|accepted| accepted.draft.subject));
+        shared.note_returns(|| judged.drafts.iter().flat_map(|accepted| accepted.returns(shared)).collect());
 
         // 4. to 7. The store commit, the read back, the signature, the errand.
-        let landed = land(shared, &after, batch).and_then(|(tail, checkpoint)| {
+        let landed = commit_and_vouch(shared, &before, batch).and_then(|(tail, checkpoint)| {
             // 8. Proofs for everybody, out of what is in memory. Answers go out after this.
             //    Crash: all is durable. Callers who ask again with their key get these same receipts.
             let recorded = records.into_iter().map(|(id, index, record, salt)| {
                 let path = grown.path(index).map_err(|_| Stopped::Unknown)?;
                 Ok(Recorded { id, index, record, salt, path, checkpoint: Arc::clone(&checkpoint) })
             });
+            let tail = Tail { notice: after.notice, change: after.change, ..tail };
             Ok((tail, recorded.collect::<Result<_, Stopped>>()?))
         });
         match landed {
@@ -451,45 +290,9 @@ impl Made {
     }
 }
 
-impl Judged {
-    fn refuse(self, error: &AppendError) {
-        self.drafts.into_iter().for_each(|draft| drop(draft.reply.send(Err(error.clone()))));
-        self.documents.into_iter().for_each(|document| drop(document.reply.send(Err(error.clone()))));
-        self.later.into_iter().for_each(|(request, _)| request.refuse(error.clone()));
-    }
-}
-
 /// The time of the next batch.
 pub(crate) fn time_after(shared: &Shared, tail: &Tail) -> u64 {
     shared.outside.clock.now().max(tail.head.time + 1)
-}
-
-/// Commits a batch that adds leaves, and vouches for it: steps 4 to 7 of the story.
-pub(crate) fn land(shared: &Shared, tail: &Tail, batch: Batch) -> Result<(Tail, Arc<str>), Stopped> {
-    let head = batch.head;
-    // Nothing can be signed for a log that was taken over.
-    if !shared.takes_leaves() {
-        return Err(Stopped::NothingStored);
-    }
-
-    // 4. The store commit: everything together or nothing, durable when it returns, and only if the head is still
-    //    the one this was built on. From here on the tree is decided.
-    //    Crash before or in it: none of it is there, or all of it and the store is ahead of the checkpoint file;
-    //    then the next start does steps 5 to 7 for it (`recover`). Callers who ask again with their key hear the
-    //    same either way.
-    //    Another writer (`HeadMoved`) should not exist. Nothing was stored, but what there is must be read again.
-    commit(shared, batch)?;
-
-    // 5. Hash again what was stored, and 6. sign that.
-    //    Crash: the store is ahead of the checkpoint file; `recover` comes here again.
-    let (checkpoint, tree) = vouch(shared, tail.tree.clone(), head).map_err(|_| Stopped::Unknown)?;
-
-    // 7. Readers may see it, and the attendant writes the checkpoint's own file, a moment behind the answer.
-    //    Crash: as in step 5. The file tells a store that was rolled back; it is never ahead of the store.
-    let published = Published { size: head.size, root: head.root, checkpoint: Arc::clone(&checkpoint) };
-    shared.publish(published);
-    shared.errands.checkpoint(Arc::clone(&checkpoint));
-    Ok((Tail { head, tree, ..tail.clone() }, checkpoint))
 }
 
 /// The store's commit, with its errors split by what the sequencer does next.
@@ -501,11 +304,11 @@ pub(crate) fn commit(shared: &Shared, batch: Batch) -> Result<(), Stopped> {
             replaced.into_iter().for_each(|part| shared.touched.note(part));
         }
         Err(error @ CommitError::Failed(_)) => {
-            shared.failed(&error);
+            shared.not_stored(&error);
             return Err(Stopped::NothingStored);
         }
         Err(error @ (CommitError::HeadMoved { .. } | CommitError::OutcomeUnknown(_))) => {
-            shared.failed(&error);
+            shared.log_failure(&error);
             shared.touched.end();
             return Err(Stopped::Unknown);
         }

@@ -21,12 +21,13 @@ use assent_core::merkle::EMPTY_ROOT;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::append::{Change, Tail};
+use crate::append::Tail;
 use crate::changes::About;
 use crate::draft::Progress;
 use crate::error::AppendError;
 use crate::keys::KeyStoreError;
 use crate::ledger::Shared;
+use crate::request::Change;
 use crate::store::{Batch, DocumentKind, Head, Mark, MarkKind, RowBody, StoreError};
 
 pub use restore::{RestoreError, restore};

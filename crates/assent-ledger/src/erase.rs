@@ -15,13 +15,14 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use crate::append::{Change, Stopped, Tail, commit, land, time_after};
+use crate::append::{Stopped, Tail, commit, commit_and_vouch, time_after};
 use crate::changes::{About, ChangePlace};
 use crate::error::{AppendError, ErasureError, OpenError, ReadError};
 use crate::growing::Growing;
 use crate::ledger::{PurgedMonth, Shared};
 use crate::outside;
 use crate::owed;
+use crate::request::Change;
 use crate::store::{Batch, Gone, GoneReason, Mark, MarkEntry, MarkKind, RecordRow, Row, RowBody, Salted};
 
 /// Most tombstones that one summary leaf tells of: bounds its document to a few megabytes.
@@ -459,7 +460,7 @@ fn tell(shared: &Shared, tail: &Tail) -> Result<(Tail, u64), Failed> {
     let marks = untold.into_iter().map(|(key, _)| Mark { kind: MarkKind::Untold, key, value: None });
     growing.batch().marks.extend(marks);
     let (batch, _) = growing.finish(tail.head.secrets);
-    let (tail, _) = land(shared, tail, batch)?;
+    let (tail, _) = commit_and_vouch(shared, tail, batch)?;
     Ok((tail, count))
 }
 

@@ -246,6 +246,12 @@ pub enum AppendError {
         /// The subject's newest record.
         latest: Option<ReceiptId>,
     },
+    /// It was recorded before with this idempotency key, and nobody may look at it until its restriction ends (UK GDPR Art 18).
+    #[error("this was recorded before, and is restricted")]
+    Restricted,
+    /// It was recorded before with this idempotency key, and is gone by now: its time was over.
+    #[error("this was recorded before, and is gone by now")]
+    Gone,
     /// The draft can never be recorded as it is. Nothing was recorded: a mistake in the caller.
     #[error("the draft cannot be recorded: {reason}")]
     Invalid {

@@ -27,7 +27,7 @@ use assent_core::tile::{TILE_WIDTH, Tile, encode_bundle, encode_hashes};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
-use crate::append::{Answer, Change, Recorded, Request};
+use crate::append::Recorded;
 use crate::attendant::{self, Errands};
 use crate::backup::{self, CopyError, LogCopy, Parts};
 use crate::changes::{ChangePlace, Changes, Moment};
@@ -47,13 +47,14 @@ use crate::keys::{KeyStore, OperatorKey, Slot};
 use crate::outside::Outside;
 use crate::owed::{self, Owed, Reclaiming};
 use crate::recover::recover;
+use crate::request::{Answer, Change, Request};
 use crate::retention::{self, PurgePlan, Retention};
 use crate::seal::{Content, Place};
 use crate::sequence::sequence;
 use crate::stats::Stats;
 use crate::store::{
-    Batch, CommitError, DocumentKind, Gone, GoneReason, Head, MarkEntry, MarkKind, RecordRef, RecordRow, Row,
-    RowBody, Store,
+    Batch, DocumentKind, Gone, GoneReason, Head, MarkEntry, MarkKind, RecordRef, RecordRow, Row, RowBody,
+    Store,
 };
 use crate::touched::Touched;
 use crate::tree::{Pieces, StoredTree};
@@ -103,7 +104,7 @@ pub(crate) struct Shared {
     /// Counts what was wished for subjects: a purge must not go by what was so before.
     wishes: AtomicU64,
     /// Who came back while a purge is under way, in that order: they must not lose what their new record goes on from.
-    returned: Mutex<Option<Vec<SubjectId>>>,
+    returned: Mutex<Option<Vec<Returned>>>,
     /// Slots of subjects whose restriction is under way: nobody reads them, whatever the keystore says.
     closed: RwLock<BTreeSet<u64>>,
     /// Nothing for a log that was taken over: its key stayed where it came from.
@@ -112,6 +113,15 @@ pub(crate) struct Shared {
     writable: AtomicBool,
     /// When a batch could not be stored, by our clock in milliseconds, and none was since; else 0.
     failed_at: AtomicU64,
+}
+
+/// Under what somebody came back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Returned {
+    /// The same subject.
+    Subject(SubjectId),
+    /// An address, perhaps as another subject.
+    Contact(Hash),
 }
 
 /// A month that was purged.
@@ -279,9 +289,14 @@ impl Ledger {
                 Answer::Recorded(recorded) => Ok(shared.appended(*recorded)),
                 Answer::Replay(index) => {
                     shared.stats.replayed();
-                    // It is recorded; only reading it back failed. Asking again is right.
-                    let replay = shared.appended_before(index).map_err(|_| AppendError::OutcomeUnknown)?;
-                    replay.ok_or(AppendError::OutcomeUnknown)
+                    match shared.appended_before(index) {
+                        Ok(Some(replay)) => Ok(replay),
+                        // Whoever asked again and again would never come to what they say next.
+                        Err(ReadError::Restricted { .. }) => Err(AppendError::Restricted),
+                        Ok(None) if index < shared.published().size => Err(AppendError::Gone),
+                        // It is recorded; only reading it back failed. Asking again is right.
+                        Ok(None) | Err(_) => Err(AppendError::OutcomeUnknown),
+                    }
                 }
             }
         }
@@ -958,7 +973,7 @@ impl Ledger {
             return Ok(None);
         }
         // Read each time: nothing is checked here, whoever asked for it does.
-        let hashes = StoredTree::new(&*self.shared.store, self.site()).tile(level, n, width)?;
+        let hashes = self.shared.tree().tile(level, n, width)?;
         if hashes.len() < usize::from(width) {
             let reason = "its part of the tree is missing";
             return Err(ReadError::Damaged { index: n << (8 * u32::from(level) + 8).min(63), reason });
@@ -1135,15 +1150,18 @@ impl Shared {
         self.failed_at.store(0, Ordering::Relaxed);
     }
 
-    /// A batch was not stored, or it is not known: whoever keeps the machine must hear why.
-    pub(crate) fn failed(&self, error: &CommitError) {
-        let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    /// A batch was not stored.
+    pub(crate) fn not_stored(&self, error: &dyn std::error::Error) {
+        self.log_failure(error);
+        self.failed_at.store(self.outside.clock.now(), Ordering::Relaxed);
+    }
+
+    /// A batch was not stored, or it is not known, and then the log stands still until it was read again: whoever keeps the machine
+    /// must hear why.
+    pub(crate) fn log_failure(&self, error: &dyn std::error::Error) {
+        let causes = std::iter::successors(Some(error), |error| error.source());
         let cause = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
         tracing::error!(site = %self.config.site, cause, "decisions were not stored");
-        // After an unknown outcome the log stands still until it was read again.
-        if matches!(error, CommitError::Failed(_)) {
-            self.failed_at.store(self.outside.clock.now(), Ordering::Relaxed);
-        }
     }
 
     /// The log takes no decisions until it was recovered.
@@ -1216,15 +1234,15 @@ impl Shared {
         WatchingReturns(self)
     }
 
-    /// New records of people who have others are about to land.
-    pub(crate) fn note_returns(&self, subjects: impl Iterator<Item = SubjectId>) {
+    /// New records of people who may have others are about to land.
+    pub(crate) fn note_returns(&self, who: impl FnOnce() -> Vec<Returned>) {
         if let Some(returned) = &mut *self.returned.lock().unwrap_or_else(PoisonError::into_inner) {
-            returned.extend(subjects);
+            returned.extend(who());
         }
     }
 
     /// Who came back since somebody looks out, but for the first `after`.
-    pub(crate) fn returned(&self, after: usize) -> Vec<SubjectId> {
+    pub(crate) fn returned(&self, after: usize) -> Vec<Returned> {
         let returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
         returned.as_ref().and_then(|all| all.get(after..)).unwrap_or_default().to_vec()
     }

@@ -8,8 +8,9 @@ use crate::changes::About;
 use crate::erase::{Failed, Reply, settle};
 use crate::error::{AppendError, ReadError};
 use crate::ledger::Shared;
+use crate::outside;
+use crate::request::Change;
 use crate::store::{Batch, Mark, MarkKind};
-use crate::{append::Change, outside};
 
 /// Value of the mark when everything that went before was let go of.
 const NOTHING: &[u8] = b"-";

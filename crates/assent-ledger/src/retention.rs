@@ -12,7 +12,7 @@
 //! carried to that month, or to this one: it goes as soon as this one is over. Its bytes under the later month's secret are let go of
 //! when the store is reclaimed, and with the backups that have them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::PoisonError;
 
 use assent_core::accounting::{self as core, IndexDigest, PURGE_FORMAT};
@@ -22,7 +22,7 @@ use assent_core::subject::SubjectId;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crate::append::{Change, Request, Stopped, Tail, commit, land, time_after};
+use crate::append::{Stopped, Tail, commit, commit_and_vouch, time_after};
 use crate::changes::About;
 use crate::cipher::NONCE_LEN;
 use crate::draft::{Opened, Progress};
@@ -31,12 +31,13 @@ use crate::erase::{
 };
 use crate::error::{AppendError, ErasureError, ReadError};
 use crate::growing::Growing;
-use crate::keys::Slot;
-use crate::ledger::{Inside, PurgedMonth, Shared, read_record};
+use crate::keys::{KeyStoreError, Slot};
+use crate::ledger::{Inside, PurgedMonth, Returned, Shared, read_record};
 use crate::outside::{self, last_whole_month, month, month_name};
 use crate::owed;
+use crate::request::{Change, Request};
 use crate::seal::Place;
-use crate::store::{Batch, Mark, MarkKind, RecordRow, Row, RowBody};
+use crate::store::{Batch, DocumentKind, Mark, MarkKind, RecordRow, Row, RowBody};
 
 /// Rows looked at at a time.
 const CHUNK: u64 = 1024;
@@ -76,6 +77,8 @@ pub struct PurgePlan {
     pub carried: u64,
     /// Records that are held or restricted: carried over.
     pub held: u64,
+    /// Months that are over and stay, because a record in them cannot be read: whether it is in use, nobody knows. The check names it.
+    pub blocked: BTreeSet<String>,
 }
 
 /// Carries rows over: index and new month of each.
@@ -84,8 +87,8 @@ type Carries<'a> = dyn FnMut(&[(u64, u32)]) -> Result<(), ErasureError> + 'a;
 /// What is to happen to the rows of months that are over, and to those of others once the rules changed.
 #[derive(Default)]
 struct Found {
-    /// Whether the rules are others than before.
-    all: bool,
+    /// The rules, if they are others than before.
+    rules: Option<Vec<u8>>,
     /// Records of each month that go, ascending.
     months: BTreeMap<u32, Vec<u64>>,
     /// Index and new month: not carried yet.
@@ -93,6 +96,8 @@ struct Found {
     /// How many were to be carried, of those that are held.
     carried: u64,
     held: u64,
+    /// Months with a record that cannot be read.
+    blocked: BTreeSet<u32>,
 }
 
 /// Plans a purge and, unless it is a dry run, does it.
@@ -120,9 +125,9 @@ pub(crate) fn purge(
     let (wishes, _watching) = (shared.wishes(), shared.watch_returns());
     let mut carry = |rows: &[(u64, u32)]| carry_over(rows, send);
     let mut found = look(shared, retention, &mut carry, progress)?;
-    if found.all {
+    if let Some(rules) = found.rules.take() {
         let (reply, answer) = oneshot::channel();
-        send(Request::Change(Box::new(Planned { policy: retention.policy, reply })))?;
+        send(Request::Change(Box::new(Planned { rules, reply })))?;
         heard(answer)?;
     }
     if !shared.takes_leaves() {
@@ -146,6 +151,9 @@ pub(crate) fn purge(
             (wishes, returned) = (shared.wishes(), returned + shared.returned(returned).len());
             found.look_again(shared, retention, period)?;
             found.hand_on(&mut carry)?;
+            if !found.months.contains_key(&period) {
+                break;
+            }
         }
     }
     Ok(plan(&found))
@@ -198,7 +206,8 @@ fn whole(shared: &Shared, months: &BTreeMap<u32, Vec<u64>>) -> Result<BTreeMap<S
 fn plan(found: &Found) -> PurgePlan {
     let months = found.months.iter().filter(|(_, month)| !month.is_empty());
     let purged = months.map(|(period, month)| (month_name(*period), month.len() as u64)).collect();
-    PurgePlan { purged, carried: found.carried - found.held, held: found.held }
+    let blocked = found.blocked.iter().map(|period| month_name(*period)).collect();
+    PurgePlan { purged, carried: found.carried - found.held, held: found.held, blocked }
 }
 
 fn carry_over(
@@ -229,9 +238,9 @@ fn look(
     // Also those that nothing is due in: bytes of records that were carried over may lie about, under the old secret.
     let over = shared.keys.periods().into_iter().filter(|period| *period < month(retention.now));
     let known = shared.store.mark(&shared.config.site, MarkKind::Planned, b"").map_err(ReadError::from)?;
-    let all = known.as_deref() != Some(&retention.policy.0[..]);
+    let rules = Some(rules(shared, &retention.policy)?).filter(|rules| known.as_ref() != Some(rules));
     let mut found =
-        Found { all, months: over.map(|period| (period, Vec::new())).collect(), ..Found::default() };
+        Found { rules, months: over.map(|period| (period, Vec::new())).collect(), ..Found::default() };
     let mut done = 0;
     while done < total {
         let end = total.min(done + CHUNK);
@@ -242,7 +251,17 @@ fn look(
         done = end;
         progress(Progress { done, total });
     }
+    found.leave_blocked();
     Ok(found)
+}
+
+/// What tells the rules from those before: their document, and the leaf that told of the newest change. Rules that were in force for an
+/// hour, and are those of yesterday again by night, gave that hour's records their months.
+fn rules(shared: &Shared, policy: &Hash) -> Result<Vec<u8>, ReadError> {
+    let published = shared.store.published(&shared.config.site)?;
+    let changes = published.iter().filter(|document| document.kind == DocumentKind::Change);
+    let newest = changes.map(|document| document.index).max().map_or([0xff; 8], u64::to_be_bytes);
+    Ok([&policy.0[..], &newest].concat())
 }
 
 impl Found {
@@ -264,7 +283,13 @@ impl Found {
         for index in self.months.insert(period, Vec::new()).unwrap_or_default() {
             self.judge(shared, retention, index, &shared.row(index)?)?;
         }
+        self.leave_blocked();
         Ok(())
+    }
+
+    /// Months that are blocked do not go.
+    fn leave_blocked(&mut self) {
+        self.months.retain(|period, _| !self.blocked.contains(period));
     }
 
     /// Sorts one row in.
@@ -278,12 +303,17 @@ impl Found {
         let this_month = month(retention.now);
         let Some(record) = row.record() else { return Ok(()) };
         let is_over = record.period < this_month;
-        if !is_over && !self.all || shared.is_purged(record.period).is_some() {
+        if !is_over && self.rules.is_none() || shared.is_purged(record.period).is_some() {
             return Ok(());
         }
         let stays = match stays(shared, retention, index, row, record) {
             // The check names it. It keeps from going only what goes with it.
-            Err(ReadError::Damaged { .. }) if !is_over => return Ok(()),
+            Err(ReadError::Damaged { .. } | ReadError::Keys(KeyStoreError::WrongKey { .. })) => {
+                if is_over {
+                    self.blocked.insert(record.period);
+                }
+                return Ok(());
+            }
             other => other?,
         };
         let (due, is_held) = match stays {
@@ -392,7 +422,7 @@ fn carry(shared: &Shared, tail: &Tail, rows: &[(u64, u32)]) -> Result<u64, Faile
 
 /// Every row's month was compared with these rules.
 struct Planned {
-    policy: Hash,
+    rules: Vec<u8>,
     reply: Reply<u64>,
 }
 
@@ -402,11 +432,11 @@ impl Change for Planned {
     }
 
     fn run(self: Box<Self>, shared: &Shared, tail: Tail) -> Option<Tail> {
+        let Planned { rules, reply } = *self;
         let mut batch = Batch::new(shared.config.site.clone(), tail.head);
-        let value = Some(self.policy.0.to_vec());
-        batch.marks.push(Mark { kind: MarkKind::Planned, key: Vec::new(), value });
+        batch.marks.push(Mark { kind: MarkKind::Planned, key: Vec::new(), value: Some(rules) });
         let done = commit(shared, batch).map(|()| 1).map_err(Failed::from);
-        settle(shared, tail, done, self.reply)
+        settle(shared, tail, done, reply)
     }
 
     fn refuse(self: Box<Self>, error: AppendError) {
@@ -453,9 +483,16 @@ impl Change for Purge {
 
 /// Whether somebody who came back, but for the first `after`, has records in a month.
 fn is_in_use(shared: &Shared, period: u32, after: usize) -> Result<bool, ReadError> {
-    for subject in shared.returned(after) {
-        for record in shared.store.records(&shared.config.site, &subject)? {
-            if shared.row(record.index)?.record().is_some_and(|record| record.period == period) {
+    let (store, site) = (&shared.store, &shared.config.site);
+    for who in shared.returned(after) {
+        let indices: Vec<u64> = match who {
+            Returned::Subject(subject) => {
+                store.records(site, &subject)?.iter().map(|record| record.index).collect()
+            }
+            Returned::Contact(contact) => store.contact(site, &contact)?,
+        };
+        for index in indices {
+            if shared.row(index)?.record().is_some_and(|record| record.period == period) {
                 return Ok(true);
             }
         }
@@ -501,7 +538,7 @@ fn purge_month(shared: &Shared, tail: &Tail, period: u32, document: Option<Vec<u
     let tail = if leaves == 0 {
         commit(shared, batch).map(|()| tail.clone())
     } else {
-        land(shared, tail, batch).map(|(tail, _)| tail)
+        commit_and_vouch(shared, tail, batch).map(|(tail, _)| tail)
     };
     let tail = tail.inspect_err(|stopped| {
         if let Stopped::NothingStored = stopped {

@@ -13,10 +13,11 @@ use std::thread::Builder;
 use assent_core::subject::SubjectId;
 use crossbeam_channel::{Receiver, RecvError, Sender, TryRecvError, bounded, never, select};
 
-use crate::append::{Change, Made, Request, Tail, make};
+use crate::append::{Made, Tail, make};
 use crate::error::AppendError;
 use crate::ledger::Shared;
 use crate::recover::recover;
+use crate::request::{Change, Request};
 
 /// Most requests in one commit: bounds memory, and how long the first of them waits for the last.
 const MAX_BATCH: usize = 1024;
@@ -149,7 +150,7 @@ impl Sequencer<'_> {
         };
         match &self.lander {
             Some(lander) if made.len() >= WORTH_A_LANDER => {
-                self.tail = Some(made.after.clone());
+                self.tail = Some(made.after().clone());
                 self.landing = Some(Landing { subjects: made.subjects(), size: made.len() });
                 // A lander that is gone is noticed when its answer is waited for.
                 drop(lander.batches.send((Box::new(made), before)));

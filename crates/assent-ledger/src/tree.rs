@@ -2,14 +2,14 @@
 //!
 //! Reads only, and believes the store: what it gives is compared with something signed by whoever asks.
 
-use std::collections::HashMap;
 use std::ops::{Deref, Range};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
 use assent_core::merkle::{self, RangeError, node_hash};
 use assent_core::tile::{TILE_HEIGHT, TILE_WIDTH};
+use quick_cache::sync::Cache;
 
 use crate::error::ReadError;
 use crate::store::Store;
@@ -65,41 +65,25 @@ fn above(nodes: &[Hash]) -> Vec<Hash> {
     pairs.iter().map(|[left, right]| node_hash(left, right)).collect()
 }
 
-/// By the height of its items, and its number among those.
-type ByPlace = HashMap<(u8, u64), Arc<Piece>>;
+/// Pieces that were read of one log, for all who ask it for proofs, by the height of their items and their number among those.
+#[derive(Debug)]
+pub(crate) struct Pieces([Cache<(u8, u64), Arc<Piece>>; KEPT.len()]);
 
-/// Pieces that were read of one log, for all who ask it for proofs.
-#[derive(Debug, Default)]
-pub(crate) struct Pieces([Mutex<ByPlace>; KEPT.len()]);
+impl Default for Pieces {
+    fn default() -> Self {
+        Pieces(KEPT.map(Cache::new))
+    }
+}
 
 impl Pieces {
     /// To be called when a proof made of them does not hold: what was read wrongly, or altered and mended, is read again.
     pub(crate) fn forget(&self) {
-        for which in &self.0 {
-            held(which).clear();
-        }
+        self.0.iter().for_each(Cache::clear);
     }
 
-    fn get(&self, height: u8, n: u64) -> Option<Arc<Piece>> {
-        held(&self.0[which(height)]).get(&(height, n)).map(Arc::clone)
+    fn of(&self, height: u8) -> &Cache<(u8, u64), Arc<Piece>> {
+        &self.0[usize::from(height / PIECE_HEIGHT).min(KEPT.len() - 1)]
     }
-
-    fn keep(&self, height: u8, n: u64, piece: &Arc<Piece>) {
-        let which = which(height);
-        let mut pieces = held(&self.0[which]);
-        if pieces.len() >= KEPT[which] {
-            pieces.clear();
-        }
-        pieces.insert((height, n), Arc::clone(piece));
-    }
-}
-
-fn which(height: u8) -> usize {
-    usize::from(height / PIECE_HEIGHT).min(KEPT.len() - 1)
-}
-
-fn held(pieces: &Mutex<ByPlace>) -> MutexGuard<'_, ByPlace> {
-    pieces.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Pieces of one's own, or everybody's.
@@ -153,7 +137,8 @@ impl<'a> StoredTree<'a> {
 
     /// A piece with items of this height, at least so many.
     fn piece(&self, height: u8, n: u64, width: usize) -> Result<Arc<Piece>, ReadError> {
-        if let Some(piece) = self.pieces.get(height, n).filter(|piece| piece.hashes.len() >= width) {
+        let pieces = self.pieces.of(height);
+        if let Some(piece) = pieces.get(&(height, n)).filter(|piece| piece.hashes.len() >= width) {
             return Ok(piece);
         }
         let tile_level = height / TILE_HEIGHT;
@@ -165,7 +150,7 @@ impl<'a> StoredTree<'a> {
             pieces.iter().map(|piece| merkle::root_of(piece)).collect()
         };
         let piece = Arc::new(Piece { hashes, roots: OnceLock::new() });
-        self.pieces.keep(height, n, &piece);
+        pieces.insert((height, n), Arc::clone(&piece));
         Ok(piece)
     }
 

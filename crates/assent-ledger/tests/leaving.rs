@@ -20,10 +20,10 @@ use assent_ledger::store::memory::Fault;
 use assent_ledger::store::{Gone, GoneReason, Row, RowBody, Store};
 use assent_ledger::testing::block_on;
 use assent_ledger::{
-    Appended, ChangePlace, CheckError, Clock as _, Contact, Draft, ErasureError, ExportFilter, Hold, Ledger,
-    Opened, Owed, PurgePlan, ReadError, Retention,
+    AppendError, Appended, ChangePlace, CheckError, Clock as _, Contact, Draft, ErasureError, ExportFilter,
+    Hold, Ledger, Opened, Owed, PurgePlan, ReadError, Retention,
 };
-use common::{DAY, START, World, append, assert_good, config, decide, draft, site, subject};
+use common::{DAY, START, World, append, assert_good, config, decide, draft, keyed, site, subject};
 
 /// Exports everything and verifies it as an auditor would.
 fn audit(ledger: &Ledger) -> ExportSummary {
@@ -373,6 +373,24 @@ fn purge(ledger: &Ledger, now: u64) -> PurgePlan {
     done
 }
 
+/// A browser that did not hear the answer asks for it again, and says only then what it has to say next.
+#[test]
+fn who_asks_again_for_what_is_frozen_or_gone_is_told_so_and_not_to_wait() {
+    let world = World::new();
+    let ledger = world.create();
+    let ask = |who: u64| append(&ledger, keyed(draft(who, None), "key", "the same"));
+    for who in 1..3 {
+        ask(who).unwrap();
+    }
+    block_on(ledger.restrict(subject(1), "dispute".into())).unwrap();
+    assert_eq!(ask(1).unwrap_err(), AppendError::Restricted);
+    block_on(ledger.release(subject(1))).unwrap();
+    assert!(ask(1).unwrap().replayed);
+    world.advance(500 * DAY);
+    assert_eq!(purge(&ledger, START + 500 * DAY).purged.values().sum::<u64>(), 2);
+    assert_eq!(ask(2).unwrap_err(), AppendError::Gone);
+}
+
 #[test]
 fn a_month_is_purged_and_what_is_in_use_is_carried_over() {
     let world = World::new();
@@ -601,6 +619,71 @@ fn shorter_rules_reach_what_is_there() {
     block_on(ledger.let_go(subject(3))).unwrap();
     world.advance(31 * DAY);
     assert_eq!(purges(5, 50, START + 162 * DAY), (1, 0, 0));
+    assert_eq!(sweep(&ledger).records, 0);
+}
+
+/// Each sign-up has a subject of its own: an address that was used again while a purge looked was not seen to be.
+#[test]
+fn who_comes_back_by_an_address_while_a_purge_looks_keeps_what_they_said_before() {
+    let world = World::new();
+    let ledger = world.create();
+    (0..3).for_each(|who| drop(append(&ledger, with_contact(who)).unwrap()));
+    world.advance(500 * DAY);
+    let looked = std::cell::Cell::new(0);
+    let due = |opened: &Opened, _| {
+        looked.set(looked.get() + 1);
+        if looked.get() == 3 {
+            let retain_until = START + 900 * DAY;
+            append(&ledger, Draft { subject: subject(50), retain_until, ..with_contact(0) }).unwrap();
+        }
+        Ok(ledger.last_heard_of(&opened.record.contacts[0].hash)?.unwrap() + 400 * DAY)
+    };
+    let retention = Retention { now: START + 500 * DAY, policy: Hash([3; 32]), due: &due };
+    let plan = ledger.purge(&retention, &mut |_| {}).unwrap();
+    assert_eq!((plan.purged.values().sum::<u64>(), plan.carried), (2, 1));
+    assert_eq!(ledger.said_by(&contact(&ledger, 0)).unwrap().len(), 2);
+    assert_eq!(sweep(&ledger).records, 2);
+}
+
+/// They gave that hour's records their month, and by night nothing seemed to have changed.
+#[test]
+fn rules_that_were_others_for_an_hour_leave_nothing_behind() {
+    let world = World::new();
+    let ledger = world.create();
+    decide(&ledger, 1);
+    purge(&ledger, START);
+    block_on(ledger.publish_change(b"eighty years".to_vec())).unwrap();
+    append(&ledger, Draft { retain_until: START + 29_000 * DAY, ..draft(2, None) }).unwrap();
+    block_on(ledger.publish_change(b"as before".to_vec())).unwrap();
+    assert_eq!(purge(&ledger, START).carried, 1);
+    world.advance(500 * DAY);
+    assert_eq!(purge(&ledger, START + 500 * DAY).purged, [("2027-11".to_string(), 2)].into());
+}
+
+/// It ended the whole purge, of that month and of every later one.
+#[test]
+fn a_record_that_cannot_be_read_keeps_its_month_and_no_other() {
+    let world = World::new();
+    let ledger = world.create();
+    (0..3).for_each(|who| drop(decide(&ledger, who)));
+    append(&ledger, Draft { retain_until: START + 430 * DAY, ..draft(9, None) }).unwrap();
+    world.advance(500 * DAY);
+    let flip = || {
+        world.store.tamper(&site(), |log| {
+            let row = log.rows.get_mut(&0).unwrap();
+            let mut read = Row::from_bytes(row).unwrap();
+            let RowBody::Record(record) = &mut read.body else { panic!("a record is one") };
+            *record.sealed.last_mut().unwrap() ^= 1;
+            *row = read.to_bytes();
+        });
+    };
+    flip();
+    let plan = purge(&ledger, START + 500 * DAY);
+    assert_eq!(plan.purged, [("2027-12".to_string(), 1)].into());
+    assert_eq!(plan.blocked, ["2027-11".to_string()].into());
+    flip();
+    let plan = purge(&ledger, START + 500 * DAY);
+    assert_eq!((plan.purged, plan.blocked), ([("2027-11".to_string(), 3)].into(), [].into()));
     assert_eq!(sweep(&ledger).records, 0);
 }
 

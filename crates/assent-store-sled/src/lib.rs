@@ -57,6 +57,8 @@ const SHARE: u32 = 3;
 const NICE: i32 = 5;
 /// How long absorbing rests after it failed.
 const REST: Duration = Duration::from_secs(1);
+/// How long a commit waits for absorbing before it is refused.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Many sites' logs in one directory, owned by this process.
 #[derive(Debug)]
@@ -294,7 +296,10 @@ impl Inner {
     }
 
     fn commit(&self, batch: Batch) -> Result<(), CommitError> {
-        self.wait_for_room();
+        if !self.wait_for_room() {
+            let why = "too much waits for its index, which cannot be written: see the errors before this one";
+            return Err(CommitError::Failed(StoreError::new("be written", why)));
+        }
         let mut journal = lock(&self.journal);
         while self.failed.load(Ordering::Acquire) {
             if lock(&self.in_vain).is_some_and(|at| at.elapsed() < REST) {
@@ -342,20 +347,21 @@ impl Inner {
         Ok(())
     }
 
-    /// Waits while sled is far behind.
-    fn wait_for_room(&self) {
+    /// Waits while sled is far behind. False when it is so for too long.
+    fn wait_for_room(&self) -> bool {
         if self.recent().bytes() < RECENT_MAX {
-            return;
+            return true;
         }
         let mut ends = lock(&self.ends);
         let mut waited = Duration::ZERO;
         // After a write that failed nothing is absorbed before the journal was read again.
         let waits = || self.recent().bytes() >= RECENT_MAX && !self.failed.load(Ordering::Acquire);
-        while waits() && waited < 30 * REST {
+        while waits() && waited < PATIENCE {
             self.bell.notify_one();
             ends = self.absorbed.wait_timeout(ends, REST).unwrap_or_else(PoisonError::into_inner).0;
             waited += REST;
         }
+        !waits()
     }
 
     /// The absorber's life.

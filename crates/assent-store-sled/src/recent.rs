@@ -22,6 +22,9 @@ pub(crate) struct Recent {
     bytes: usize,
 }
 
+/// Bytes of a key in sled, and of what sled keeps beside it, about.
+const KEY: usize = 64;
+
 /// A batch that sled has to absorb.
 #[derive(Debug, Clone)]
 pub(crate) struct Pending {
@@ -77,12 +80,13 @@ impl Recent {
         self.bytes += bytes;
     }
 
-    /// The oldest batches, up to `bytes` of them and at least one, if there are any; each with its site's number.
+    /// The oldest batches, up to `bytes` of them, none of which puts more than a quarter of that into sled, and at least one, if there
+    /// are any; each with its site's number.
     pub(crate) fn oldest(&self, bytes: usize) -> Vec<(SiteNumber, Pending)> {
         let mut sum = 0;
         let fits = |pending: &&Pending| {
             let first = sum == 0;
-            sum += pending.bytes.max(1);
+            sum += pending.bytes.max(4 * all_in_sled(&pending.batch)).max(1);
             first || sum <= bytes
         };
         let oldest = self.pending.iter().take_while(fits);
@@ -100,6 +104,13 @@ impl Recent {
             }
         }
     }
+}
+
+/// Bytes of a batch that go into sled as they are, about: of a decision that is less than a quarter, of marks and documents all.
+fn all_in_sled(batch: &Batch) -> usize {
+    let marks = batch.marks.iter().map(|mark| mark.key.len() + mark.value.as_ref().map_or(0, Vec::len));
+    let documents = batch.documents.iter().map(|(_, document)| document.len());
+    marks.chain(documents).map(|bytes| bytes + KEY).sum::<usize>() + KEY * batch.replaced.len()
 }
 
 impl SiteRecent {

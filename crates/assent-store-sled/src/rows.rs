@@ -7,7 +7,7 @@
 //!
 //! The index by subject and contact, the heads and the documents are in sled, not here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Range;
@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use assent_core::commitment::LEAF_LEN;
 use assent_ledger::store::{LeafBytes, Row, StoreError};
+use quick_cache::unsync::Cache;
+use rustix::process::{Resource, getrlimit};
 
 use crate::keys::SiteNumber;
 use crate::{lock, make_folder};
@@ -34,8 +36,8 @@ const RECORD: u32 = 1 << 31;
 const AT_ONCE: u64 = 1 << 20;
 /// Bytes of rows that are gathered for one write.
 const WRITTEN_AT_ONCE: usize = 64 << 10;
-/// Most files kept open for reading: two million entries in all, and half of what a process may usually open.
-const KEPT_OPEN: usize = 512;
+/// Most files kept open for reading, sixteen million entries in all, where the process may open so many: a quarter of what it may.
+const KEPT_OPEN: usize = 4096;
 
 /// The files with the leaves and rows of every site.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ pub(crate) struct Rows {
     /// Held while rows are overwritten, so that nobody reads half of one.
     overwriting: RwLock<()>,
     /// Files open for reading. Held while a file takes another one's place, so that none that is gone is kept.
-    open: Mutex<HashMap<(SiteNumber, u64), Arc<File>>>,
+    open: Mutex<Cache<(SiteNumber, u64), Arc<File>>>,
     /// Files whose names this process made durable.
     named: Mutex<HashSet<(SiteNumber, u64)>>,
 }
@@ -162,7 +164,11 @@ impl Rows {
                 }
             }
         }
-        Ok(Rows { folder, overwriting: RwLock::default(), open: Mutex::default(), named: Mutex::default() })
+        // A process without a limit may keep as many.
+        let may_open = getrlimit(Resource::Nofile).current.and_then(|most| usize::try_from(most).ok());
+        let kept = may_open.map_or(KEPT_OPEN, |most| (most / 4).min(KEPT_OPEN));
+        let open = Mutex::new(Cache::new(kept));
+        Ok(Rows { folder, overwriting: RwLock::default(), open, named: Mutex::default() })
     }
 
     fn site(&self, number: SiteNumber) -> PathBuf {
@@ -222,9 +228,6 @@ impl Rows {
         }
         let file = File::open(self.path(number, part)).map_err(failed("open a file of rows"))?;
         let file = Arc::new(file);
-        if open.len() >= KEPT_OPEN {
-            open.clear();
-        }
         open.insert((number, part), Arc::clone(&file));
         Ok(PartFile { file, part })
     }

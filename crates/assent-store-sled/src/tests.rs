@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use assent_core::merkle::EMPTY_ROOT;
 use assent_core::subject::SubjectId;
-use assent_ledger::store::{Store as _, contract};
+use assent_ledger::store::{Mark, MarkKind, Store as _, contract};
 
 use super::*;
 
@@ -73,6 +73,49 @@ fn reviving_takes_nothing_that_the_absorber_may_hold_while_it_waits_for_the_jour
         drop(ends);
         assert_eq!(revived, Ok(true));
     });
+}
+
+/// Marks that take so many bytes, on top of what is there.
+fn commit_marks(store: &SledStore, number: u32, bytes: usize) -> Result<(), CommitError> {
+    let mut batch = Batch::new(site(), store.head(&site()).unwrap().unwrap());
+    let key = number.to_be_bytes().to_vec();
+    batch.marks.push(Mark { kind: MarkKind::Job, key, value: Some(vec![7; bytes]) });
+    store.commit(batch)
+}
+
+/// sled needs an fdatasync before half a segment is written, whatever a step is made of.
+#[test]
+fn a_step_puts_no_more_than_a_quarter_of_its_size_into_sled() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SledStore::open(dir.path()).unwrap();
+    commit(&store);
+    store.inner.absorb_down_to(0).unwrap();
+    for number in 0..10 {
+        commit_marks(&store, number, STEP / 32).unwrap();
+    }
+    let step = store.inner.recent().oldest(STEP);
+    assert!((5..=8).contains(&step.len()), "{} marks in one step", step.len());
+}
+
+/// What is recent is in memory and in the journal, and neither may grow for ever.
+#[test]
+fn what_cannot_be_absorbed_is_refused_once_too_much_of_it_waits_and_is_taken_when_it_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SledStore::open(dir.path()).unwrap();
+    commit(&store);
+    store.inner.absorb_down_to(0).unwrap();
+    let (rows, away) = (dir.path().join("rows"), dir.path().join("away"));
+    std::fs::rename(&rows, &away).unwrap();
+    std::fs::write(&rows, "in the way").unwrap();
+    commit(&store);
+    let most = (RECENT_MAX >> 20) as u32 + 2;
+    let refused = (0..most).find_map(|number| commit_marks(&store, number, 1 << 20).err());
+    assert!(matches!(refused, Some(CommitError::Failed(_))), "{refused:?}");
+    assert!(store.inner.recent().bytes() < RECENT_MAX + (2 << 20));
+    std::fs::remove_file(&rows).unwrap();
+    std::fs::rename(&away, &rows).unwrap();
+    commit_marks(&store, most, 1).unwrap();
+    assert_eq!(store.rows(&site(), 0..2 * RECORDS).unwrap().len() as u64, 2 * RECORDS);
 }
 
 /// The people of a log of so many batches, as [`commit`] makes them.

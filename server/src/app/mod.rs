@@ -29,8 +29,9 @@ use assent_ledger::{Clock as _, SystemClock};
 use maintenance::{LastBackup, LastChecks};
 use sites::Sites;
 use staff::StaffToken;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use tokio::runtime::{Builder, Runtime};
 
 /// Everything a request needs.
 #[derive(Debug)]
@@ -119,6 +120,20 @@ pub fn random_bytes() -> anyhow::Result<[u8; 16]> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
     Ok(bytes)
+}
+
+/// Threads of [`reading`].
+const READERS: usize = 4;
+
+/// Runs a short read that somebody on the web waits for. Few threads take what waits in turn: as many as there are requests would
+/// only wake each other up, and the last of them would be late. What takes long or waits for others is [`blocking`]'s.
+pub async fn reading<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+    static POOL: LazyLock<std::io::Result<Runtime>> =
+        LazyLock::new(|| Builder::new_current_thread().max_blocking_threads(READERS).build());
+    match &*POOL {
+        Ok(pool) => Ok(pool.spawn_blocking(work).await?),
+        Err(_) => blocking(work).await,
+    }
 }
 
 /// Runs work that waits for the disk where it holds up no one else.

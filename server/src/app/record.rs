@@ -100,7 +100,7 @@ pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Recorded, Rec
         judge(&site, &ask, acted, now)?
     } else {
         let (site, ask) = (Arc::clone(&site), ask.clone());
-        super::blocking(move || judge(&site, &ask, acted, now)).await.map_err(RecordError::Stopped)??
+        super::reading(move || judge(&site, &ask, acted, now)).await.map_err(RecordError::Stopped)??
     };
     let mut guess = as_new(&notice, &draft, &ask.request.choices, now);
     let mut tries = 0;
@@ -111,7 +111,7 @@ pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Recorded, Rec
                 let (reader, before, notice, choices) =
                     (Arc::clone(&site), draft.clone(), Arc::clone(&notice), ask.request.choices.clone());
                 let work = move || work_out(&reader, &notice, before, &choices, now);
-                super::blocking(work).await.map_err(RecordError::Stopped)??
+                super::reading(work).await.map_err(RecordError::Stopped)??
             }
         };
         let decisions = draft.decisions.clone();
@@ -119,7 +119,7 @@ pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Recorded, Rec
             (Err(AppendError::SubjectMoved { .. }), Some(Over::Refuse)) => return Err(RecordError::TooMany),
             (Err(AppendError::SubjectMoved { .. }), Some(Over::Holds(id))) => {
                 let (reader, subject) = (Arc::clone(&site), ask.subject);
-                let before = super::blocking(move || reader.ledger.receipt(&subject, id));
+                let before = super::reading(move || reader.ledger.receipt(&subject, id));
                 let before = before.await.map_err(RecordError::Stopped)??.ok_or(RecordError::TooMany)?;
                 return Ok(Recorded { appended: Appended { replayed: true, ..before }, held: None });
             }

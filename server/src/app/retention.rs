@@ -5,6 +5,7 @@
 
 use super::sites::{Site, Sites};
 use assent_core::decision::Act;
+use assent_core::hand_over::same_controller;
 use assent_core::record::{Record, Surface};
 use assent_core::retention::{RetentionClass, RetentionRules};
 use assent_ledger::{ErasureError, Opened, Progress, PurgePlan, ReadError, Retention};
@@ -46,6 +47,9 @@ pub fn purge(
             site = %site.file.id, months = done.purged.len(), records = done.purged.values().sum::<u64>(),
             carried = done.carried, held = done.held, "purged"
         );
+        for month in &done.blocked {
+            tracing::error!(site = %site.file.id, month, "not purged: a record in it cannot be read; the check names it");
+        }
         Ok(done)
     }
 }
@@ -53,7 +57,7 @@ pub fn purge(
 /// Every site of the same controller, this one among them.
 fn siblings(sites: &Sites, site: &Site) -> Vec<Arc<Site>> {
     let all = sites.all().into_iter();
-    all.filter(|other| other.file.controller.name == site.file.controller.name).collect()
+    all.filter(|other| same_controller(&other.file.controller, &site.file.controller)).collect()
 }
 
 /// The class of a record. What came by a message, or was told, is about an address, also where the address could not be read
@@ -79,6 +83,10 @@ fn last_use(siblings: &[Arc<Site>], of: &Site, opened: &Opened) -> Result<u64, R
             let hash = site.ledger.contact_hash(contact.channel, &contact.address);
             last = last.max(site.ledger.last_heard_of(&hash)?.unwrap_or(0));
         }
+    }
+    // In a log that was taken over no address is sealed beside a record; the hashes in it came along.
+    for contact in &opened.record.contacts {
+        last = last.max(of.ledger.last_heard_of(&contact.hash)?.unwrap_or(0));
     }
     Ok(last)
 }

@@ -19,16 +19,16 @@ pub(super) struct PurgeArguments {
     dry_run: bool,
 }
 
-/// Purges what is due, or says what is.
+/// Purges what is due, or says what is. Exit code 1: a month stays, because a record in it cannot be read.
 pub(super) fn purge(arguments: &PurgeArguments, loaded: Loaded) -> anyhow::Result<ExitCode> {
     let PurgeArguments { site, dry_run } = arguments;
-    let Purged { purged, carried, held } = match Opened::of(loaded)? {
+    let Purged { purged, carried, held, blocked } = match Opened::of(loaded)? {
         Opened::Here(here) => {
             let site = here.site(site)?;
             let bar = bar("entries");
             let plan = retention::purge(&here.app.sites, &site, *dry_run, app::now(), &mut along(&bar))?;
             bar.finish_and_clear();
-            Purged { purged: plan.purged, carried: plan.carried, held: plan.held }
+            Purged::from(plan)
         }
         Opened::There(server) => {
             server.post(&format!("/v1/{site}/purge"), &PurgeRequest { dry_run: *dry_run })?
@@ -42,7 +42,12 @@ pub(super) fn purge(arguments: &PurgeArguments, loaded: Loaded) -> anyhow::Resul
         super::data("nothing is due\n")?;
     }
     super::data(&format!("{carried} record(s) in use again, carried over; {held} held or restricted\n"))?;
-    Ok(ExitCode::SUCCESS)
+    for month in &blocked {
+        super::data(&format!(
+            "{month}: stays, because a record in it cannot be read; `assent fsck` names it\n"
+        ))?;
+    }
+    Ok(ExitCode::from(u8::from(!blocked.is_empty())))
 }
 
 #[derive(Debug, clap::Args)]

@@ -143,6 +143,9 @@ codes! {
     NotTheMailServer UNAUTHORIZED "not-the-mail-server" "The token is missing or wrong";
     /// 409: The records are restricted (UK GDPR Art 18): nobody looks at them until that is ended.
     Restricted CONFLICT "restricted" "The records are restricted";
+    /// 410: It was recorded before with this idempotency key, and its record is gone by now, because its time was over. Nothing more was
+    /// stored.
+    RecordGone GONE "record-gone" "What was recorded is gone";
     /// 403: The link is older than limits.link_days. Alerts can still be stopped with it, and a fresh one can be sent to the same address
     /// from its page. Nothing else was done.
     LinkOld FORBIDDEN "link-old" "The link is too old for this";

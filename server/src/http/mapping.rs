@@ -98,6 +98,8 @@ impl From<AppendError> for Problem {
         match error {
             AppendError::Busy | AppendError::SubjectMoved { .. } => Code::Busy.into(),
             AppendError::KeyReused => Code::IdempotencyKeyReused.into(),
+            AppendError::Restricted => Code::Restricted.into(),
+            AppendError::Gone => Code::RecordGone.into(),
             AppendError::Unavailable | AppendError::OutcomeUnknown => {
                 Self { code: Code::LedgerStopped, detail: Some(error.to_string()), cause: Some(error.into()) }
             }

@@ -67,7 +67,8 @@ pub enum MarkKind {
     Bounced = 10,
     /// Since when bytes of what went may lie in the store. No key.
     Owed = 11,
-    /// Hash of the retention rules that the month of every row was last compared with. No key.
+    /// The retention rules that the month of every row was last compared with: their hash, and the leaf that told of the newest change. No
+    /// key.
     Planned = 12,
 }
 

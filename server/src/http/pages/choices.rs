@@ -177,7 +177,7 @@ pub(super) fn with_code(mut response: Response, code: Code) -> Response {
 pub(super) async fn read(site: &Arc<Site>, headers: &HeaderMap) -> Result<Standings, Problem> {
     let Some(cookie) = cookies::choice(headers) else { return Ok(Standings::empty(site)) };
     let reader = Arc::clone(site);
-    Ok(app::blocking(move || Standings::read(&reader, &cookie.token.id(), app::now())).await??)
+    Ok(app::reading(move || Standings::read(&reader, &cookie.token.id(), app::now())).await??)
 }
 
 fn answer(

@@ -121,7 +121,7 @@ pub(in crate::http) async fn cookie(
         Some(known) => known,
         None => {
             let (reader, subject) = (Arc::clone(site), token.id());
-            app::blocking(move || app::state::held_by(&reader, &subject, app::now())).await??
+            app::reading(move || app::state::held_by(&reader, &subject, app::now())).await??
         }
     };
     let cookie = app::state::cookie(&held, site, token, decided);

@@ -49,7 +49,7 @@ pub(in crate::http) async fn tile(
         TilePath::Hashes(tile) => reader.ledger.tile(tile.level, tile.index, tile.width),
         TilePath::Entries(bundle) => reader.ledger.entries(bundle.index, bundle.width),
     };
-    let bytes = app::blocking(read).await??.ok_or(Code::NotFound)?;
+    let bytes = app::reading(read).await??.ok_or(Code::NotFound)?;
     let about = [
         (header::CONTENT_TYPE, "application/octet-stream"),
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),

@@ -58,7 +58,7 @@ async fn answer(
     cache: &'static str,
 ) -> Result<Response, Problem> {
     let reader = Arc::clone(&site);
-    let (document, version) = app::blocking(move || find(&reader, hash)).await??.ok_or(Code::NotFound)?;
+    let (document, version) = app::reading(move || find(&reader, hash)).await??.ok_or(Code::NotFound)?;
     if frame::wants_page(headers) {
         let shown: Notice = serde_json::from_slice(&document).map_err(Problem::internal)?;
         let props = NoticeProps {

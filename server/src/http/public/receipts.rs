@@ -73,7 +73,7 @@ pub(in crate::http) async fn receipt(
         }
         Ok(Some(first.receipt))
     };
-    let receipt = app::blocking(read).await??.ok_or(Code::NotFound)?;
+    let receipt = app::reading(read).await??.ok_or(Code::NotFound)?;
     let about = [
         (header::CONTENT_TYPE, "application/json".to_string()),
         (header::CACHE_CONTROL, "private, no-store".to_string()),

@@ -22,6 +22,6 @@ use std::sync::Arc;
 pub(in crate::http) async fn state(InSite(site): InSite, headers: HeaderMap) -> Result<Response, Problem> {
     let token = cookies::holder(&headers)?.ok_or(Code::SubjectMissing)?;
     let reader = Arc::clone(&site);
-    let state = app::blocking(move || State::read(&reader, &token.id(), app::now())).await??;
+    let state = app::reading(move || State::read(&reader, &token.id(), app::now())).await??;
     Ok(([(header::CACHE_CONTROL, "private, no-store")], Json(state.response(&site))).into_response())
 }

@@ -7,12 +7,13 @@ use crate::backup::{BackedUp, BackupError};
 use crate::http::error::{Code, Problem};
 use crate::http::extract::{InSite, StrictJson, StrictQuery};
 use assent_core::wire::PurgeRequest;
+use assent_ledger::PurgePlan;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a purge did, or would do.
@@ -24,6 +25,14 @@ pub struct Purged {
     pub carried: u64,
     /// Records that are held or restricted: carried over.
     pub held: u64,
+    /// Months that are over and stay, because a record in them cannot be read; the check names it.
+    pub blocked: BTreeSet<String>,
+}
+
+impl From<PurgePlan> for Purged {
+    fn from(PurgePlan { purged, carried, held, blocked }: PurgePlan) -> Self {
+        Self { purged, carried, held, blocked }
+    }
 }
 
 /// What a check found.
@@ -85,7 +94,7 @@ pub(in crate::http) async fn purge(
 ) -> Result<Response, Problem> {
     let work = move || retention::purge(&app.sites, &site, dry_run, app::now(), &mut |_| ());
     let plan = app::blocking(work).await?.map_err(Problem::from)?;
-    Ok(answer(Purged { purged: plan.purged, carried: plan.carried, held: plan.held }))
+    Ok(answer(Purged::from(plan)))
 }
 
 /// Record the end of alerts whose time is over, and remind of those that end soon. Done every night by itself.
