@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use assent_core::hash::sha256;
@@ -12,7 +12,7 @@ use crate::load::{Load, Outcome, Pace};
 use crate::requests::free_address;
 use crate::rig::{self, Log, Rig};
 use crate::server::{self, Server};
-use crate::speed::{decide, in_turns};
+use crate::speed::{COUNTED, WARM, decide, in_turns};
 use crate::table::{Row, Table, Unit, Wanted, count, median, median_ratio};
 use crate::{Figure, Plan, raw, say};
 
@@ -193,7 +193,7 @@ fn serve(
         }
     }
     if plan.any(&[Figure::Proofs, Figure::Memory]) {
-        proofs(rig, plan, pace, (largest, log), table)?;
+        proofs(rig, plan, (largest, log), table)?;
     }
     for (about, server) in grown.iter_mut().zip(&servers) {
         about.memory = Some(server.program.peak_memory());
@@ -229,15 +229,8 @@ fn append(grown: &[Grown], outcomes: &[Vec<Outcome>], table: &mut Table) {
     });
 }
 
-/// Receipts, each with its proof, and tiles, both from all over the log.
-fn proofs(
-    rig: &Rig,
-    plan: &Plan,
-    pace: f64,
-    (server, log): (&Server, &Log),
-    table: &mut Table,
-) -> Result<()> {
-    say(format_args!("proofs and tiles, {} a second", count(pace as u64)));
+/// Receipts, each with its proof, and tiles, both from all over the log, each at half of what the server can do of it.
+fn proofs(rig: &Rig, plan: &Plan, (server, log): (&Server, &Log), table: &mut Table) -> Result<()> {
     let peer = rig.log("no-storage-for-proofs", 0)?;
     let peer = rig.serve_without_storage(&peer)?;
     let mut next = 0;
@@ -246,45 +239,46 @@ fn proofs(
         let hash = sha256(&next.to_be_bytes());
         usize::from(u16::from_be_bytes([hash.0[0], hash.0[1]])) * of / (usize::from(u16::MAX) + 1)
     };
-    let load = Load {
-        to: server.address,
-        connections: 64,
-        pace: Pace::Open(pace),
-        warm: Duration::from_secs(1),
-        time: Duration::from_secs(4),
-        status: 200,
-    };
     let receipts = &log.filled.receipts;
     let tiles = usize::try_from(log.size / 256)?;
-    let p99 = in_turns(plan.rounds, 3, |side| {
-        let outcome = match side {
-            0 => load.run(&mut |bytes| {
+    let mut read = |what: usize, pace: Pace| {
+        let load = Load { to: server.address, connections: 64, pace, warm: WARM, time: COUNTED, status: 200 };
+        load.run(&mut |bytes| {
+            if what == 0 {
                 let (id, token) = &receipts[any(receipts.len())];
                 rig.asker.receipt(id, token, bytes);
-            }),
-            1 => load.run(&mut |bytes| rig.asker.tile(any(tiles) as u64, bytes)),
-            _ => decide(rig, peer.address, 64, Pace::Open(pace)),
-        };
-        Ok(outcome?.ms(0.99))
-    })?;
-    peer.stop()?;
-    if plan.has(Figure::Proofs) {
-        for (place, side, what) in [(17, 0, "one inclusion proof (a receipt)"), (18, 1, "one tile")] {
+            } else {
+                rig.asker.tile(any(tiles) as u64, bytes);
+            }
+        })
+    };
+    for (place, what, name) in [(17, 0, "one inclusion proof (a receipt)"), (18, 1, "one tile")] {
+        say(format_args!("{name} after the other"));
+        let rates = (0..plan.rounds).map(|_| Ok(read(what, Pace::Closed)?.rate));
+        let pace = (median(rates.collect::<Result<Vec<_>>>()?) / 2.0).round();
+        say(format_args!("{name}, {} a second", count(pace as u64)));
+        let p99 = in_turns(plan.rounds, 2, |side| {
+            let pace = Pace::Open(pace);
+            let outcome = if side == 0 { read(what, pace) } else { decide(rig, peer.address, 64, pace) };
+            Ok(outcome?.ms(0.99))
+        })?;
+        if plan.has(Figure::Proofs) {
             table.add(Row {
                 place,
-                figure: format!("{what} served, p99 over no storage's p99"),
-                value: Ok(median_ratio(&p99[side], &p99[2])),
+                figure: format!("{name} served, p99 over no storage's p99"),
+                value: Ok(median_ratio(&p99[0], &p99[1])),
                 wanted: Wanted::AtMost(1.5, 1.0),
                 unit: Unit::Times,
                 detail: format!(
-                    "{:.2} ms / {:.2} ms",
-                    median(p99[side].iter().copied()),
-                    median(p99[2].iter().copied())
+                    "{:.2} ms / {:.2} ms, both at {} a second",
+                    median(p99[0].iter().copied()),
+                    median(p99[1].iter().copied()),
+                    count(pace as u64)
                 ),
             });
         }
     }
-    Ok(())
+    peer.stop()
 }
 
 fn export_of(rig: &Rig, log: &Log) -> Result<Command> {

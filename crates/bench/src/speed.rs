@@ -15,8 +15,10 @@ use crate::server::Server;
 use crate::table::{Row, Table, Unit, Wanted, count, median, median_ratio};
 use crate::{Figure, Plan, say};
 
-const WARM: Duration = Duration::from_secs(1);
-const COUNTED: Duration = Duration::from_secs(4);
+/// Before anything is counted.
+pub(crate) const WARM: Duration = Duration::from_secs(1);
+/// What is counted.
+pub(crate) const COUNTED: Duration = Duration::from_secs(4);
 /// Between an answer and the next lone decision.
 const IDLE: Duration = Duration::from_millis(20);
 
@@ -51,8 +53,8 @@ struct Servers {
 
 /// Measures, and returns the pace at which latencies are compared: half of what this machine records a second for 64 callers.
 pub(crate) fn measure(rig: &Rig, plan: &Plan, table: &mut Table) -> Result<f64> {
-    use Figure::{Append, Latency, Lone, Memory, Postgres, Proofs, Throughput};
-    if !plan.any(&[Append, Latency, Lone, Memory, Postgres, Proofs, Throughput]) {
+    use Figure::{Append, Latency, Lone, Memory, Postgres, Throughput};
+    if !plan.any(&[Append, Latency, Lone, Memory, Postgres, Throughput]) {
         return Ok(f64::NAN);
     }
     let servers = start(rig, plan, table)?;

@@ -102,15 +102,17 @@ pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Recorded, Rec
         let (site, ask) = (Arc::clone(&site), ask.clone());
         super::reading(move || judge(&site, &ask, acted, now)).await.map_err(RecordError::Stopped)??
     };
-    let mut guess = as_new(&notice, &draft, &ask.request.choices, now);
+    let mut guess = as_new(&notice, draft, &ask.request.choices, now);
     let mut tries = 0;
     loop {
         let (draft, history, over) = match guess.take() {
             Some(draft) => (draft, Vec::new(), None),
             None => {
-                let (reader, before, notice, choices) =
-                    (Arc::clone(&site), draft.clone(), Arc::clone(&notice), ask.request.choices.clone());
-                let work = move || work_out(&reader, &notice, before, &choices, now);
+                let (reader, ask) = (Arc::clone(&site), ask.clone());
+                let work = move || {
+                    let (notice, draft) = judge(&reader, &ask, acted, now)?;
+                    work_out(&reader, &notice, draft, &ask.request.choices, now)
+                };
                 super::reading(work).await.map_err(RecordError::Stopped)??
             }
         };
@@ -140,9 +142,9 @@ pub async fn record(site: Arc<Site>, ask: Ask, now: u64) -> Result<Recorded, Rec
 
 /// The draft of someone who said nothing before, as most people did: nothing is read for it, and the ledger, which looks before
 /// it appends, refuses it if they did. Nothing when it would decide nothing: only the history can tell why.
-fn as_new(notice: &Notice, draft: &Draft, choices: &BTreeMap<PurposeId, Choice>, now: u64) -> Option<Draft> {
+fn as_new(notice: &Notice, draft: Draft, choices: &BTreeMap<PurposeId, Choice>, now: u64) -> Option<Draft> {
     let decisions = decide(notice, draft.act, choices, &fold(notice, &[], now)).ok()?;
-    (!decisions.is_empty()).then(|| Draft { decisions, expect_previous: None, ..draft.clone() })
+    (!decisions.is_empty()).then_some(Draft { decisions, expect_previous: None, ..draft })
 }
 
 /// What [`record`] checks of a decision by someone who said nothing before. Blocks when it is not about today's notice.
