@@ -354,8 +354,9 @@ async fn another_instance_takes_a_log_over_and_every_receipt_is_the_same() {
     }
     let body = api.says(Act::AcceptAll).await;
     let answer = api.decides(&holder, &crate::harness::key(), &body).send().await.unwrap();
-    assert_eq!(answer.status(), 503, "{}", answer.text().await.unwrap());
-    assert_eq!(api.get("embed.js").send().await.unwrap().status(), 503, "nobody is asked");
+    assert_eq!(answer.status(), 410, "it is not to be tried again");
+    assert!(answer.text().await.unwrap().contains("taken-over"));
+    assert_eq!(api.get("embed.js").send().await.unwrap().status(), 410, "nobody is asked");
     let ready = api.get_address(&stack.address("/readyz")).send().await.unwrap();
     assert!(ready.status().is_success(), "other sites go on");
 

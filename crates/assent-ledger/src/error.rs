@@ -252,6 +252,9 @@ pub enum AppendError {
     /// It was recorded before with this idempotency key, and is gone by now: its time was over.
     #[error("this was recorded before, and is gone by now")]
     Gone,
+    /// The log was taken over from another instance, to be read: it takes no decisions, now or later.
+    #[error("the log was taken over from another instance and takes no decisions")]
+    TakenOver,
     /// The draft can never be recorded as it is. Nothing was recorded: a mistake in the caller.
     #[error("the draft cannot be recorded: {reason}")]
     Invalid {

@@ -283,7 +283,11 @@ impl Ledger {
         draft: Draft,
     ) -> impl Future<Output = Result<Appended, AppendError>> + Send + 'static + use<> {
         let shared = Arc::clone(&self.shared);
-        let answer = self.enqueue(|reply| Request::Append(Box::new(draft), reply));
+        let answer = if shared.takes_leaves() {
+            self.enqueue(|reply| Request::Append(Box::new(draft), reply))
+        } else {
+            Err(AppendError::TakenOver)
+        };
         async move {
             match answer?.await.unwrap_or(Err(AppendError::OutcomeUnknown))? {
                 Answer::Recorded(recorded) => Ok(shared.appended(*recorded)),

@@ -136,7 +136,7 @@ fn the_same_receipts_come_out_and_nothing_goes_in() {
         Err(ImportError::Create(CreateError::Exists { .. }))
     ));
     let newest = copy.newest(&subject(3)).unwrap();
-    assert_eq!(append(&copy, draft(3, newest)).unwrap_err(), AppendError::Unavailable);
+    assert_eq!(append(&copy, draft(3, newest)).unwrap_err(), AppendError::TakenOver);
     assert!(block_on(copy.publish_notice(b"{\"b\":1}".to_vec())).is_err());
     assert!(block_on(copy.tell_erasures()).is_err());
     assert!(copy.is_writable(), "what is refused stops nothing");
@@ -211,7 +211,7 @@ fn a_backup_of_it_comes_back_as_a_log_that_was_taken_over() {
         assert_eq!(json, (*who != 3).then(|| appended.receipt.to_json()), "{who}");
     }
     again.check(&mut |_| ()).unwrap();
-    assert_eq!(append(&again, draft(2000, None)).unwrap_err(), AppendError::Unavailable);
+    assert_eq!(append(&again, draft(2000, None)).unwrap_err(), AppendError::TakenOver);
 }
 
 #[test]

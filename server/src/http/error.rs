@@ -174,6 +174,8 @@ codes! {
     /// 409: No backup was made: backup.dir is not set, another backup is being made, or sites or entries are fewer than in the newest
     /// backup, so that something was lost. The detail says which.
     NoBackup CONFLICT "no-backup" "No backup was made";
+    /// 410: The log was taken over from another instance, to be read: nobody is asked for it, and it takes no decisions. Nothing was stored.
+    TakenOver GONE "taken-over" "The log takes no decisions";
     /// 503: The server has no built loader and widget, so there is no embed. The operator builds them and sets
     /// server.web_dir.
     WebFilesMissing SERVICE_UNAVAILABLE "web-files-missing" "The web files are missing";

@@ -100,6 +100,7 @@ impl From<AppendError> for Problem {
             AppendError::KeyReused => Code::IdempotencyKeyReused.into(),
             AppendError::Restricted => Code::Restricted.into(),
             AppendError::Gone => Code::RecordGone.into(),
+            AppendError::TakenOver => Code::TakenOver.into(),
             AppendError::Unavailable | AppendError::OutcomeUnknown => {
                 Self { code: Code::LedgerStopped, detail: Some(error.to_string()), cause: Some(error.into()) }
             }

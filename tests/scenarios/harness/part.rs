@@ -16,6 +16,8 @@ pub(crate) enum Part {
     Faketime,
     /// The text gateway, and the phone that is its fake SMSC.
     Kannel,
+    /// The right to mount a file system of its own, for a full disk. Only the packages' own tests need it.
+    Mount,
     /// Python packages that are not ours.
     Python,
     /// What shows a program's system calls.
@@ -25,8 +27,8 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 6] =
-        [Self::Exim, Self::Faketime, Self::Kannel, Self::Python, Self::Strace, Self::WordPress];
+    const ALL: [Self; 7] =
+        [Self::Exim, Self::Faketime, Self::Kannel, Self::Mount, Self::Python, Self::Strace, Self::WordPress];
 
     /// Its name in the variable, and where it comes from.
     const fn told(self) -> (&'static str, &'static str) {
@@ -34,6 +36,7 @@ impl Part {
             Self::Exim => ("exim", "`cargo xtask test browser` unpacks Debian's exim4-daemon-light"),
             Self::Faketime => ("faketime", "Debian: apt-get install faketime"),
             Self::Kannel => ("kannel", "Debian: apt-get install kannel kannel-extras"),
+            Self::Mount => ("mount", "root, or a container with CAP_SYS_ADMIN"),
             Self::Python => (
                 "python",
                 "python3 with aics-tlog, aiosmtpd, cryptography and standardwebhooks, which `cargo xtask test browser` installs from PyPI",

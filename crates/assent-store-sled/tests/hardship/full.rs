@@ -26,7 +26,7 @@ impl Small {
         match mounted {
             Ok(done) if done.status.success() => Some(Small(dir)),
             _ => {
-                println!("skipped: no file system may be mounted here");
+                crate::common::skipped_without("mount", "no file system may be mounted here");
                 None
             }
         }

@@ -35,7 +35,7 @@ use std::sync::Arc;
         (status = 403, description = "`origin-missing`, `origin-not-declared`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 409, description = "`stale-notice`; `restricted`: it was recorded before with this key, and is restricted.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 410, description = "`record-gone`: it was recorded before with this key, and its time is over.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 410, description = "`record-gone`: it was recorded before with this key, and its time is over; `taken-over`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body-too-large`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 415, description = "`wrong-content-type`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 422, description = "`bad-body`, `unknown-field`, `idempotency-key-reused`, `unknown-notice`, `unknown-language`, `unknown-purpose`, `not-a-choice`, `no-choices`, `act-differs`, `act-not-visitors`, `bad-time`, `age-missing`, `bad-age`, `too-young`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),

@@ -102,7 +102,8 @@ fn in_language(
 ) -> Result<Response, Problem> {
     let (language, _) = site.notice.text(language::wanted(query.lang.as_deref(), headers));
     let packed = site.embeds.as_ref().and_then(|embeds| script(embeds, language));
-    Ok(send(packed.ok_or(Code::WebFilesMissing)?, headers, "public, max-age=300"))
+    let missing = if site.ledger.is_imported() { Code::TakenOver } else { Code::WebFilesMissing };
+    Ok(send(packed.ok_or(missing)?, headers, "public, max-age=300"))
 }
 
 /// A file that is named after its content.
