@@ -3,13 +3,15 @@
 //! ```text
 //! DIR/<of the operator's key>/lock
 //!                            /runs/2026-11-25T030000.123Z.run
+//!                            /runs/2026-11-25T030000.123Z.parts    what it names, in clear
 //!                            /log/ab/ab…    leaves, rows, marks
 //!                            /keys/ab/ab…   wrapped secrets
 //! ```
 //!
 //! A part's name is HMAC-SHA-256 of its content under a key of the operator's, and its key is made of its name: the same part is
 //! the same file, and names tell nothing. A run is written last, so that what it names is there. A part that no run names is let
-//! go of when runs grow old. Only this account can read the folder, and only the operator's key opens it.
+//! go of when runs grow old, also where the key is gone: for that each run's names lie beside it. Only this account can read the
+//! folder, and only the operator's key opens it.
 
 use super::{BackupError, Run};
 use crate::data_dir::{create_private, lock, replace_file};
@@ -26,6 +28,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use zeroize::Zeroizing;
+
+const KINDS: [PartKind; 2] = [PartKind::Log, PartKind::Keys];
 
 /// Backups made with one operator's key.
 #[derive(Debug)]
@@ -69,8 +73,8 @@ impl Repository {
     /// When somebody else adds to it, or it cannot be used.
     pub fn create(root: &Path, key: &OperatorKey) -> Result<Self, BackupError> {
         let mut repository = Self::at(root, key);
-        for kind in ["runs", folder(PartKind::Log), folder(PartKind::Keys)] {
-            create_private(&repository.folder.join(kind))?;
+        for part in ["runs"].into_iter().chain(KINDS.map(folder)) {
+            create_private(&repository.folder.join(part))?;
         }
         let busy = |_| BackupError::Busy(root.to_path_buf());
         repository._lock = Some(lock(&repository.folder).map_err(busy)?);
@@ -159,6 +163,9 @@ impl Repository {
         let nonce: [u8; NONCE_LEN] = bytes[..].try_into().unwrap_or_default();
         let json = serde_json::to_vec(run).map_err(|error| failed(error.to_string()))?;
         bytes.extend(self.cipher(b"run").seal(&nonce, &json, name.as_bytes()));
+        let parts = run.sites.iter().flat_map(|site| site.log.parts());
+        let parts: String = parts.map(|(kind, name)| format!("{} {name}\n", folder(kind))).collect();
+        replace_file(&path.with_extension("parts"), parts.as_bytes())?;
         replace_file(&path, &bytes)?;
         self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())
@@ -166,7 +173,7 @@ impl Repository {
 
     /// Lets go of runs that are older than `keep`, and of parts that no run names. Of the last run that holds a site, however old, that
     /// site stays, and no other: who was erased from those must not stay for its sake. Backups made under `former` keys of this
-    /// instance go when all of them are too old; what others keep beside them is theirs.
+    /// instance go as they grow old, each of them; what others keep beside them is theirs.
     pub(super) fn prune(&self, now: u64, keep: Duration, former: &[String]) -> Result<Pruned, BackupError> {
         let oldest = name_of(now.saturating_sub(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX)));
         let (mut removed, mut damaged) = (0, Vec::new());
@@ -192,11 +199,17 @@ impl Repository {
                 Err(other) => return Err(other),
             };
             if !stays {
-                removed += remove(&self.run_path(&name))?;
+                removed += remove_run(&self.folder, &name)?;
+            }
+        }
+        // A crash may have come before the run, or after it went.
+        for file in list(&self.folder.join("runs"))? {
+            if file.extension().is_some_and(|kind| kind == "parts") && !file.with_extension("run").exists() {
+                removed += remove(&file)?;
             }
         }
         if damaged.is_empty() {
-            removed += self.remove_unnamed(&named)?;
+            removed += remove_unnamed(&self.folder, &named)?;
         }
         for other in former.iter().map(|name| self.root.join(name)) {
             if other == self.folder || !other.join("runs").is_dir() {
@@ -204,29 +217,19 @@ impl Repository {
             }
             // Whoever holds it is writing there.
             let Ok(_lock) = lock(&other) else { continue };
-            if runs_in(&other)?.iter().all(|run| *run < oldest) {
+            let runs = runs_in(&other)?;
+            let young = runs.iter().position(|run| *run >= oldest).unwrap_or(runs.len());
+            let (old, young) = runs.split_at(young);
+            if young.is_empty() {
                 fs::remove_dir_all(&other).map_err(io_error(&other))?;
+            } else if !old.is_empty()
+                && let Some(named) = named_by(&other, young)
+            {
+                old.iter().try_for_each(|run| remove_run(&other, run).map(drop))?;
+                remove_unnamed(&other, &named)?;
             }
         }
         Ok(Pruned { removed, damaged })
-    }
-
-    /// Lets go of the parts that are not among these.
-    fn remove_unnamed(&self, named: &BTreeSet<(PartKind, Hash)>) -> Result<u64, BackupError> {
-        let mut removed = 0;
-        for kind in [PartKind::Log, PartKind::Keys] {
-            for folder in list(&self.folder.join(folder(kind)))? {
-                for file in list(&folder)? {
-                    let name = file.file_name().and_then(|name| name.to_str());
-                    // What is no part's name is what a crash left of one.
-                    let name = name.and_then(|name| Hash::from_hex(name).ok());
-                    if !name.is_some_and(|name| named.contains(&(kind, name))) {
-                        removed += remove(&file)?;
-                    }
-                }
-            }
-        }
-        Ok(removed)
     }
 
     fn run_path(&self, name: &str) -> PathBuf {
@@ -272,6 +275,45 @@ impl Parts for Repository {
         let bytes = self.cipher(&name.0).open(&[0; NONCE_LEN], &sealed, folder(kind).as_bytes());
         bytes.map(|bytes| bytes.to_vec()).ok_or_else(|| at("damaged"))
     }
+}
+
+/// The parts that runs name, as it lies beside them. Nothing when one does not say: an earlier release made it.
+fn named_by(folder: &Path, runs: &[String]) -> Option<BTreeSet<(PartKind, Hash)>> {
+    let mut named = BTreeSet::new();
+    for run in runs {
+        let parts = fs::read_to_string(folder.join("runs").join(format!("{run}.parts"))).ok()?;
+        for line in parts.lines() {
+            let (kind, name) = line.split_once(' ')?;
+            let kind = KINDS.into_iter().find(|of| self::folder(*of) == kind)?;
+            named.insert((kind, Hash::from_hex(name).ok()?));
+        }
+    }
+    Some(named)
+}
+
+/// Lets go of a run, but not of its parts. Answers how many bytes went.
+fn remove_run(folder: &Path, name: &str) -> Result<u64, BackupError> {
+    let path = folder.join("runs").join(format!("{name}.run"));
+    let parts = path.with_extension("parts");
+    Ok(remove(&path)? + if parts.exists() { remove(&parts)? } else { 0 })
+}
+
+/// Lets go of the parts in a folder that are not among these.
+fn remove_unnamed(root: &Path, named: &BTreeSet<(PartKind, Hash)>) -> Result<u64, BackupError> {
+    let mut removed = 0;
+    for kind in KINDS {
+        for folder in list(&root.join(folder(kind)))? {
+            for file in list(&folder)? {
+                let name = file.file_name().and_then(|name| name.to_str());
+                // What is no part's name is what a crash left of one.
+                let name = name.and_then(|name| Hash::from_hex(name).ok());
+                if !name.is_some_and(|name| named.contains(&(kind, name))) {
+                    removed += remove(&file)?;
+                }
+            }
+        }
+    }
+    Ok(removed)
 }
 
 fn folder(kind: PartKind) -> &'static str {
@@ -366,5 +408,35 @@ mod tests {
         let all = repository.keep_run(&run(4000, &["clinic", "shop"])).unwrap();
         prunes();
         assert_eq!(repository.runs().unwrap(), [all]);
+    }
+
+    /// They went all together, when the last of them was old: who was erased stayed for twice as long as people were told.
+    #[test]
+    fn runs_under_a_former_key_go_one_by_one_with_what_only_they_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let former = OperatorKey::draw().unwrap();
+        let before = Repository::create(folder.path(), &former).unwrap();
+        let parts = [b"old".as_slice(), b"young"].map(|bytes| before.put(PartKind::Log, bytes).unwrap());
+        for (time, entries) in [(1000, parts.to_vec()), (5000, vec![parts[1]])] {
+            let mut run = run(time, &["clinic"]);
+            run.sites[0].log.entries = entries;
+            before.keep_run(&run).unwrap();
+        }
+        drop(before);
+        let now = Repository::create(folder.path(), &OperatorKey::draw().unwrap()).unwrap();
+        let prune =
+            |time| drop(now.prune(time, Duration::from_secs(1), &[Repository::folder_of(&former)]).unwrap());
+        let before = Repository::open(folder.path(), &former).unwrap();
+        let has = |part: Hash| before.get(PartKind::Log, part).is_ok();
+        prune(1500);
+        assert_eq!((before.runs().unwrap().len(), has(parts[0]), has(parts[1])), (2, true, true));
+        prune(5500);
+        assert_eq!((before.runs().unwrap().len(), has(parts[0]), has(parts[1])), (1, false, true));
+        assert_eq!(
+            fs::read_dir(folder.path().join(Repository::folder_of(&former)).join("runs")).unwrap().count(),
+            2
+        );
+        prune(9000);
+        assert!(!folder.path().join(Repository::folder_of(&former)).exists());
     }
 }
