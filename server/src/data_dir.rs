@@ -82,7 +82,7 @@ pub enum DataDirError {
     #[error("{0} can be read by other accounts of this machine: run chmod 600 on it")]
     KeyExposed(PathBuf),
     /// The disk said no.
-    #[error("cannot use {path}")]
+    #[error("cannot use {path}: mend the cause, and try again")]
     Io {
         /// What was touched.
         path: PathBuf,

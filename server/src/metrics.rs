@@ -1,6 +1,6 @@
 //! Counts and durations for Prometheus. Labels are routes, statuses and site names: never anything of a person.
 //!
-//! Every name is listed in [`Metrics`] and in `help` texts, which `/metrics` shows.
+//! Every name is listed in a type's comment here and in `help` texts, which `/metrics` shows.
 
 use crate::app::App;
 use crate::app::maintenance::LastCheck;
@@ -21,7 +21,8 @@ use std::time::Duration;
 
 /// What is counted about requests. What is counted about each log is read from the ledger when asked for:
 /// `assent_log_entries`, `assent_log_writable`, `assent_records_total`, `assent_replays_total`,
-/// `assent_commits_total`, `assent_failed_commits_total`, `assent_commit_seconds_total`, `assent_busy_total`.
+/// `assent_commits_total`, `assent_failed_commits_total`, `assent_commit_seconds_total`, `assent_failed_errands_total`, `assent_busy_total`,
+/// `assent_published_entries`, `assent_cosignatures`, `assent_witness_failures` (which only grows), `assent_standings_ready`.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     /// `assent_http_requests_total`: answers by route, method and status.
@@ -87,11 +88,15 @@ type Read = fn(&StatsNow) -> f64;
 /// Name, help and source of each counter.
 #[expect(clippy::cast_precision_loss, reason = "counters stay far below 2^52")]
 const COUNTERS: [(&str, &str, Read); 7] = [
-    ("records", "Leaves recorded since the start", |now| now.records as f64),
+    ("records", "Leaves of decisions and documents recorded since the start", |now| now.records as f64),
     ("replays", "Requests answered with an earlier receipt", |now| now.replays as f64),
-    ("commits", "Commits that ended well: batches", |now| now.commits as f64),
-    ("failed_commits", "Commits that did not end well", |now| now.failed_commits as f64),
-    ("commit_seconds", "Time spent in commits that ended well", |now| now.commit_time.as_secs_f64()),
+    ("commits", "Batches of decisions and documents that were committed", |now| now.commits as f64),
+    ("failed_commits", "Commits of any kind that did not end well", |now| now.failed_commits as f64),
+    (
+        "commit_seconds",
+        "Time of batches that were committed, from being made to their signed checkpoint",
+        |now| now.commit_time.as_secs_f64(),
+    ),
     ("failed_errands", "Times the checkpoint file or secrets drawn ahead could not be written", |now| {
         now.failed_errands as f64
     }),
@@ -124,7 +129,9 @@ impl Collector for Logs {
             ("standings_ready", "1 when what holds for every address was worked out", |site| {
                 i64::from(site.standings.prepared())
             }),
-            ("log_writable", "1 while the log takes decisions", |site| i64::from(site.ledger.is_writable())),
+            ("log_writable", "1 while the log takes decisions, or was taken over", |site| {
+                i64::from(site.ledger.is_writable())
+            }),
         ];
         for (name, help, read) in gauges {
             let example = ConstGauge::new(0_i64);

@@ -42,13 +42,13 @@ pub struct Erased {
     pub day: String,
 }
 
-/// What a purge summary (leaf type 0x04) commits to: everything that was due in one month.
+/// What a purge summary (leaf type 0x04) commits to: everything that went with one month.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Purge {
     /// [`PURGE_FORMAT`].
     pub format: String,
-    /// The month the records were due in, as `2029-11`.
+    /// The month at whose end the records went: the last whole one before each was due, as `2029-11`.
     pub period: String,
     /// Hash of the document with the retention rules in force.
     pub policy: Hash,
@@ -133,7 +133,7 @@ pub struct GoneLine {
     pub reason: String,
     /// Day it went, in UTC.
     pub day: String,
-    /// For a purged record: the month it was due in, as `2029-11`.
+    /// For a purged record: the month at whose end it went, the last whole one before it was due, as `2029-11`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<String>,
 }
@@ -159,7 +159,7 @@ pub enum AccountFault {
     },
     /// The summary says that other records of the month went than the tombstones say.
     #[error(
-        "the summary says that {told} records due in {period} were purged, and the export shows {found} tombstones or others"
+        "the summary says that {told} records were purged with {period}, and the export shows {found} tombstones or others"
     )]
     PurgeDiffers {
         /// The month.
@@ -170,16 +170,16 @@ pub enum AccountFault {
         found: u64,
     },
     /// A tombstone has a month and is not of a purge, or the other way round; or its month is none.
-    #[error("only a purged record has a month in which it was due, written as `2029-11`")]
+    #[error("only a purged record has a month that it went with, written as `2029-11`")]
     PeriodWrong,
     /// A record is said to be purged with a month whose summary comes before it, and cannot have told of it.
-    #[error("the records due in {period} were purged before this one was recorded")]
+    #[error("the records of {period} were purged before this one was recorded")]
     PurgedBefore {
         /// The month.
         period: String,
     },
     /// Records of a month are gone, and no summary up to the end of the log tells of it.
-    #[error("{found} records due in {period} are gone, and no summary tells of it")]
+    #[error("{found} records that went with {period} are gone, and no summary tells of it")]
     PurgeUntold {
         /// The month.
         period: String,
@@ -358,7 +358,7 @@ mod tests {
         let mut accounts = all(&[1, 4, 7], 0);
         assert_eq!(
             accounts.finish(true).unwrap_err().to_string(),
-            "3 records due in 2026-10 are gone, and no summary tells of it"
+            "3 records that went with 2026-10 are gone, and no summary tells of it"
         );
         assert_eq!(accounts.finish(false), Ok(3), "the summary may be further on");
         accounts.purge(&purge(&[1, 4, 7])).unwrap();

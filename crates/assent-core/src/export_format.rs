@@ -150,7 +150,7 @@ pub struct SummaryLine {
 pub struct WithheldLine {
     /// Number of the entry.
     pub index: u64,
-    /// A code of lowercase letters, digits and hyphens, at most 64 characters, such as `erased`.
+    /// A code of lowercase letters, digits and hyphens, at most 64 characters, such as `restricted`.
     pub reason: String,
 }
 

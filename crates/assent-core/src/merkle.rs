@@ -17,11 +17,6 @@ pub const EMPTY_ROOT: Hash = Hash([
     0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
 ]);
 
-/// [`EMPTY_ROOT`] as a function, beside [`leaf_hash`] and [`node_hash`].
-pub const fn empty_root() -> Hash {
-    EMPTY_ROOT
-}
-
 /// Hash of an entry: SHA-256 of `0x00 || entry`.
 pub fn leaf_hash(entry: &[u8]) -> Hash {
     sha256_parts(&[&[0x00], entry])
@@ -50,36 +45,10 @@ pub struct CompactTree {
     stack: Vec<Hash>,
 }
 
-/// The number of hashes does not fit the size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a tree of {size} leaves has {expected} perfect subtrees, not {actual}")]
-pub struct FrontierError {
-    /// Leaves in the tree.
-    pub size: u64,
-    /// Set bits in `size`.
-    pub expected: usize,
-    /// Hashes given.
-    pub actual: usize,
-}
-
 impl CompactTree {
     /// The tree without leaves.
     pub const fn new() -> Self {
         CompactTree { size: 0, stack: Vec::new() }
-    }
-
-    /// A tree continued from a saved [`frontier`](Self::frontier).
-    ///
-    /// # Errors
-    /// [`FrontierError`] when the count does not fit; wrong hashes cannot be noticed here, so
-    /// compare [`root`](Self::root) with a signed checkpoint.
-    pub fn from_frontier(size: u64, frontier: Vec<Hash>) -> Result<Self, FrontierError> {
-        let expected = size.count_ones() as usize;
-        if frontier.len() == expected {
-            Ok(CompactTree { size, stack: frontier })
-        } else {
-            Err(FrontierError { size, expected, actual: frontier.len() })
-        }
     }
 
     /// A tree of `size` leaves read from its perfect subtrees.
@@ -589,7 +558,6 @@ pub(crate) mod tests {
             assert_eq!(tree.root(), expected);
             assert_eq!(tree_root(n, &mut subtrees(&leaves)), Ok(expected));
             assert_eq!(CompactTree::from_subtrees(n, &mut subtrees(&leaves)), Ok(tree.clone()));
-            assert_eq!(CompactTree::from_frontier(n, tree.frontier().to_vec()), Ok(tree.clone()));
             if n < N {
                 tree.append_with(leaves[n as usize], &mut |level, index, root| {
                     assert_eq!(completed.insert((level, index), root), None);
@@ -603,10 +571,6 @@ pub(crate) mod tests {
         for ((level, index), root) in completed {
             assert_eq!(source(level, index), Ok(root));
         }
-        assert_eq!(
-            CompactTree::from_frontier(5, Vec::new()),
-            Err(FrontierError { size: 5, expected: 2, actual: 0 })
-        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::ledger::Shared;
 
-/// Checkpoints that come within this time are written as one: the file is never further behind than that. Each is an fdatasync
+/// Checkpoints that come within this time are written as one: the file is about this long behind, and what the writes take. Each is an fdatasync
 /// that decisions on the same disk wait for.
 const PAUSE: Duration = Duration::from_millis(50);
 

@@ -36,7 +36,7 @@ pub struct LogConfig {
 }
 
 impl LogConfig {
-    /// A queue of this length holds a burst of several seconds and a few megabytes.
+    /// Long enough that nothing waits for room, for tools and tests. What serves has a limit of its own.
     pub const DEFAULT_QUEUE: usize = 16_384;
 }
 
@@ -203,7 +203,7 @@ pub struct Shown<'a> {
     pub record: &'a Record,
 }
 
-/// How far an export is.
+/// How far something long is: an export, a check, a purge, a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Entries done.

@@ -75,7 +75,7 @@ pub struct Restriction {
     pub reason: String,
 }
 
-/// A change for one subject, with where its outcome goes: how many records it was about.
+/// A change for one subject, with where its outcome goes: how many records it was about, or 1 for a hold and its end.
 pub(crate) struct ForSubject {
     pub(crate) subject: SubjectId,
     pub(crate) wish: Wish,
@@ -428,14 +428,15 @@ fn parse_restriction(value: &[u8]) -> Option<(Restriction, Vec<u64>)> {
 
 /// Reason by its code's place (1), day (4).
 pub(crate) fn untold_value(gone: &Gone) -> Vec<u8> {
-    let reason = GoneReason::ALL.iter().position(|reason| *reason == gone.reason).unwrap_or(0) as u8;
+    // One less than in rows: so it was stored from the first.
+    let reason = gone.reason.number() - 1;
     [&[reason][..], &gone.day.to_be_bytes()].concat()
 }
 
 fn parse_untold((key, value): &MarkEntry) -> Option<Erased> {
     let index = u64::from_be_bytes(key.as_slice().try_into().ok()?);
     let (reason, day) = value.split_first()?;
-    let reason = GoneReason::ALL.get(usize::from(*reason))?.as_str().into();
+    let reason = GoneReason::ALL.into_iter().find(|known| known.number() - 1 == *reason)?.as_str().into();
     let day = outside::date(u32::from_be_bytes(day.try_into().ok()?));
     Some(Erased { index, reason, day })
 }

@@ -20,7 +20,7 @@ pub enum CreateError {
         /// The site.
         site: String,
     },
-    /// Keys, a checkpoint or subject secrets of an earlier log are there, but the store does not have it.
+    /// A checkpoint or subjects' secrets of an earlier log are there, but the store does not have it.
     #[error(
         "`{}` is left of an earlier log of site `{site}`, which the store does not have. Restore the store from \
          its backup; only if that log is given up on purpose, move its keys and checkpoint away and try again", path.display()
@@ -98,7 +98,7 @@ impl From<StoreError> for ImportError {
     }
 }
 
-/// Why a log could not be opened. Every text names the way out.
+/// Why a log could not be opened. Each text names the way out, or its source does.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -172,7 +172,7 @@ pub enum OpenError {
         source: CheckpointVerifyError,
     },
     /// The checkpoint file could not be read or written.
-    #[error("the checkpoint file `{}` could not be used", path.display())]
+    #[error("the checkpoint file `{}` could not be used: mend the cause, and start again", path.display())]
     CheckpointFile {
         /// Where it is.
         path: PathBuf,
@@ -207,7 +207,10 @@ pub enum OpenError {
         now: u64,
     },
     /// What was begun before could not be finished: secrets that must be destroyed may be still there.
-    #[error("an erasure of site `{site}` that was cut short could not be finished")]
+    #[error(
+        "an erasure, purge or restriction of site `{site}` that was cut short could not be finished: mend the cause and start again. Until \
+         then nothing is served, so that nobody sees what was to go"
+    )]
     Unfinished {
         /// The site.
         site: String,
@@ -219,7 +222,7 @@ pub enum OpenError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The sequencer's thread could not be started.
-    #[error("no thread for the log could be started")]
+    #[error("no thread for the log could be started: let this process have more, and start again")]
     Thread(#[source] std::io::Error),
 }
 
@@ -362,7 +365,7 @@ pub enum CheckError {
         expected: Hash,
     },
     /// Records of a month are gone by retention, and no entry tells of it.
-    #[error("records that were due in {month} are gone, and no entry tells of their purge")]
+    #[error("records that went with {month} are gone, and no entry tells of their purge")]
     PurgeUntold {
         /// The month, as `2029-11`.
         month: String,

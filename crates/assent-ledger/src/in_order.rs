@@ -1,4 +1,4 @@
-//! Work on a row of items by several threads, taken in the items' order: exports, which decrypt most of their time.
+//! Work on a sequence of items by several threads, taken in the items' order: exports, which decrypt most of their time.
 //!
 //! Holds as many results as there are threads, twice, and no more, however slowly they are taken.
 
@@ -19,7 +19,7 @@ pub(crate) fn each_in_order<T, R: Send, E, W: FnMut(T) -> R>(
     }
     let begin = &begin;
     std::thread::scope(|scope| {
-        // Each thread has a channel of its own and every so manieth item, so that no result is out of turn.
+        // Each thread has a channel of its own and every n-th item, so that no result is out of turn.
         let results: Vec<Receiver<R>> = (0..threads)
             .map(|first| {
                 let (send, receive) = sync_channel(1);

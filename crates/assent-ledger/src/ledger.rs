@@ -271,7 +271,7 @@ impl Ledger {
         &self.shared.vkey
     }
 
-    /// Records a decision. The future ends when the record is durable and under a written, signed checkpoint.
+    /// Records a decision. The future ends when the record is durable and under a signed checkpoint, whose own file follows.
     ///
     /// The draft is queued at once, before the future is first polled, and is recorded even if the future is
     /// dropped. Needs no runtime. A replay reads the store in the future's `poll`, for as long as a disk read takes.
@@ -487,7 +487,7 @@ impl Ledger {
     }
 
     /// Keeps jobs (with a value) and takes done ones away (without), all or none. Durable when the future ends; kept until taken
-    /// away, across restarts and in backups. Nothing here looks into them: they must hold no personal data.
+    /// away, across restarts and in backups. Nothing here looks into them: they must hold no personal data in clear.
     ///
     /// # Errors
     /// [`ErasureError`].
@@ -1065,7 +1065,7 @@ impl Ledger {
         export::each_record(&self.shared, filter, each, progress)
     }
 
-    /// Re-reads and re-proves everything: leaves, tree, rows, indexes, notices, checkpoint. Stops at the first
+    /// Re-reads and re-proves everything: leaves, tree, rows, indexes, documents, keys. Stops at the first
     /// entry that is wrong and names it.
     ///
     /// # Errors
@@ -1074,8 +1074,9 @@ impl Ledger {
         check::check(&self.shared, progress)
     }
 
-    /// Whether the log takes decisions. False from an unknown outcome or a damaged store until it was recovered, which is tried by
-    /// itself with each new request; and for a minute after a batch that could not be stored (a full disk), unless one was since.
+    /// Whether the log takes decisions, or would, had it not been taken over. False from an unknown outcome or a damaged store until it
+    /// was recovered, which is tried by itself with each new request; and for a minute after a batch that could not be stored (a full
+    /// disk), unless one was since.
     #[must_use]
     pub fn is_writable(&self) -> bool {
         let failed_at = self.shared.failed_at.load(Ordering::Relaxed);
@@ -1198,7 +1199,7 @@ impl Shared {
         self.signer.is_some()
     }
 
-    /// The tombstone of a record that was due in this month, if the month was purged.
+    /// The tombstone of a record that goes with this month, if the month was purged.
     pub(crate) fn is_purged(&self, period: u32) -> Option<Gone> {
         self.purged_month(period).map(|month| month.tombstone(period))
     }

@@ -1,8 +1,8 @@
 //! What start-up compares, repairs or refuses; run again after an unknown outcome.
 //!
 //! The store, the checkpoint file and the keystore each know how far the log went. A crash can leave the store ahead of
-//! the file, and secrets that nobody got; both are repaired. Everything else was done by somebody, and is refused with
-//! the way out. Not the sweep over everything that is kept (`check.rs`).
+//! the file, secrets that nobody got, and erasures, purges and moves into or out of the escrow that were begun; all are repaired or
+//! finished. Everything else was done by somebody, and is refused with the way out. Not the sweep over everything that is kept (`check.rs`).
 
 use std::sync::{Arc, PoisonError};
 

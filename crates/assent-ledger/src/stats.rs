@@ -22,15 +22,15 @@ pub const BATCH_BOUNDS: [u64; 6] = [1, 4, 16, 64, 256, 1024];
 /// The counters at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatsNow {
-    /// Leaves recorded.
+    /// Leaves of decisions and documents recorded. Summaries are not counted.
     pub records: u64,
     /// Requests answered with an earlier receipt.
     pub replays: u64,
-    /// Commits that ended well, which is also the number of batches.
+    /// Batches of decisions and documents that were committed. Erasures, purges and jobs are not counted.
     pub commits: u64,
-    /// Commits that did not.
+    /// Commits of any kind that failed, and batches for which there was no randomness.
     pub failed_commits: u64,
-    /// Time spent in commits that ended well, from sealing to the written checkpoint. With `commits`: a mean.
+    /// Time of batches that landed, from being made to their signed checkpoint, with the wait for the batch before. With `commits`: a mean.
     pub commit_time: Duration,
     /// Requests refused because the queue was full.
     pub busy: u64,

@@ -140,7 +140,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreError`].
     fn records(&self, site: &SiteId, subject: &SubjectId) -> Result<Vec<RecordRef>, StoreError>;
 
-    /// A subject's newest record, or nothing if the subject never decided anything.
+    /// A subject's newest record, or nothing when it has none, or none any more.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -205,7 +205,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// everything that was replaced before. Reads and commits go on meanwhile. A crash leaves the old state or the new one.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was given back, and nothing is lost.
+    /// [`StoreError`]: nothing is lost, and some may have been given back.
     fn reclaim(&self, replaces: &Replaces<'_>) -> Result<Reclaimed, StoreError>;
 }
 

@@ -11,7 +11,7 @@ use assent_core::notice::Channel;
 use assent_ledger::store::GoneReason;
 use assent_ledger::store::memory::{Fault, MemoryStore};
 use assent_ledger::testing::{MemoryParts, block_on};
-use assent_ledger::{Contact, Draft, Hold, Ledger, LogCopy, RestoreError, Retention, restore};
+use assent_ledger::{Contact, Draft, Hold, Ledger, LogCopy, Owed, RestoreError, Retention, restore};
 use common::{DAY, START, World, append, config, decide, draft, operator, subject};
 
 fn copy(ledger: &Ledger, kept: &MemoryParts) -> LogCopy {
@@ -51,10 +51,14 @@ fn everything_comes_back() {
     let now = START + 90 * DAY;
     let retention = Retention { now, policy: Hash([3; 32]), due: &|_, _| Ok(START + DAY) };
     assert_eq!(ledger.purge(&retention, &mut |_| {}).unwrap().purged.values().sum::<u64>(), 1);
+    ledger.note_reclaim(false).unwrap();
+    ledger.note_reclaim(true).unwrap();
+    assert_eq!(ledger.owed().unwrap(), Owed::Nothing);
     let kept = MemoryParts::default();
     let copied = copy(&ledger, &kept);
 
     let (_dir, again) = restored(&world, &copied, &kept);
+    assert_eq!(again.owed().unwrap(), Owed::Unknown, "its rows may have been copied before");
     for (who, before) in (0..30).zip(&receipts) {
         let found = again.receipt(&subject(who), before.id);
         match who {

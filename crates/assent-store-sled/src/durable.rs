@@ -1,7 +1,7 @@
 //! What sled's `flush` leaves out.
 //!
 //! `flush` ends in `sync_file_range`, which writes pages but not the file's size and block map: after a power cut a
-//! fresh store had lost every acknowledged record. So each commit then calls fdatasync on sled's file, through a
+//! fresh store had lost every acknowledged record. So each write to sled is followed by an fdatasync of its file, through a
 //! handle of our own (it is the file that is synced, not the handle). Values too large for a log segment go to
 //! files of their own in `blobs/`, which sled does not sync at all: those are synced once each, with their folder.
 

@@ -186,7 +186,7 @@ impl Journal {
         let mut file = match self.ready.take() {
             Some(ready) if fits => ready,
             ready => {
-                // Files are read in the order of their numbers, so none may be left over with a lower one.
+                // Too short for what comes, and one that waits is enough: the next is prepared anew.
                 if let Some(ready) = ready {
                     std::fs::remove_file(path(&self.folder, ready.number))?;
                 }
@@ -209,7 +209,7 @@ impl Journal {
     pub(crate) fn take_absorbed(&mut self, absorbed: u64, all: bool) -> Option<Spent> {
         let is_absorbed = (all || self.files.len() > 1) && self.files.front()?.last <= absorbed;
         let file = is_absorbed.then(|| self.files.pop_front()).flatten()?;
-        // In the order of their numbers, files must stay in the order of their records.
+        // Numbers only go up. A start goes by what is in the files, whatever their numbers.
         let number = self.take_number();
         Some(Spent { folder: self.folder.clone(), file, number })
     }
@@ -222,7 +222,7 @@ impl Journal {
     /// Gives back a scrubbed or prepared file.
     pub(crate) fn give(&mut self, prepared: Prepared) {
         let Prepared(file) = prepared;
-        // Files are read in the order of their numbers: one that others overtook would be out of order.
+        // One is enough, and numbers only go up; a start would put one that others overtook in its place.
         if self.ready.is_none() && self.files.back().is_none_or(|last| last.number < file.number) {
             self.ready = Some(file);
         } else {

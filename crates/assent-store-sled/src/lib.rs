@@ -67,7 +67,8 @@ pub struct SledStore {
     absorber: Option<JoinHandle<()>>,
 }
 
-/// What the store and its absorber have in common. Locks are taken in the order of the fields.
+/// What the store and its absorber have in common. Locks are taken in the order of the fields, but for
+/// `ends`: it comes before all of them, and nobody who holds one of those takes it.
 #[derive(Debug)]
 struct Inner {
     dir: PathBuf,

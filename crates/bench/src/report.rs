@@ -89,6 +89,7 @@ const HOW: &str = "
 - **Receipts a second** are from a closed loop: each connection asks again when it has its answer. **Latencies** are from an open
   loop at half of what ours answers of such requests in a closed loop, the same pace for both sides; an answer's time counts from when its
   request was due.
+- **Each ratio** is the median of the rounds' own ratios, so it is not the quotient of the two medians beside it.
 - **One fdatasync** follows a write of 1 KiB into a file that was written before. A lone decision comes 20 ms after the
   last one's answer.
 - **Disk** is whole blocks of everything in the data directory, keys included; **sealed bytes** are the sealed rows alone.

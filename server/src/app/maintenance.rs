@@ -4,11 +4,11 @@
 //! Each part is also a command, for whoever does not want to wait. A part that fails is logged, counted, and tried again the
 //! next night; it never stops decisions.
 
-use super::App;
 use super::alerts::renewal;
 use super::retention::purge;
 use super::site_text::SiteTextError;
 use super::sites::Site;
+use super::{App, causes};
 use crate::backup::{self, BackedUp, BackupError};
 use assent_ledger::{CheckError, CheckReport, Owed, Progress};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,7 +71,7 @@ pub fn fsck(app: &App, site: &Site, progress: &mut dyn FnMut(Progress)) -> Resul
     let began = std::time::Instant::now();
     let checked = site.ledger.check(progress).map_err(Damage::from);
     let checked = checked.and_then(|report| Ok(app.sites.file_is_whole(&site.file.id).map(|()| report)?));
-    let wrong = checked.as_ref().err().map(|error| format!("{:#}", anyhow::anyhow!(error.to_string())));
+    let wrong = checked.as_ref().err().map(|error| causes(error));
     match &wrong {
         None => {
             tracing::info!(site = %site.file.id, seconds = began.elapsed().as_secs(), "checked: all is well");
@@ -100,12 +100,12 @@ impl LastBackup {
 /// Adds a backup to `backup.dir` and remembers how that ended. `fewer` as for [`backup::make`]. Blocks.
 ///
 /// # Errors
-/// [`BackupError`]: the older backups are as they were.
+/// [`BackupError`]: there is no new backup, and the older ones are as they were.
 pub fn back_up(app: &App, fewer: bool) -> Result<BackedUp, BackupError> {
     let folder = app.config.backup.folder().ok_or(BackupError::NoFolder)?;
     let done = backup::make(app, &folder, fewer, &mut |_, _| ());
     if let Err(error) = &done {
-        tracing::error!(cause = format!("{:#}", anyhow::anyhow!(error.to_string())), "no backup was made");
+        tracing::error!(cause = causes(error), "no backup was made");
     }
     *app.backed_up.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((super::now(), done.is_ok()));
     done
@@ -117,7 +117,7 @@ pub async fn every_night(app: Arc<App>) {
         let wait = until_hour(super::now(), app.config.maintenance.hour_utc);
         tokio::time::sleep(wait).await;
         let worker = Arc::clone(&app);
-        let purged = night(&app).await;
+        let purged = lets_go(&app).await;
         // Blocks for as long as it takes to copy what is live.
         if purged > 0 || app.sites.all().iter().any(|site| is_owed(site, super::now())) {
             match super::blocking(move || worker.sites.reclaim()).await {
@@ -129,9 +129,15 @@ pub async fn every_night(app: Arc<App>) {
                         "reclaimed space"
                     );
                 }
-                Ok(Err(error)) => tracing::error!(cause = format!("{error:#}"), "no space was reclaimed"),
+                Ok(Err(error)) => tracing::error!(cause = causes(&error), "no space was reclaimed"),
                 Err(error) => tracing::error!(cause = format!("{error:#}"), "no space was reclaimed"),
             }
+        }
+        // After reclaiming, which writes rows anew: the backup must not be the first to read them.
+        for site in app.sites.all() {
+            let worker = Arc::clone(&app);
+            // What is wrong is logged and remembered where it is found.
+            drop(super::blocking(move || fsck(&worker, &site, &mut |_| ())).await);
         }
         if app.config.backup.folder().is_some() {
             // A damaged log must not push good backups out.
@@ -153,7 +159,7 @@ pub async fn every_night(app: Arc<App>) {
 /// Whether the store must be reclaimed for what went from a site's log. Where nobody knows when that was, it must.
 fn is_owed(site: &Site, now: u64) -> bool {
     let owed = site.ledger.owed().unwrap_or_else(|error| {
-        tracing::error!(site = %site.file.id, cause = %error, "when space was reclaimed cannot be read");
+        tracing::error!(site = %site.file.id, cause = causes(&error), "when space was reclaimed cannot be read");
         Owed::Unknown
     });
     is_due(owed, u32::try_from(now / DAY).unwrap_or(u32::MAX))
@@ -168,21 +174,25 @@ fn is_due(owed: Owed, today: u32) -> bool {
     }
 }
 
-/// One night's work over every site. Answers how many records were purged.
-async fn night(app: &Arc<App>) -> u64 {
+fn not_to_the_end(site: &Site, cause: &str) {
+    tracing::error!(site = %site.file.id, cause, "the purge did not come to its end: what went stays gone");
+}
+
+/// What goes, and is told of, over every site. Answers how many records were purged.
+async fn lets_go(app: &Arc<App>) -> u64 {
     let mut purges = 0;
     for site in app.sites.all() {
         // A log that was taken over has no room to tell of anything.
         if !site.ledger.is_imported()
             && let Err(error) = site.ledger.tell_erasures().await
         {
-            tracing::error!(site = %site.file.id, cause = %error, "erasures were not told of");
+            tracing::error!(site = %site.file.id, cause = causes(&error), "erasures were not told of");
         }
         match renewal::look(&site, super::now()).await {
             Ok(looked) if looked.reminded > 0 => app.outbox.wake(),
             Ok(_) => {}
             Err(error) => {
-                tracing::error!(site = %site.file.id, cause = %error, "alerts that end were not all dealt with");
+                tracing::error!(site = %site.file.id, cause = causes(&error), "alerts that end were not all dealt with");
             }
         }
         let (worker, at) = (Arc::clone(app), Arc::clone(&site));
@@ -190,12 +200,9 @@ async fn night(app: &Arc<App>) -> u64 {
             super::blocking(move || purge(&worker.sites, &at, false, super::now(), &mut |_| ())).await;
         match purged {
             Ok(Ok(plan)) => purges += plan.purged.values().sum::<u64>(),
-            Ok(Err(error)) => tracing::error!(site = %site.file.id, cause = %error, "nothing was purged"),
-            Err(error) => tracing::error!(site = %site.file.id, cause = %error, "nothing was purged"),
+            Ok(Err(error)) => not_to_the_end(&site, &causes(&error)),
+            Err(error) => not_to_the_end(&site, &format!("{error:#}")),
         }
-        let (worker, at) = (Arc::clone(app), Arc::clone(&site));
-        // What is wrong is logged and remembered where it is found.
-        drop(super::blocking(move || fsck(&worker, &at, &mut |_| ())).await);
     }
     purges
 }

@@ -96,7 +96,7 @@ impl App {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether decisions can be taken now.
+    /// Whether decisions can be taken now, but by logs that were taken over.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !self.stopping.load(Ordering::Relaxed)
@@ -108,6 +108,13 @@ impl App {
 #[must_use]
 pub fn now() -> u64 {
     SystemClock.now()
+}
+
+/// An error with everything behind it, in one line.
+#[must_use]
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// 16 random bytes in hex: for form keys. Nothing is secret about them but their freshness.
@@ -139,4 +146,18 @@ pub async fn reading<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
 /// Runs work that waits for the disk where it holds up no one else.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
     Ok(tokio::task::spawn_blocking(work).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::backup::BackupError;
+    use std::io;
+
+    #[test]
+    fn a_line_of_the_log_says_why() {
+        let source = io::Error::other("no space is left");
+        let error = BackupError::Io { path: "backups/lock".into(), source };
+        assert!(error.to_string().starts_with("cannot use backups/lock"));
+        assert!(super::causes(&error).ends_with(": no space is left"));
+    }
 }

@@ -5,8 +5,8 @@
 //! checkpoint is published with the log's own signature, and asked about again with the next one. What was published last is kept
 //! in a file, so that a restart does not show an older head, nor one with fewer cosignatures.
 
-use super::App;
 use super::sites::Site;
+use super::{App, causes};
 use crate::data_dir::replace_file;
 use crate::deliver::witness::{Cosigned, DEFAULT_TIMEOUT, Witnesses};
 use anyhow::Context as _;
@@ -152,7 +152,7 @@ impl Publication {
                 witnesses.cosign(&signed, |old| Ok(ledger.consistency(old, size)?));
             for failure in &failed {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                let cause = format!("{:#}", anyhow::anyhow!("{}", failure.reason));
+                let cause = causes(&failure.reason);
                 tracing::warn!(site, witness = failure.witness, cause, "a witness did not cosign");
             }
             if assessment.quorum == Quorum::Missing {

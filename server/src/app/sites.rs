@@ -7,6 +7,7 @@
 use super::alerts::standings::{Preparer, Standings};
 use super::alerts::template::{self, TemplateFault};
 use super::alerts::{Sealer, link};
+use super::causes;
 use super::contact::normalise;
 use super::embed::Embeds;
 use super::publish::Publication;
@@ -33,7 +34,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Seek};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use zip::ZipArchive;
 
 /// One site as it is served now. Replaced as a whole when a site file is published.
@@ -79,6 +80,8 @@ pub struct Sites {
     served: RwLock<BTreeMap<SiteId, Arc<Site>>>,
     /// One publication at a time.
     publishing: tokio::sync::Mutex<()>,
+    /// One reclaim at a time, with what the logs remember of it: one that fails must not be taken for the other, which did not.
+    reclaiming: Mutex<()>,
     /// Works out what holds for addresses; only where somebody is served.
     preparer: OnceLock<Preparer>,
 }
@@ -328,9 +331,19 @@ impl Sites {
         let (served, publishing) = (RwLock::default(), tokio::sync::Mutex::new(()));
         let (queue, accept_clock) = (config.limits.queue, config.ledger.accept_clock);
         let most_decisions = config.limits.decisions_per_person;
-        let preparer = OnceLock::new();
-        let sites =
-            Self { data, store, queue, most_decisions, accept_clock, assets, served, publishing, preparer };
+        let (reclaiming, preparer) = (Mutex::default(), OnceLock::new());
+        let sites = Self {
+            data,
+            store,
+            queue,
+            most_decisions,
+            accept_clock,
+            assets,
+            served,
+            publishing,
+            reclaiming,
+            preparer,
+        };
         let folders = fs::read_dir(sites.data.sites())?;
         for folder in folders {
             let name = folder?.file_name();
@@ -571,6 +584,7 @@ impl Sites {
                 file = next;
             }
         }
+        tell_rules(&ledger, &file)?;
         let notice: Notice = serde_json::from_slice(&document)?;
         if file.notice().map(|notice| notice.hash()) != Ok(version.hash) {
             tracing::warn!(site = %id, "the site file makes another notice than the published one: apply it again");
@@ -583,8 +597,9 @@ impl Sites {
     /// Gives space back: lets go of the bytes of everything that was erased or purged. Blocks.
     ///
     /// # Errors
-    /// When the store could not be copied; nothing is lost.
+    /// When the store could not be copied; nothing is lost, and some space may have been given back.
     pub fn reclaim(&self) -> Result<Reclaimed, StoreError> {
+        let _one_at_a_time = self.reclaiming.lock().unwrap_or_else(PoisonError::into_inner);
         let sites = self.served.read().unwrap_or_else(PoisonError::into_inner).clone();
         let note = |done| {
             for (id, site) in &sites {
@@ -681,6 +696,21 @@ impl Site {
         let (notice, links) = (Arc::new(notice), link::sealer(&ledger));
         Ok(Self { file, notice, hash, ledger, publication, embeds, links, standings, most_decisions })
     }
+}
+
+/// Publishes the rules in force, where a publication that was cut short left no leaf that tells of them: a purge commits to them. Blocks.
+fn tell_rules(ledger: &Ledger, file: &SiteFile) -> io::Result<()> {
+    if ledger.is_imported() {
+        return Ok(());
+    }
+    let told = ledger.publish_change(file.retention_rules().document());
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    // On a thread of its own, because whoever opens may be on a runtime's.
+    let told = std::thread::scope(|scope| scope.spawn(move || runtime.block_on(told)).join());
+    if let Err(error) = told.unwrap_or(Err(AppendError::OutcomeUnknown)) {
+        tracing::warn!(site = %file.id, cause = causes(&error), "the retention rules are not in the log yet: the next start tries again");
+    }
+    Ok(())
 }
 
 /// Names what a bundle brings: the same log, with the same people in it, made into a bundle twice is one.

@@ -8,8 +8,8 @@ mod repository;
 use repository::Pruned;
 pub use repository::Repository;
 
-use crate::app::App;
 use crate::app::sites::Site;
+use crate::app::{App, causes};
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError, replace_file};
 use assent_core::ids::SiteId;
@@ -64,6 +64,9 @@ pub struct BackedUp {
     /// Runs that are damaged: they cannot be restored, and go when they are too old.
     #[serde(default)]
     pub damaged: Vec<String>,
+    /// Why older runs, or some of them, could not be let go of; nothing when all is well. The new one is there.
+    #[serde(default)]
+    pub unpruned: Option<String>,
 }
 
 /// Why there is no backup, or nothing was restored.
@@ -104,6 +107,29 @@ pub enum BackupError {
         /// The backup.
         run: String,
     },
+    /// A log that is not what was backed up: runs of it would push out the last copy of the other.
+    #[error(
+        "the log of the site `{site}` is not the one in the backup {run}: the first {was} entries differ, so no backup was made, and those \
+         that there are stay: get back what was lost (`assent restore`); or, if it is meant, as when an older backup was restored, \
+         `assent backup --fewer`"
+    )]
+    Other {
+        /// The site.
+        site: SiteId,
+        /// Entries in the backup.
+        was: u64,
+        /// The backup.
+        run: String,
+    },
+    /// A site file that cannot be put beside a good log.
+    #[error(
+        "the site file {0} was altered or lost since it was applied, so no backup was made: move it away and apply it again \
+         (`assent site apply`)"
+    )]
+    SiteFile(PathBuf),
+    /// The backup's site file is not of the log beside it.
+    #[error("the site file in the backup of `{0}` does not belong to its log")]
+    OtherSiteFile(SiteId),
     /// A log without its site file, which would not be in the backup.
     #[error("no backup was made: {}", crate::app::sites::lost(.0))]
     Lost(SiteId),
@@ -146,7 +172,7 @@ pub enum BackupError {
 }
 
 /// Adds a run to the backups in a folder and lets go of old ones. Decisions go on. Blocks. `fewer` says that it may hold fewer
-/// sites or entries than the newest that opens.
+/// sites or entries than the newest that opens, or others.
 ///
 /// # Errors
 /// [`BackupError`]: there is no new run; the older ones are as they were.
@@ -175,18 +201,29 @@ pub fn make(
     let run = Run { format: FORMAT.into(), release: env!("CARGO_PKG_VERSION").into(), time, sites };
     let name = repository.keep_run(&run)?;
     let keep = Duration::from_secs(24 * 60 * 60 * app.config.backup.keep_days);
-    let Pruned { removed, damaged } = repository.prune(time, keep, &data.former_backups()?)?;
-    let done = BackedUp { run: name, entries, written: repository.written(), removed, damaged };
+    let former = data.former_backups().map_err(BackupError::from);
+    let pruned = former.and_then(|former| repository.prune(time, keep, &former));
+    let unpruned = pruned.as_ref().err().map(|error| causes(error));
+    if let Some(cause) = &unpruned {
+        tracing::error!(cause, "a backup was made, but old ones were not all let go of");
+    }
+    let Pruned { removed, damaged } = pruned.unwrap_or_default();
+    let done = BackedUp { run: name, entries, written: repository.written(), removed, damaged, unpruned };
     tracing::info!(run = done.run, done.entries, done.written, done.removed, "backed up");
     Ok(done)
 }
 
-/// Logs only grow: where one is shorter than in a backup, or gone, something was lost.
+/// Logs only grow: where one is shorter than in a backup, or gone, or began otherwise, something was lost.
 fn is_no_less(app: &App, run: String, before: &Run) -> Result<(), BackupError> {
     for SiteCopy { log, .. } in &before.sites {
-        let now = app.sites.get(&log.site).map_or(0, |site| site.ledger.size());
-        if now < log.size {
-            return Err(BackupError::Fewer { site: log.site.clone(), now, was: log.size, run });
+        let (site, was) = (app.sites.get(&log.site), log.size);
+        let now = site.as_ref().map_or(0, |site| site.ledger.size());
+        if now < was {
+            return Err(BackupError::Fewer { site: log.site.clone(), now, was, run });
+        }
+        let root = site.map(|site| site.ledger.root(was)).transpose();
+        if root.map_err(|error| BackupError::Look(error.into()))?.is_some_and(|root| root != log.root) {
+            return Err(BackupError::Other { site: log.site.clone(), was, run });
         }
     }
     Ok(())
@@ -213,7 +250,7 @@ fn copy(
         // One that was altered or lost since is not put beside a good log.
         let kept = crate::app::site_text::read(&file).ok().flatten();
         let after = read(&file)?.filter(|_| kept.is_some());
-        let after = after.ok_or_else(|| BackupError::Damaged(file.clone()))?;
+        let after = after.ok_or_else(|| BackupError::SiteFile(file.clone()))?;
         if before.as_ref() == Some(&after) {
             return Ok(SiteCopy { log, file: after, published });
         }
@@ -239,7 +276,7 @@ pub fn restore(
         let at = data.site_file(&log.site);
         let origin = toml::from_str::<SiteFile>(file).map(|file| file.log_origin());
         let origin = origin.ok().filter(|origin| *origin == log.origin);
-        let origin = origin.ok_or_else(|| BackupError::Damaged(at.clone()))?;
+        let origin = origin.ok_or_else(|| BackupError::OtherSiteFile(log.site.clone()))?;
         let place: LogConfig = data.log_config(&log.site, origin);
         let made =
             assent_ledger::restore(log, repository, &place, &store, &mut |step| progress(&log.site, step));

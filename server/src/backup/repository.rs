@@ -45,6 +45,7 @@ pub struct Repository {
 }
 
 /// What pruning came to.
+#[derive(Default)]
 pub(super) struct Pruned {
     /// Bytes that went.
     pub(super) removed: u64,

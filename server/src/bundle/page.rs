@@ -194,7 +194,7 @@ fn left(page: &mut String, account: &Account) -> fmt::Result {
     counted(page, "Summaries of erasures", &["Told at", "Records"], told)?;
     let told =
         account.purges.iter().map(|(at, it)| (vec![it.period.clone(), format!("entry {at}")], it.count));
-    counted(page, "Purges by the month records were due in", &["Month", "Told at", "Records"], told)
+    counted(page, "Purges by the month records went with", &["Month", "Told at", "Records"], told)
 }
 
 fn told(page: &mut String, versions: &[NoticeVersion], read: &[(Hash, Option<Notice>)]) -> fmt::Result {

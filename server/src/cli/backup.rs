@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     /// The folder of backups, instead of backup.dir. Not through a running server.
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
-    /// It is meant that sites or entries are fewer than in the newest backup, as after an older one was restored.
+    /// It is meant that sites or entries are fewer than in the newest backup, or others, as after an older one was restored.
     #[arg(long)]
     fewer: bool,
 }
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 pub(super) fn make(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitCode> {
     let folder = arguments.to.clone().or_else(|| loaded.config.backup.folder());
     let folder = folder.ok_or(BackupError::NoFolder)?;
-    let BackedUp { run, entries, written, removed, damaged } = match Opened::of(loaded)? {
+    let BackedUp { run, entries, written, removed, damaged, unpruned } = match Opened::of(loaded)? {
         Opened::Here(here) => {
             let bar = bar("parts");
             let done = backup::make(&here.app, &folder, arguments.fewer, &mut of_site(&bar))?;
@@ -49,6 +49,9 @@ pub(super) fn make(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitC
     for run in damaged {
         super::note(format_args!("the backup {run} is damaged: it cannot be restored"));
     }
+    if let Some(cause) = unpruned {
+        super::note(format_args!("old backups were not all let go of: {cause}"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -60,7 +63,7 @@ pub(super) struct RestoreArguments {
     /// The backup; the newest when left out.
     #[arg(long, value_name = "NAME")]
     run: Option<String>,
-    /// Only list the backups that this operator's key opens.
+    /// Only list the backups that this operator's key opens. Exit code 1: one is damaged.
     #[arg(long)]
     list: bool,
     /// Only read all of the backup, to see that it could be restored. Needs room for it in the folder for temporary files.

@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     /// The site.
     #[arg(long)]
     site: String,
-    /// The form of it.
+    /// The form to write.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Only records that decide about this purpose.

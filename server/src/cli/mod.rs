@@ -1,6 +1,7 @@
-//! The `assent` command: one file per command. Data goes to stdout, everything else to stderr.
+//! The `assent` command: one file for each command, or for a few that belong together. Data goes to stdout, everything else to stderr.
 //!
-//! Exit codes: 0 done and good; 1 the answer is no, or the work failed; 2 wrong use, or something cannot be read.
+//! Exit codes: 0 done and good; 1 the answer is no, or the work failed; 2 wrong use, or a configuration or something to be judged that
+//! cannot be read.
 
 mod alerts;
 mod backup;
@@ -48,7 +49,7 @@ enum Command {
     Serve(serve::Arguments),
     /// Check, publish or show a site file.
     Site(site::Arguments),
-    /// Begin the log of a new site.
+    /// Begin a site's log, or take one over from another instance.
     Log(log::Arguments),
     /// Write a site's records to a file or standard output: with proofs, as a table, in standard forms, or all of it as a bundle for
     /// an auditor.
@@ -67,7 +68,7 @@ enum Command {
     Reclaim,
     /// Add an encrypted backup of everything to backup.dir. Done every night by itself.
     Backup(backup::Arguments),
-    /// Make a data directory of a backup, or list the backups.
+    /// Make a data directory of a backup, or list the backups. Exit code 1 of a list: one is damaged.
     Restore(backup::RestoreArguments),
     /// Bring the data of an earlier release into this release's form.
     Migrate,

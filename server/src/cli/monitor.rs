@@ -5,6 +5,7 @@
 //! something does not hold.
 
 use super::verify::{key, plain};
+use crate::app::causes;
 use crate::deliver::Proxies;
 use crate::deliver::log_reader::LogReader;
 use crate::monitor::memory::Memory;
@@ -116,7 +117,7 @@ impl Report {
         let finding = match looked {
             Ok(finding) => finding,
             Err(error) => {
-                let message = chain(error);
+                let message = causes(error);
                 // What is wrong here stays wrong until somebody does something about it.
                 let ends = matches!(error, LookError::Memory(_) | LookError::OtherLog { .. });
                 let json = json!({
@@ -184,7 +185,7 @@ fn sentence(finding: &Finding, depth: Depth) -> String {
         Outcome::ForkOnFile => {
             "a fork of this log is on file; move the files away to follow the log again".to_string()
         }
-        Outcome::BadSignature(error) => format!("the checkpoint is badly signed: {}", chain(error)),
+        Outcome::BadSignature(error) => format!("the checkpoint is badly signed: {}", causes(error)),
         Outcome::QuorumMissing => format!("{origin} has {size} entries, but too few witnesses cosigned them"),
         Outcome::TilesDiffer(how) => {
             format!("the tiles of {origin} are not those of the tree it signed: {how}")
@@ -194,15 +195,4 @@ fn sentence(finding: &Finding, depth: Depth) -> String {
             computed.to_base64()
         ),
     }
-}
-
-/// An error with everything behind it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

@@ -23,6 +23,7 @@ pub(super) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Erase: the records can never be opened again. Entries in the log, proofs and other people's receipts stay as they were.
+    /// Exit code 1: nobody was found (the address is suppressed all the same), or somebody is held and stays.
     Erase {
         #[command(flatten)]
         whose: Who,

@@ -100,9 +100,16 @@ pub(super) fn run(
     }
 }
 
-/// 0: may be published. 1: may not.
+/// 0: may be published. 1: may not. 2: cannot be read.
 fn says(path: &Path) -> anyhow::Result<ExitCode> {
-    let (file, notice) = match check(&read(path)?) {
+    let text = match read(path) {
+        Ok(text) => text,
+        Err(error) => {
+            super::note(format_args!("assent: {error:#}"));
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let (file, notice) = match check(&text) {
         Ok(good) => good,
         Err(ApplyError::Unfair(findings)) => {
             for finding in &findings {

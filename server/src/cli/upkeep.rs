@@ -38,6 +38,9 @@ pub(super) fn purge(arguments: &PurgeArguments, loaded: Loaded) -> anyhow::Resul
     for (month, count) in &purged {
         super::data(&format!("{month}: {count} record(s) {verb}\n"))?;
     }
+    if !purged.is_empty() {
+        super::note("A record goes with the last whole month before it is due.");
+    }
     if purged.is_empty() {
         super::data("nothing is due\n")?;
     }
@@ -74,7 +77,7 @@ pub(super) fn end_alerts(arguments: &EndAlertsArguments, loaded: Loaded) -> anyh
 
 #[derive(Debug, clap::Args)]
 pub(super) struct FsckArguments {
-    /// The site; every site when left out.
+    /// The site; every site when left out. Needed while a server runs.
     #[arg(long)]
     site: Option<String>,
 }
@@ -116,7 +119,7 @@ pub(super) fn fsck(arguments: &FsckArguments, loaded: Loaded) -> anyhow::Result<
                 let bar = bar("entries");
                 let checked = maintenance::fsck(&here.app, &site, &mut along(&bar));
                 bar.finish_and_clear();
-                let wrong = checked.as_ref().err().map(ToString::to_string);
+                let wrong = checked.as_ref().err().map(|error| app::causes(error));
                 let CheckReport { entries, records, documents, gone, restricted, .. } =
                     checked.unwrap_or_default();
                 let checked = Checked { entries, records, documents, gone, restricted, wrong };

@@ -171,8 +171,8 @@ codes! {
     NoLog CONFLICT "no-log" "The site has no log";
     /// 409: The site has a log already, and a site has one only.
     LogExists CONFLICT "log-exists" "The site has a log";
-    /// 409: No backup was made: backup.dir is not set, another backup is being made, or sites or entries are fewer than in the newest
-    /// backup, so that something was lost. The detail says which.
+    /// 409: No backup was made: backup.dir is not set, another backup is being made, sites or entries are fewer than in the newest
+    /// backup, or others, so that something was lost, or a site file was altered. The detail says which.
     NoBackup CONFLICT "no-backup" "No backup was made";
     /// 410: The log was taken over from another instance, to be read: nobody is asked for it, and it takes no decisions. Nothing was stored.
     TakenOver GONE "taken-over" "The log takes no decisions";
@@ -187,8 +187,8 @@ codes! {
     /// (limits.email_questions_per_hour, limits.text_questions_per_hour), whoever they are. Nothing was stored but a no: what the form
     /// objects to is recorded. Send all of it again; Retry-After says when there is room at the latest.
     TooManyQuestions TOO_MANY_REQUESTS "too-many-questions" "Too many were asked within an hour";
-    /// 503: More decisions are waiting for the disk than limits.queue allows. Nothing was stored. Send it again later,
-    /// with the same Idempotency-Key.
+    /// 503: More decisions are waiting for the disk than limits.queue allows, or somebody decided with the same token at
+    /// the same moment more often than was tried again. Nothing was stored. Send it again later, with the same Idempotency-Key.
     Busy SERVICE_UNAVAILABLE "busy" "The server is busy";
     /// 503: The request took too long. Send it again with the same Idempotency-Key: it is recorded once.
     Timeout SERVICE_UNAVAILABLE "timeout" "The request took too long";

@@ -83,6 +83,7 @@ fn sites_are_checked_published_and_exported_without_a_server() {
         (output.status.code(), out(&output))
     };
     assert_eq!(run(&["site", "check", "site.toml"]).0, Some(0));
+    assert_eq!(run(&["site", "check", "missing.toml"]).0, Some(2), "it is not said to be unfair");
     let (code, said) = run(&["site", "check", "bad.toml"]);
     assert!(code == Some(1) && said.contains("guilt: text.en.intro"), "{said}");
     // A switch that other banners have: told by the rule it would break, not only that there is no such key.

@@ -4,6 +4,9 @@ use crate::app::{HOLDER, OTHER, SITE, TestApp};
 use crate::backups::{backs_up, files, runs};
 use crate::command_line::out;
 use crate::people::signs_up;
+use crate::rolled_back::copy;
+use crate::staff::staff;
+use axum::http::Method;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -98,8 +101,7 @@ async fn what_was_lost_pushes_nothing_good_out() {
     runs(path, &["log", "create", "site.toml"], 0);
     assert!(runs(path, &["backup"], 1).contains("no backup was made"));
     let app = TestApp::on(folder);
-    let refused =
-        crate::staff::staff(&app, axum::http::Method::POST, "/v1/backup", "application/json", String::new());
+    let refused = staff(&app, Method::POST, "/v1/backup", "application/json", String::new());
     refused.await.is_problem(409, "no-backup");
     let folder = app.stopped();
     let path = folder.path();
@@ -115,4 +117,51 @@ async fn what_was_lost_pushes_nothing_good_out() {
     assert_eq!(files(&data).iter().filter(|file| !file.ends_with("lock")).count(), 1);
     fs::remove_file(data.join("important.txt")).unwrap();
     runs(path, &["restore", "--run", &good], 0);
+}
+
+#[tokio::test]
+async fn another_history_pushes_nothing_good_out() {
+    let app = TestApp::new().await;
+    let folder = app.stopped();
+    let path = folder.path();
+    copy(&path.join("data"), &path.join("older"));
+    let app = TestApp::on(folder);
+    signs_up(&app, HOLDER, "ann@example.org").await;
+    backs_up(&app).await;
+    let folder = app.stopped();
+    let path = folder.path();
+    // An older copy was put back whole, and grew past the backup.
+    fs::remove_dir_all(path.join("data")).unwrap();
+    fs::rename(path.join("older"), path.join("data")).unwrap();
+    let app = TestApp::on(folder);
+    signs_up(&app, OTHER, "bob@example.org").await;
+    let folder = app.stopped();
+    let path = folder.path();
+    let said = runs(path, &["backup"], 1);
+    assert!(said.contains("is not the one in the backup") && said.contains("--fewer"), "{said}");
+    runs(path, &["backup", "--fewer"], 0);
+    runs(path, &["backup"], 0);
+}
+
+#[tokio::test]
+async fn a_site_file_that_was_altered_is_what_stops_a_backup() {
+    let app = TestApp::new().await;
+    let file = app.path("data/sites/clinic/site.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("clinic", "Clinic")).unwrap();
+    let answer = staff(&app, Method::POST, "/v1/backup", "application/json", String::new()).await;
+    answer.is_problem(409, "no-backup");
+    assert!(answer.text().contains("site.toml was altered or lost"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_backup_whose_elders_cannot_go_is_made_all_the_same() {
+    let app = TestApp::new().await;
+    backs_up(&app).await;
+    // A former key's folder that cannot be looked through.
+    fs::write(app.path("data/former-backups"), [0xff]).unwrap();
+    let done = backs_up(&app).await;
+    assert!(done["unpruned"].is_string(), "{done}");
+    let folder = app.stopped();
+    assert_eq!(runs(folder.path(), &["restore", "--list"], 0).lines().count(), 2);
 }

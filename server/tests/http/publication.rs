@@ -1,6 +1,6 @@
 //! A checkpoint becomes public at the site's interval. Receipts do not wait for it: they carry the checkpoint that covers them.
 
-use crate::app::TestApp;
+use crate::app::{SITE, TestApp};
 use assent_core::checkpoint::Checkpoint;
 use assent_core::note::VerifierKey;
 use assent_core::receipt::Receipt;
@@ -65,4 +65,17 @@ async fn a_checkpoint_is_due_when_there_is_news_and_once_in_an_interval() {
     assert!(due(1000.0));
     site.publication.publish(&site.ledger, "clinic").unwrap();
     assert!(!due(2000.0), "it is public");
+}
+
+#[tokio::test]
+async fn rules_that_a_cut_short_publication_left_out_of_the_log_are_told_at_the_start() {
+    let app = TestApp::new().await;
+    let before = app.entries();
+    // Killed after the notice, which is as it was: the start puts the file in force.
+    let next = format!("{SITE}\n[retention]\nlinked_days = 100\n");
+    std::fs::write(app.path("data/sites/clinic/next.toml"), next).unwrap();
+    let app = app.restarted();
+    assert_eq!(app.app.sites.all()[0].file.retention_rules().linked_days, 100);
+    assert_eq!(app.entries(), before + 1);
+    assert_eq!(app.restarted().entries(), before + 1, "once");
 }

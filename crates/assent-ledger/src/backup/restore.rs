@@ -13,7 +13,7 @@ use super::{EMPTY, LogCopy, PER_PART, PartKind, Parts};
 use crate::checkpoint_file::CheckpointFile;
 use crate::draft::{LogConfig, Progress};
 use crate::keys::{self, KeyStoreError};
-use crate::store::{Batch, CommitError, Head, Store, StoreError};
+use crate::store::{Batch, CommitError, Head, MarkKind, Store, StoreError};
 
 /// Why a copy could not be made a log. What was written until then is to be thrown away.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +93,9 @@ pub fn restore(
     }
     let marks = Batch::from_bytes(&get(PartKind::Log, copy.entries.len(), copy.marks)?);
     let marks = marks.filter(|marks| marks.entries.is_empty() && marks.site == copy.site);
-    let marks = marks.ok_or(RestoreError::Wrong(copy.entries.len()))?.marks;
+    let mut marks = marks.ok_or(RestoreError::Wrong(copy.entries.len()))?.marks;
+    // Rows may have been copied before the space of what went was given back, and the mark was read after.
+    marks.retain(|mark| mark.kind != MarkKind::Owed);
     if (head.size, tree.root()) != (copy.size, copy.root) {
         return Err(RestoreError::Wrong(copy.entries.len()));
     }

@@ -125,7 +125,8 @@ impl GoneReason {
         Self::ALL.into_iter().find(|reason| reason.as_str() == code)
     }
 
-    fn number(self) -> u8 {
+    /// What a row stores for it.
+    pub(crate) fn number(self) -> u8 {
         match self {
             Self::Asked => 1,
             Self::Controller => 2,

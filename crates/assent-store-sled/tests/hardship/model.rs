@@ -100,7 +100,7 @@ fn tombstone(row: &Row) -> Row {
     Row { body: RowBody::Gone(Gone { reason: GoneReason::Asked, day: 3, period: 0 }), ..row.clone() }
 }
 
-/// Rows of every so-manieth record, changed.
+/// Rows of every n-th record, changed.
 fn replaced(store: &dyn Store, site: &SiteId, every: u64, change: fn(&Row) -> Row) -> Vec<(u64, Row)> {
     let rows = store.rows(site, 0..u64::MAX).unwrap().into_iter();
     rows.filter(|(index, row)| index % every == 1 && row.record().is_some())

@@ -16,7 +16,7 @@ pub(in crate::http) async fn healthz(State(app): State<Arc<App>>) -> (StatusCode
     }
 }
 
-/// Every site's log takes decisions, and the server is not stopping.
+/// Every site's log takes decisions or was taken over, and the server is not stopping.
 #[utoipa::path(get, path = "/readyz", tag = "Operations",
     responses((status = 200, description = "`ready`.", body = String, content_type = "text/plain"),
         (status = 503, description = "`not ready`.", body = String, content_type = "text/plain")))]

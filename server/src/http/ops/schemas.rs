@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 /// A JSON Schema (2020-12), or the JSON-LD context. A schema refers to another by its file name alone.
 #[utoipa::path(get, path = "/schemas/{file}", tag = "Operations",
     params(("file" = String, Path, description = "`record.schema.json`, `notice.schema.json`, `receipt.schema.json`, \
-        `export-line.schema.json`, `dpv-record.schema.json`, `dpv-receipt.schema.json`, `kantara.schema.json` or `context.jsonld`.")),
+        `export-line.schema.json`, `bundle-manifest.schema.json`, `dpv-record.schema.json`, `dpv-receipt.schema.json`, `kantara.schema.json` or `context.jsonld`.")),
     responses((status = 200, description = "The file.", body = Object, content_type = "application/schema+json"),
         (status = 404, description = "`not-found`.", body = crate::http::schema::Problem, content_type = "application/problem+json")))]
 pub(in crate::http) async fn file(name: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {

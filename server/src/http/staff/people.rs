@@ -25,7 +25,8 @@ fn answer(done: PeopleResponse) -> Response {
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 409, description = "`held`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+        (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`, `ledger-stopped`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn erase(
     _: IsStaff,
@@ -42,8 +43,9 @@ pub(in crate::http) async fn erase(
     responses((status = 200, description = "Done.", body = crate::http::schema::PeopleResponse),
         (status = 400, description = "`bad-json`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+        (status = 404, description = "`unknown-site`, `unknown-subject`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`, `ledger-stopped`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn restrict(
     _: IsStaff,
@@ -60,8 +62,9 @@ pub(in crate::http) async fn restrict(
     responses((status = 200, description = "Done.", body = crate::http::schema::PeopleResponse),
         (status = 400, description = "`bad-json`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+        (status = 404, description = "`unknown-site`, `unknown-subject`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`, `ledger-stopped`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn release(
     _: IsStaff,
@@ -79,7 +82,8 @@ pub(in crate::http) async fn release(
         (status = 400, description = "`bad-json`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`, `unknown-subject`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+        (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`, `ledger-stopped`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn hold(
     _: IsStaff,
@@ -97,7 +101,8 @@ pub(in crate::http) async fn hold(
         (status = 400, description = "`bad-json`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`, `unknown-subject`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+        (status = 422, description = "`bad-body`, `unknown-field`, `bad-email`, `bad-phone`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`, `ledger-stopped`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn let_go(
     _: IsStaff,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// What a purge did, or would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Purged {
-    /// Records that go, by the month they were due in, as `2029-11`.
+    /// Records that go, by the month at whose end they go: the last whole one before each was due, as `2029-11`.
     pub purged: BTreeMap<String, u64>,
     /// Records that are kept longer after all: carried over to a later month.
     pub carried: u64,
@@ -84,7 +84,8 @@ fn answer(done: impl Serialize) -> Response {
         (status = 400, description = "`bad-json`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`bad-body`, `unknown-field`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+        (status = 422, description = "`bad-body`, `unknown-field`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`, `ledger-stopped`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn purge(
     _: IsStaff,
@@ -103,7 +104,8 @@ pub(in crate::http) async fn purge(
     params(("site" = String, Path, description = "The site.")),
     responses((status = 200, description = "Done.", body = AlertsEnded),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`, `ledger-stopped`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn end_alerts(
     _: IsStaff,
@@ -121,7 +123,8 @@ pub(in crate::http) async fn end_alerts(
     params(("site" = String, Path, description = "The site.")),
     responses((status = 200, description = "How many were told.", body = u64),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
+        (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`, `ledger-stopped`.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn tell_erasures(_: IsStaff, InSite(site): InSite) -> Result<Response, Problem> {
     Ok(answer(site.ledger.tell_erasures().await.map_err(Problem::from)?))
@@ -143,7 +146,7 @@ pub(in crate::http) async fn fsck(
     let checked = app::blocking(move || maintenance::fsck(&app, &site, &mut |_| ())).await?;
     let (report, wrong) = match checked {
         Ok(report) => (report, None),
-        Err(error) => (assent_ledger::CheckReport::default(), Some(error.to_string())),
+        Err(error) => (assent_ledger::CheckReport::default(), Some(app::causes(&error))),
     };
     let assent_ledger::CheckReport { entries, records, documents, gone, restricted, .. } = report;
     Ok(answer(Checked { entries, records, documents, gone, restricted, wrong }))
@@ -171,7 +174,7 @@ pub(in crate::http) struct BackupQuery {
 /// Add a backup of everything to `backup.dir`. Takes a while; reads and decisions go on.
 #[utoipa::path(
     post, path = "/v1/backup", tag = "Staff", security(("staff" = [])),
-    params(("fewer" = Option<bool>, Query, description = "It is meant that sites or entries are fewer than in the newest backup; otherwise such a backup is refused.")),
+    params(("fewer" = Option<bool>, Query, description = "It is meant that sites or entries are fewer than in the newest backup, or others; otherwise such a backup is refused.")),
     responses((status = 200, description = "Done.", body = BackedUp),
         (status = 400, description = "`bad-query`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
@@ -182,10 +185,10 @@ pub(in crate::http) async fn backup(
     State(app): State<Arc<App>>,
     StrictQuery(query): StrictQuery<BackupQuery>,
 ) -> Result<Response, Problem> {
-    use BackupError::{Busy, Fewer, Lost, NoFolder};
+    use BackupError::{Busy, Fewer, Lost, NoFolder, Other, SiteFile};
     match app::blocking(move || maintenance::back_up(&app, query.fewer)).await? {
         Ok(done) => Ok(answer(done)),
-        Err(error @ (NoFolder | Busy(_) | Fewer { .. } | Lost(_))) => {
+        Err(error @ (NoFolder | Busy(_) | Fewer { .. } | Other { .. } | Lost(_) | SiteFile(_))) => {
             Err(Problem::with(Code::NoBackup, error.to_string()))
         }
         Err(error) => Err(Problem::internal(error)),
