@@ -124,7 +124,8 @@ impl fmt::Debug for KeyStore {
 impl KeyStore {
     /// What is left in the folder of a log that had subjects, if anything: they cannot belong to a new log.
     pub(crate) fn used_segment(folder: &Path) -> Option<PathBuf> {
-        slots::first_segment(folder)
+        // A folder that cannot be looked through takes no keys either.
+        slots::last_segment(folder).ok().flatten().map(|last| slots::segment_path(folder, last))
     }
 
     /// Draws the log's keys and writes them. Keys that are there already are kept: an earlier try was cut short.
@@ -268,7 +269,7 @@ impl KeyStore {
         &self.slots.touched
     }
 
-    /// Subjects' slots as they are on disk, wrapped; the range lies in one segment.
+    /// Subjects' slots as they are on disk, wrapped, and zeros where nothing is; the range lies in one segment.
     pub(crate) fn raw_slots(&self, range: Range<u64>) -> Result<Vec<u8>, KeyStoreError> {
         self.slots.raw(range)
     }

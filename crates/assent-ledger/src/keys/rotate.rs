@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use assent_core::ids::SiteId;
 
 use super::log_keys::LogKeys;
-use super::slots::{Escrow, Slot, Slots};
+use super::slots::{Escrow, Slots, wrap_anew};
 use super::{KeyStoreError, OperatorKey, file_error, wrapping};
 use crate::files;
 use crate::outside::Random;
 
-/// Slots wrapped anew at a time.
+/// Slots wrapped anew at a time; segments are a multiple of it.
 const RUN: u64 = 4096;
 
 /// What a rotation did.
@@ -53,25 +53,11 @@ pub fn rotate(
     let (from, to) = (Slots::open(folder)?, Slots::open(&next)?);
     let (end, mut secrets) = (from.end(), 0);
     for first in (0..end).step_by(RUN as usize) {
-        let mut run = Vec::new();
-        for slot in first..end.min(first + RUN) {
-            match from.read(&old, slot)? {
-                Slot::Secret(secret) => run.push(secret),
-                // Neighbours are written in runs; what lies between them is written by itself.
-                other => {
-                    to.write(&new, slot - run.len() as u64, &run, random)?;
-                    secrets += run.len() as u64;
-                    run.clear();
-                    match other {
-                        Slot::Escrowed => to.escrow(slot)?,
-                        _ => to.destroy(slot)?,
-                    }
-                }
-            }
-        }
-        to.write(&new, end.min(first + RUN) - run.len() as u64, &run, random)?;
-        secrets += run.len() as u64;
-        progress(end.min(first + RUN), end);
+        let run = first..end.min(first + RUN);
+        let mut bytes = from.raw(run.clone())?;
+        secrets += wrap_anew(first, &mut bytes, (&old, &new), random)?;
+        to.put(first, &bytes)?;
+        progress(run.end, end);
     }
     let escrow = Escrow::read(folder, &old)?;
     if !escrow.slots().is_empty() {

@@ -93,8 +93,10 @@ impl Spares {
         random.fill(&mut bytes)?;
         let secrets: Vec<Secret> =
             bytes.as_chunks::<32>().0.iter().map(|secret| Zeroizing::new(*secret)).collect();
-        let first = slots.reserve(count as u64);
+        // Counted only once they are written: where that fails, the next try is for the same slots, so that none is left out.
+        let first = slots.end();
         slots.write(wrap, first, &secrets, random)?;
+        slots.extend_to(first + count as u64);
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         ready.extend((first..).zip(secrets));
         Ok(())

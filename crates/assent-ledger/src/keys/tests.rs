@@ -94,7 +94,7 @@ fn no_secret_stands_on_disk_in_clear_and_torn_slots_are_skipped() {
 fn a_run_of_slots_may_cross_segments() {
     let dir = tempfile::tempdir().unwrap();
     let keys = created(dir.path());
-    keys.slots.reserve(slots::PER_SEGMENT - 1);
+    keys.slots.extend_to(slots::PER_SEGMENT - 1);
     keys.resume(slots::PER_SEGMENT - 1).unwrap();
     let taken = keys.take(2, &SystemRandom).unwrap();
     assert_eq!(taken.iter().map(|(slot, _)| *slot).collect::<Vec<_>>(), [65_535, 65_536]);
@@ -200,4 +200,61 @@ fn rotation_wraps_everything_anew_and_finishes_what_was_cut_short() {
     }
     check();
     assert!(!left.exists());
+}
+
+/// Each try that failed gave up its slots: after enough of them a segment was left out, no backup could be made, and nothing started.
+#[test]
+fn slots_that_could_not_be_written_are_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = created(dir.path());
+    let next = slots::PER_SEGMENT - 10;
+    keys.slots.extend_to(next);
+    keys.resume(next).unwrap();
+    let in_the_way = slots::segment_path(dir.path(), 1);
+    std::fs::create_dir(&in_the_way).unwrap();
+    for _ in 0..40 {
+        assert!(keys.take(20, &SystemRandom).is_err());
+    }
+    std::fs::remove_dir(&in_the_way).unwrap();
+    let taken = keys.take(20, &SystemRandom).unwrap();
+    assert_eq!(
+        taken.iter().map(|(slot, _)| *slot).collect::<Vec<_>>(),
+        (next..next + 20).collect::<Vec<_>>()
+    );
+    for (slot, drawn) in &taken {
+        assert_eq!(secret(&keys, *slot).as_ref(), Some(drawn));
+    }
+    KeyStore::open(dir.path(), &site(), &operator()).unwrap().resume(next + 20).unwrap();
+}
+
+/// Folders that have such holes from before: they are copied, opened and rotated, and nothing behind a hole is lost.
+#[test]
+fn secrets_behind_a_hole_are_not_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("clinic");
+    let keys = created(&folder);
+    keys.resume(0).unwrap();
+    let first = keys.take(1, &SystemRandom).unwrap();
+    // The rest of the first segment and all of the second were never written.
+    keys.slots.extend_to(2 * slots::PER_SEGMENT);
+    keys.resume(2 * slots::PER_SEGMENT).unwrap();
+    let behind = keys.take(2, &SystemRandom).unwrap();
+    let end = 2 * slots::PER_SEGMENT + 2;
+    drop(keys);
+    let new = OperatorKey::from_bytes([9; 32]);
+    let check = |operator: &OperatorKey| {
+        let keys = KeyStore::open(&folder, &site(), operator).unwrap();
+        keys.resume(end).unwrap();
+        for (slot, drawn) in first.iter().chain(&behind) {
+            assert_eq!(secret(&keys, *slot).as_ref(), Some(drawn));
+        }
+        for nothing in [4096, slots::PER_SEGMENT, end - 4096] {
+            assert_eq!(keys.raw_slots(nothing..nothing + 4).unwrap(), vec![0; 4 * 64]);
+            assert_eq!(keys.subject(nothing).unwrap(), Slot::Empty);
+        }
+        assert!(KeyStore::used_segment(&folder).is_some());
+    };
+    check(&operator());
+    rotate(&folder, &site(), &operator(), &new, &SystemRandom, &mut |_, _| {}).unwrap();
+    check(&new);
 }
