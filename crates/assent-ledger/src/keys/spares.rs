@@ -32,9 +32,11 @@ impl Spares {
         let _drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = Vec::new();
         for slot in next..slots.end() {
-            // A slot that was not written to its end is passed over for ever.
-            if let Slot::Secret(secret) = slots.read(wrap, slot)? {
-                found.push((slot, secret));
+            match slots.read(wrap, slot) {
+                Ok(Slot::Secret(secret)) => found.push((slot, secret)),
+                // A slot that was not written to its end, or was damaged since, is passed over for ever.
+                Ok(_) | Err(KeyStoreError::WrongKey { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         // A process that was killed may have left them in the page cache only, and rows are about to be sealed under them.
