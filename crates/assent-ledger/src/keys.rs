@@ -39,7 +39,7 @@ use log_keys::LogKeys;
 use slots::{Escrow, Slots};
 use spares::Spares;
 
-pub use rotate::{Rotated, rotate};
+pub use rotate::{Rotated, can_rotate, rotate};
 pub(crate) use slots::Slot;
 
 /// A 32-byte secret, wiped from memory when dropped.

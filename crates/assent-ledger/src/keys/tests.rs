@@ -292,3 +292,26 @@ fn a_damaged_slot_stops_nothing() {
         rotate(&folder, &site(), &operator, &new, &SystemRandom, &mut |_, _| {}).unwrap();
     }
 }
+
+#[test]
+fn a_rotation_wants_whole_keys_or_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("clinic");
+    let new = OperatorKey::from_bytes([9; 32]);
+    std::fs::create_dir(&folder).unwrap();
+    let can = || can_rotate(&folder, &site(), &operator(), &new);
+    // Whoever began the log came no further than its folder.
+    can().unwrap();
+    let done = rotate(&folder, &site(), &operator(), &new, &SystemRandom, &mut |_, _| {});
+    assert_eq!(done.unwrap(), Rotated::Now(0));
+    let keys = created(&folder);
+    can().unwrap();
+    keys.resume(0).unwrap();
+    keys.take(1, &SystemRandom).unwrap();
+    let log_keys = folder.join("log.keys");
+    let whole = std::fs::read(&log_keys).unwrap();
+    std::fs::remove_file(&log_keys).unwrap();
+    assert!(matches!(can(), Err(KeyStoreError::Missing { .. })));
+    std::fs::write(&log_keys, &whole[1..]).unwrap();
+    assert!(matches!(can(), Err(KeyStoreError::WrongKey { .. })));
+}
