@@ -61,8 +61,25 @@ pub enum DataDirError {
          it, and name a file with it: `assent keys rotate --to FILE`"
     )]
     NoNewKey,
-    /// A site's secrets could not be wrapped anew; they are as they were.
-    #[error("the secrets of the site `{site}` were not changed")]
+    /// A site's keys do not open, or cannot be read, so no rotation was begun.
+    #[error(
+        "no secret was changed, because those of the site `{site}` cannot be: bring the folder {folder} back from a backup, or \
+         move it away when the site was given up, and run `assent keys rotate` again"
+    )]
+    KeysUnready {
+        /// The site.
+        site: SiteId,
+        /// Its keys.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        source: KeyStoreError,
+    },
+    /// A site's secrets could not be wrapped anew to the end: they are under the old key or under the new one.
+    #[error(
+        "the secrets of the site `{site}` could not be wrapped anew to the end: keep both keys, mend what failed, and run \
+         `assent keys rotate` again with the same new key"
+    )]
     Keys {
         /// The site.
         site: SiteId,

@@ -10,6 +10,8 @@ use assent_core::ids::SiteId;
 use assent_ledger::{Rotated, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -133,7 +135,7 @@ pub struct KeyRotated {
 /// is to be run again, with the same `to`.
 ///
 /// # Errors
-/// [`DataDirError`]; nothing that was readable before is unreadable after.
+/// [`DataDirError`]; nothing that was readable before is unreadable after, as long as both keys are kept.
 pub fn rotate(
     config: &Config,
     to: Option<&Path>,
@@ -162,26 +164,24 @@ pub fn rotate(
                 return Err(DataDirError::RotationUnfinished(waiting));
             }
             (Some(waiting_key), _) => waiting_key,
-            (None, given) => {
-                let new = given.map_or_else(OperatorKey::draw, Ok).map_err(at(&waiting))?;
-                replace_file(&waiting, new.to_text().as_bytes())?;
-                new
-            }
+            (None, given) => given.map_or_else(OperatorKey::draw, Ok).map_err(at(&waiting))?,
         },
     };
-    remember_backups(&root, &Repository::folder_of(&old))?;
     let (from, into) = (old.for_ledger(), new.for_ledger());
-    let mut sites = Vec::new();
     let keys = root.join("keys");
-    for folder in fs::read_dir(&keys).map_err(at(&keys))? {
-        let name = folder.map_err(at(&keys))?.file_name();
-        // Folders of an unfinished rotation have names that are no site's.
-        let Some(site) = name.to_str().and_then(|name| SiteId::new(name.split('.').next()?).ok()) else {
-            continue;
-        };
-        if sites.iter().any(|(done, _)| *done == site) {
-            continue;
-        }
+    let with_keys = with_keys(&keys).map_err(at(&keys))?;
+    // Before a key waits: from then on nothing starts until every site is under it.
+    for site in &with_keys {
+        let folder = keys.join(site.as_str());
+        assent_ledger::can_rotate(&folder, site, &from, &into)
+            .map_err(|source| DataDirError::KeysUnready { site: site.clone(), folder, source })?;
+    }
+    if in_file {
+        replace_file(&waiting, new.to_text().as_bytes())?;
+    }
+    remember_backups(&root, &Repository::folder_of(&old))?;
+    let mut sites = Vec::new();
+    for site in with_keys {
         let folder = keys.join(site.as_str());
         let done = assent_ledger::rotate(&folder, &site, &from, &into, &SystemRandom, &mut |done, total| {
             progress(&site, done, total);
@@ -197,6 +197,14 @@ pub fn rotate(
     let parent = key_file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(at(parent))?;
     Ok(KeyRotated { sites, old: Some(kept) })
+}
+
+/// Sites that keys are here of. Folders of an unfinished rotation have names that are no site's.
+fn with_keys(keys: &Path) -> io::Result<BTreeSet<SiteId>> {
+    let site = |name: &OsStr| SiteId::new(name.to_str()?.split('.').next()?).ok();
+    fs::read_dir(keys)?
+        .filter_map(|folder| folder.map(|folder| site(&folder.file_name())).transpose())
+        .collect()
 }
 
 /// Keeps the old key beside the new one, in a file that no other key is in: a day may see several rotations.

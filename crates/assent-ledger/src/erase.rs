@@ -23,7 +23,9 @@ use crate::ledger::{PurgedMonth, Shared};
 use crate::outside;
 use crate::owed;
 use crate::request::Change;
-use crate::store::{Batch, Gone, GoneReason, Mark, MarkEntry, MarkKind, RecordRow, Row, RowBody, Salted};
+use crate::store::{
+    Batch, CommitError, Gone, GoneReason, Mark, MarkEntry, MarkKind, RecordRow, Row, RowBody, Salted,
+};
 
 /// Most tombstones that one summary leaf tells of: bounds its document to a few megabytes.
 const MAX_TOLD: usize = 50_000;
@@ -558,9 +560,16 @@ pub(crate) fn finish_what_was_begun(shared: &Shared) -> Result<(), OpenError> {
     if !doomed.is_empty() {
         let head = store.head(site)?.ok_or_else(|| OpenError::NoLog { site: site.to_string() })?;
         let marks = doomed.iter().map(|doomed| doomed.mark(false)).collect();
-        store
-            .commit(Batch { marks, ..Batch::new(site.clone(), head) })
-            .map_err(|error| OpenError::Unfinished { site: site.to_string(), source: Box::new(error) })?;
+        match store.commit(Batch { marks, ..Batch::new(site.clone(), head) }) {
+            // They are destroyed. A full disk must not keep people from reading what is there for the sake of a mark that only has
+            // the next start destroy them once more.
+            Err(error @ CommitError::Failed(_)) => {
+                shared.stats.commit_failed();
+                tracing::warn!(%site, cause = ?error, "what was destroyed is not noted as done; the next start tries again");
+            }
+            other => other
+                .map_err(|error| OpenError::Unfinished { site: site.to_string(), source: Box::new(error) })?,
+        }
     }
     let mut restricted = BTreeSet::new();
     for (_, value) in store.marks(site, MarkKind::Restricted)? {

@@ -39,7 +39,7 @@ use log_keys::LogKeys;
 use slots::{Escrow, Slots};
 use spares::Spares;
 
-pub use rotate::{Rotated, rotate};
+pub use rotate::{Rotated, can_rotate, rotate};
 pub(crate) use slots::Slot;
 
 /// A 32-byte secret, wiped from memory when dropped.
@@ -124,7 +124,8 @@ impl fmt::Debug for KeyStore {
 impl KeyStore {
     /// What is left in the folder of a log that had subjects, if anything: they cannot belong to a new log.
     pub(crate) fn used_segment(folder: &Path) -> Option<PathBuf> {
-        slots::first_segment(folder)
+        // A folder that cannot be looked through takes no keys either.
+        slots::last_segment(folder).ok().flatten().map(|last| slots::segment_path(folder, last))
     }
 
     /// Draws the log's keys and writes them. Keys that are there already are kept: an earlier try was cut short.
@@ -240,7 +241,12 @@ impl KeyStore {
     /// secret is in escrow before it leaves its slot.
     pub(crate) fn restrict(&self, slot: u64, random: &dyn Random) -> Result<(), KeyStoreError> {
         let mut escrow = self.escrow.lock().unwrap_or_else(PoisonError::into_inner);
-        let Slot::Secret(secret) = self.slots.read(&self.wrap, slot)? else { return Ok(()) };
+        let secret = match self.slots.read(&self.wrap, slot) {
+            Ok(Slot::Secret(secret)) => secret,
+            // Nor is there anything that anybody could read in a slot that is damaged.
+            Ok(_) | Err(KeyStoreError::WrongKey { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
         escrow.change(&self.folder, &self.wrap, random, |held| drop(held.insert(slot, secret.clone())))?;
         self.slots.escrow(slot)
     }
@@ -268,7 +274,7 @@ impl KeyStore {
         &self.slots.touched
     }
 
-    /// Subjects' slots as they are on disk, wrapped; the range lies in one segment.
+    /// Subjects' slots as they are on disk, wrapped, and zeros where nothing is; the range lies in one segment.
     pub(crate) fn raw_slots(&self, range: Range<u64>) -> Result<Vec<u8>, KeyStoreError> {
         self.slots.raw(range)
     }

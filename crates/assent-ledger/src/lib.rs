@@ -57,7 +57,7 @@ pub use export_csv::{CSV_COLUMNS, CSV_COLUMNS_BEFORE_AGE, CsvTable, defuse};
 pub use follow::Entry;
 pub use id::{ReceiptId, ReceiptIdError};
 pub use import::{Import, Imported, ImportedBody, is_unfinished};
-pub use keys::{KeyStoreError, OperatorKey, Rotated, rotate};
+pub use keys::{KeyStoreError, OperatorKey, Rotated, can_rotate, rotate};
 pub use ledger::Ledger;
 pub use outside::{
     Clock, Outside, Random, RandomError, SystemClock, SystemRandom, month, month_name, rfc3339,

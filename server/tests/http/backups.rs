@@ -195,10 +195,27 @@ async fn a_new_key_takes_the_old_ones_place() {
     assert!(runs(path, &["fsck"], 1).contains("run `assent keys rotate` again"));
     runs(path, &["keys", "rotate"], 0);
     assert!(key("assent.key") == *next && !waiting.exists());
-    // The second rotation of a day leaves the first's old key where it is.
+    // Keys that do not open are named before a new key waits, so that what started goes on starting. Those of a log that was never
+    // begun are none.
+    let foreign = path.join("data/keys/elsewhere");
+    fs::create_dir(&foreign).unwrap();
+    fs::write(foreign.join("log.keys"), b"of another instance").unwrap();
+    let said = runs(path, &["keys", "rotate"], 1);
+    assert!(said.contains("no secret was changed") && said.contains("data/keys/elsewhere"), "{said}");
+    assert!(key("assent.key") == *next && !waiting.exists());
+    runs(path, &["fsck"], 0);
+    fs::remove_file(foreign.join("log.keys")).unwrap();
+    // What fails later leaves some under one key and some under the other.
+    let in_the_way = path.join("data/keys/clinic/subjects-00001.keys");
+    fs::create_dir(&in_the_way).unwrap();
+    let said = runs(path, &["keys", "rotate"], 1);
+    assert!(said.contains("keep both keys") && waiting.exists(), "{said}");
+    fs::remove_dir(&in_the_way).unwrap();
+    runs(path, &["keys", "rotate"], 0);
+    // The next rotation of a day leaves the old keys of those before where they are.
     let kept = files(path).into_iter().filter(|file| file.to_string_lossy().contains(".until-"));
     let kept: Vec<_> = kept.map(|file| fs::read_to_string(file).unwrap()).collect();
-    assert!(kept.contains(&old) && kept.len() == 2, "{} keys", kept.len());
+    assert!(kept.contains(&old) && kept.len() == 3, "{} keys", kept.len());
     let app = TestApp::on(folder);
     assert_eq!(receipt(&app, HOLDER, &hers).await.text(), before);
 }

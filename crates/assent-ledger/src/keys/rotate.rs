@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use assent_core::ids::SiteId;
 
 use super::log_keys::LogKeys;
-use super::slots::{Escrow, Slot, Slots};
-use super::{KeyStoreError, OperatorKey, file_error, wrapping};
+use super::slots::{Escrow, Slots, wrap_anew};
+use super::{KeyStore, KeyStoreError, OperatorKey, file_error, wrapping};
+use crate::cipher::Cipher;
 use crate::files;
 use crate::outside::Random;
 
-/// Slots wrapped anew at a time.
+/// Slots wrapped anew at a time; segments are a multiple of it.
 const RUN: u64 = 4096;
 
 /// What a rotation did.
@@ -28,10 +29,45 @@ pub enum Rotated {
     Before,
 }
 
+/// What is to be rotated.
+enum Found {
+    /// The small key files, which open with the old key.
+    Old(LogKeys, Escrow),
+    /// The small key files open with the new key.
+    New,
+    /// No keys yet: the folder is made before them, and whoever began the log came no further.
+    Nothing,
+}
+
+fn look(folder: &Path, old: &Cipher, new: &Cipher) -> Result<Found, KeyStoreError> {
+    settle(folder).map_err(file_error(folder))?;
+    let log = match LogKeys::read(folder, old) {
+        Err(KeyStoreError::WrongKey { .. }) if LogKeys::read(folder, new).is_ok() => return Ok(Found::New),
+        Err(KeyStoreError::Missing { .. }) if KeyStore::used_segment(folder).is_none() => {
+            return Ok(Found::Nothing);
+        }
+        read => read?,
+    };
+    Ok(Found::Old(log, Escrow::read(folder, old)?))
+}
+
+/// Whether [`rotate`] finds what it needs. Nothing is changed, but for what an earlier rotation left to be finished.
+///
+/// # Errors
+/// [`KeyStoreError`].
+pub fn can_rotate(
+    folder: &Path,
+    site: &SiteId,
+    old: &OperatorKey,
+    new: &OperatorKey,
+) -> Result<(), KeyStoreError> {
+    look(folder, &wrapping(site, old), &wrapping(site, new)).map(drop)
+}
+
 /// Wraps a site's keystore under another operator's key.
 ///
 /// # Errors
-/// [`KeyStoreError`]; the keystore is then still under the old key.
+/// [`KeyStoreError`]; the keystore is then under the old key, or under the new one if it failed late: keep both, and call again.
 pub fn rotate(
     folder: &Path,
     site: &SiteId,
@@ -40,40 +76,23 @@ pub fn rotate(
     random: &dyn Random,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Rotated, KeyStoreError> {
-    settle(folder).map_err(file_error(folder))?;
     let (old, new) = (wrapping(site, old), wrapping(site, new));
-    let log = match LogKeys::read(folder, &old) {
-        Err(KeyStoreError::WrongKey { .. }) if LogKeys::read(folder, &new).is_ok() => {
-            return Ok(Rotated::Before);
-        }
-        read => read?,
+    let (log, escrow) = match look(folder, &old, &new)? {
+        Found::Old(log, escrow) => (log, escrow),
+        Found::New => return Ok(Rotated::Before),
+        Found::Nothing => return Ok(Rotated::Now(0)),
     };
     let next = beside(folder, "next");
     files::make_folder(&next).map_err(file_error(&next))?;
     let (from, to) = (Slots::open(folder)?, Slots::open(&next)?);
     let (end, mut secrets) = (from.end(), 0);
     for first in (0..end).step_by(RUN as usize) {
-        let mut run = Vec::new();
-        for slot in first..end.min(first + RUN) {
-            match from.read(&old, slot)? {
-                Slot::Secret(secret) => run.push(secret),
-                // Neighbours are written in runs; what lies between them is written by itself.
-                other => {
-                    to.write(&new, slot - run.len() as u64, &run, random)?;
-                    secrets += run.len() as u64;
-                    run.clear();
-                    match other {
-                        Slot::Escrowed => to.escrow(slot)?,
-                        _ => to.destroy(slot)?,
-                    }
-                }
-            }
-        }
-        to.write(&new, end.min(first + RUN) - run.len() as u64, &run, random)?;
-        secrets += run.len() as u64;
-        progress(end.min(first + RUN), end);
+        let run = first..end.min(first + RUN);
+        let mut bytes = from.raw(run.clone())?;
+        secrets += wrap_anew(first, &mut bytes, (&old, &new), random)?;
+        to.put(first, &bytes)?;
+        progress(run.end, end);
     }
-    let escrow = Escrow::read(folder, &old)?;
     if !escrow.slots().is_empty() {
         escrow.write(&next, &new, random)?;
     }

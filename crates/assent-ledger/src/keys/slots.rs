@@ -20,7 +20,7 @@ use super::{KeyStoreError, Secret, file_error, open, open_file, seal_file};
 use crate::backup::PER_PART;
 use crate::cipher::{Cipher, NONCE_LEN};
 use crate::files;
-use crate::outside::Random;
+use crate::outside::{Random, RandomError};
 use crate::touched::Touched;
 
 const LEN: usize = 64;
@@ -68,18 +68,79 @@ pub(super) fn segment_path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("subjects-{number:05}.keys"))
 }
 
-pub(super) fn first_segment(folder: &Path) -> Option<PathBuf> {
-    let first = segment_path(folder, 0);
-    first.exists().then_some(first)
+/// The number of the last segment there is. Some before it may be missing: see [`Slots::open`].
+pub(super) fn last_segment(folder: &Path) -> io::Result<Option<u64>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        entries => entries?,
+    };
+    let mut last = None;
+    for entry in entries {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix("subjects-")?.strip_suffix(".keys"));
+        last = last.max(number.and_then(|number| number.parse::<u32>().ok()).map(u64::from));
+    }
+    Ok(last)
+}
+
+/// A secret as it stands in its slot.
+fn sealed(wrap: &Cipher, slot: u64, secret: &Secret, nonce: &[u8; NONCE_LEN]) -> [u8; LEN] {
+    let mut bytes = [0; LEN];
+    bytes[..NONCE_LEN].copy_from_slice(nonce);
+    bytes[NONCE_LEN..LEN - 4].copy_from_slice(&wrap.seal(nonce, &**secret, &slot.to_be_bytes()));
+    bytes[LEN - 4..].copy_from_slice(&IN_USE);
+    bytes
+}
+
+/// What stands in a slot; nothing when it does not open.
+fn opened(wrap: &Cipher, slot: u64, bytes: &[u8; LEN]) -> Option<Slot> {
+    let (nonce, rest) = bytes.split_at(NONCE_LEN);
+    let (wrapped, mark) = rest.split_at(48);
+    if mark == IN_USE {
+        let plain = open(wrap, nonce, wrapped, &slot.to_be_bytes())?;
+        Some(Slot::Secret(Zeroizing::new(<[u8; 32]>::try_from(&**plain).ok()?)))
+    } else if mark == DESTROYED {
+        Some(Slot::Destroyed)
+    } else if mark == ESCROWED {
+        Some(Slot::Escrowed)
+    } else {
+        Some(Slot::Empty)
+    }
+}
+
+/// Wraps the secrets in slots from `first` on under another key, and counts them. Whatever else is there stays as it is: marks,
+/// what was never written, and what does not open, which the check names before and after.
+pub(super) fn wrap_anew(
+    first: u64,
+    bytes: &mut [u8],
+    (old, new): (&Cipher, &Cipher),
+    random: &dyn Random,
+) -> Result<u64, RandomError> {
+    let (slots, _) = bytes.as_chunks_mut::<LEN>();
+    let mut nonces = vec![0; NONCE_LEN * slots.len()];
+    random.fill(&mut nonces)?;
+    let mut secrets = 0;
+    for ((slot, bytes), nonce) in (first..).zip(slots).zip(nonces.as_chunks::<NONCE_LEN>().0) {
+        if let Some(Slot::Secret(secret)) = opened(old, slot, bytes) {
+            *bytes = sealed(new, slot, &secret, nonce);
+            secrets += 1;
+        }
+    }
+    Ok(secrets)
 }
 
 impl Slots {
+    /// Opens what is there. Slots in a segment that is missing, or too short, are as empty as those that were never written:
+    /// a disk that was full for long once left such holes, with secrets in use behind them.
     pub(super) fn open(folder: &Path) -> Result<Self, KeyStoreError> {
-        let mut segments = 0;
-        while segment_path(folder, segments).exists() {
-            segments += 1;
+        let last = last_segment(folder).map_err(file_error(folder))?;
+        for missing in (0..last.unwrap_or(0)).map(|number| segment_path(folder, number)) {
+            if !missing.exists() {
+                let file = missing.display();
+                tracing::warn!(%file, "a file of secrets is missing: a check names the records that need it, if any do");
+            }
         }
-        let end = match segments.checked_sub(1) {
+        let end = match last {
             None => 0,
             Some(last) => {
                 let path = segment_path(folder, last);
@@ -100,12 +161,10 @@ impl Slots {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reserves slots behind all others. They stay reserved whatever becomes of them.
-    pub(super) fn reserve(&self, count: u64) -> u64 {
-        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = *end;
-        *end += count;
-        first
+    /// Counts slots up to `end` as written.
+    pub(super) fn extend_to(&self, end: u64) {
+        let mut known = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = end.max(*known);
     }
 
     /// Writes secrets into slots from `first` on; durable when it returns.
@@ -122,9 +181,7 @@ impl Slots {
         for run in slots.chunk_by(|((a, _), _), ((b, _), _)| a / PER_SEGMENT == b / PER_SEGMENT) {
             let mut bytes = Vec::with_capacity(run.len() * LEN);
             for ((slot, secret), nonce) in run {
-                bytes.extend_from_slice(&nonce[..]);
-                bytes.extend_from_slice(&wrap.seal(nonce, &***secret, &slot.to_be_bytes()));
-                bytes.extend_from_slice(&IN_USE);
+                bytes.extend_from_slice(&sealed(wrap, *slot, secret, nonce));
             }
             self.put(run[0].0.0, &bytes)?;
         }
@@ -174,39 +231,37 @@ impl Slots {
     /// Slots as they are on disk; the range lies in one segment.
     pub(super) fn raw(&self, range: Range<u64>) -> Result<Vec<u8>, KeyStoreError> {
         let mut bytes = vec![0; (range.end - range.start) as usize * LEN];
-        let segment = range.start / PER_SEGMENT;
-        let read = self
-            .segment(segment, false)
-            .and_then(|file| file.read_exact_at(&mut bytes, range.start % PER_SEGMENT * LEN as u64));
-        read.map_err(file_error(&segment_path(&self.folder, segment)))?;
+        self.fill(range.start, &mut bytes)?;
         Ok(bytes)
     }
 
-    pub(super) fn read(&self, wrap: &Cipher, slot: u64) -> Result<Slot, KeyStoreError> {
-        let path = || segment_path(&self.folder, slot / PER_SEGMENT);
-        let mut bytes = Zeroizing::new([0; LEN]);
-        let read = self
-            .segment(slot / PER_SEGMENT, false)
-            .and_then(|file| file.read_exact_at(&mut *bytes, slot % PER_SEGMENT * LEN as u64));
-        match read {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
-                return Ok(Slot::Empty);
+    /// Reads slots of one segment into zeros, which stay where nothing is there: an empty slot.
+    fn fill(&self, first: u64, bytes: &mut [u8]) -> Result<(), KeyStoreError> {
+        let segment = first / PER_SEGMENT;
+        let read = || -> io::Result<()> {
+            let file = self.segment(segment, false)?;
+            let (mut at, mut left) = (first % PER_SEGMENT * LEN as u64, bytes);
+            while !left.is_empty() {
+                match file.read_at(left, at) {
+                    Ok(0) => break,
+                    Ok(read) => (at, left) = (at + read as u64, &mut left[read..]),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
             }
-            read => read.map_err(file_error(&path()))?,
+            Ok(())
+        };
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            read => read.map_err(file_error(&segment_path(&self.folder, segment))),
         }
-        let (nonce, rest) = bytes.split_at(NONCE_LEN);
-        let (wrapped, mark) = rest.split_at(48);
-        if mark == IN_USE {
-            let plain = open(wrap, nonce, wrapped, &slot.to_be_bytes());
-            let secret = plain.and_then(|plain| Some(Zeroizing::new(<[u8; 32]>::try_from(&**plain).ok()?)));
-            secret.map(Slot::Secret).ok_or_else(|| KeyStoreError::WrongKey { path: path() })
-        } else if mark == DESTROYED {
-            Ok(Slot::Destroyed)
-        } else if mark == ESCROWED {
-            Ok(Slot::Escrowed)
-        } else {
-            Ok(Slot::Empty)
-        }
+    }
+
+    pub(super) fn read(&self, wrap: &Cipher, slot: u64) -> Result<Slot, KeyStoreError> {
+        let mut bytes = Zeroizing::new([0; LEN]);
+        self.fill(slot, &mut *bytes)?;
+        let path = || segment_path(&self.folder, slot / PER_SEGMENT);
+        opened(wrap, slot, &bytes).ok_or_else(|| KeyStoreError::WrongKey { path: path() })
     }
 
     fn segment(&self, number: u64, create: bool) -> io::Result<Arc<File>> {
@@ -215,10 +270,10 @@ impl Slots {
             return Ok(Arc::clone(file));
         }
         let path = segment_path(&self.folder, number);
-        let fresh = create && !path.exists();
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(create).truncate(false).mode(0o600).open(&path)?;
-        if fresh {
+        // Also of one that is there: whoever made it may have failed here.
+        if create {
             files::sync_folder_of(&path)?;
         }
         let file = Arc::new(file);

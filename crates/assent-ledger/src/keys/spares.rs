@@ -32,9 +32,11 @@ impl Spares {
         let _drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = Vec::new();
         for slot in next..slots.end() {
-            // A slot that was not written to its end is passed over for ever.
-            if let Slot::Secret(secret) = slots.read(wrap, slot)? {
-                found.push((slot, secret));
+            match slots.read(wrap, slot) {
+                Ok(Slot::Secret(secret)) => found.push((slot, secret)),
+                // A slot that was not written to its end, or was damaged since, is passed over for ever.
+                Ok(_) | Err(KeyStoreError::WrongKey { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         // A process that was killed may have left them in the page cache only, and rows are about to be sealed under them.
@@ -93,8 +95,10 @@ impl Spares {
         random.fill(&mut bytes)?;
         let secrets: Vec<Secret> =
             bytes.as_chunks::<32>().0.iter().map(|secret| Zeroizing::new(*secret)).collect();
-        let first = slots.reserve(count as u64);
+        // Counted only once they are written: where that fails, the next try is for the same slots, so that none is left out.
+        let first = slots.end();
         slots.write(wrap, first, &secrets, random)?;
+        slots.extend_to(first + count as u64);
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         ready.extend((first..).zip(secrets));
         Ok(())

@@ -94,7 +94,7 @@ fn no_secret_stands_on_disk_in_clear_and_torn_slots_are_skipped() {
 fn a_run_of_slots_may_cross_segments() {
     let dir = tempfile::tempdir().unwrap();
     let keys = created(dir.path());
-    keys.slots.reserve(slots::PER_SEGMENT - 1);
+    keys.slots.extend_to(slots::PER_SEGMENT - 1);
     keys.resume(slots::PER_SEGMENT - 1).unwrap();
     let taken = keys.take(2, &SystemRandom).unwrap();
     assert_eq!(taken.iter().map(|(slot, _)| *slot).collect::<Vec<_>>(), [65_535, 65_536]);
@@ -200,4 +200,118 @@ fn rotation_wraps_everything_anew_and_finishes_what_was_cut_short() {
     }
     check();
     assert!(!left.exists());
+}
+
+/// Each try that failed gave up its slots: after enough of them a segment was left out, no backup could be made, and nothing started.
+#[test]
+fn slots_that_could_not_be_written_are_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = created(dir.path());
+    let next = slots::PER_SEGMENT - 10;
+    keys.slots.extend_to(next);
+    keys.resume(next).unwrap();
+    let in_the_way = slots::segment_path(dir.path(), 1);
+    std::fs::create_dir(&in_the_way).unwrap();
+    for _ in 0..40 {
+        assert!(keys.take(20, &SystemRandom).is_err());
+    }
+    std::fs::remove_dir(&in_the_way).unwrap();
+    let taken = keys.take(20, &SystemRandom).unwrap();
+    assert_eq!(
+        taken.iter().map(|(slot, _)| *slot).collect::<Vec<_>>(),
+        (next..next + 20).collect::<Vec<_>>()
+    );
+    for (slot, drawn) in &taken {
+        assert_eq!(secret(&keys, *slot).as_ref(), Some(drawn));
+    }
+    KeyStore::open(dir.path(), &site(), &operator()).unwrap().resume(next + 20).unwrap();
+}
+
+/// Folders that have such holes from before: they are copied, opened and rotated, and nothing behind a hole is lost.
+#[test]
+fn secrets_behind_a_hole_are_not_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("clinic");
+    let keys = created(&folder);
+    keys.resume(0).unwrap();
+    let first = keys.take(1, &SystemRandom).unwrap();
+    // The rest of the first segment and all of the second were never written.
+    keys.slots.extend_to(2 * slots::PER_SEGMENT);
+    keys.resume(2 * slots::PER_SEGMENT).unwrap();
+    let behind = keys.take(2, &SystemRandom).unwrap();
+    let end = 2 * slots::PER_SEGMENT + 2;
+    drop(keys);
+    let new = OperatorKey::from_bytes([9; 32]);
+    let check = |operator: &OperatorKey| {
+        let keys = KeyStore::open(&folder, &site(), operator).unwrap();
+        keys.resume(end).unwrap();
+        for (slot, drawn) in first.iter().chain(&behind) {
+            assert_eq!(secret(&keys, *slot).as_ref(), Some(drawn));
+        }
+        for nothing in [4096, slots::PER_SEGMENT, end - 4096] {
+            assert_eq!(keys.raw_slots(nothing..nothing + 4).unwrap(), vec![0; 4 * 64]);
+            assert_eq!(keys.subject(nothing).unwrap(), Slot::Empty);
+        }
+        assert!(KeyStore::used_segment(&folder).is_some());
+    };
+    check(&operator());
+    rotate(&folder, &site(), &operator(), &new, &SystemRandom, &mut |_, _| {}).unwrap();
+    check(&new);
+}
+
+/// A flipped bit costs one person's records. It stopped every start where the slot was nobody's or its person restricted, and each
+/// rotation half way.
+#[test]
+fn a_damaged_slot_stops_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("clinic");
+    let keys = created(&folder);
+    keys.resume(0).unwrap();
+    let taken = keys.take(3, &SystemRandom).unwrap();
+    drop(keys);
+    let segment = slots::segment_path(&folder, 0);
+    let mut bytes = std::fs::read(&segment).unwrap();
+    for slot in [1, 4] {
+        bytes[slot * 64 + 20] ^= 1;
+    }
+    std::fs::write(&segment, bytes).unwrap();
+    let new = OperatorKey::from_bytes([9; 32]);
+    for operator in [operator(), new.clone()] {
+        let keys = KeyStore::open(&folder, &site(), &operator).unwrap();
+        keys.resume(3).unwrap();
+        let next = keys.take(2, &SystemRandom).unwrap();
+        assert_eq!(
+            next.iter().map(|(slot, _)| *slot).collect::<Vec<_>>(),
+            [3, 5],
+            "nobody gets a damaged one"
+        );
+        keys.restrict(1, &SystemRandom).unwrap();
+        assert!(matches!(keys.subject(1), Err(KeyStoreError::WrongKey { .. })), "it stays named");
+        assert_eq!(secret(&keys, 2).as_ref(), Some(&taken[2].1));
+        drop(keys);
+        rotate(&folder, &site(), &operator, &new, &SystemRandom, &mut |_, _| {}).unwrap();
+    }
+}
+
+#[test]
+fn a_rotation_wants_whole_keys_or_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("clinic");
+    let new = OperatorKey::from_bytes([9; 32]);
+    std::fs::create_dir(&folder).unwrap();
+    let can = || can_rotate(&folder, &site(), &operator(), &new);
+    // Whoever began the log came no further than its folder.
+    can().unwrap();
+    let done = rotate(&folder, &site(), &operator(), &new, &SystemRandom, &mut |_, _| {});
+    assert_eq!(done.unwrap(), Rotated::Now(0));
+    let keys = created(&folder);
+    can().unwrap();
+    keys.resume(0).unwrap();
+    keys.take(1, &SystemRandom).unwrap();
+    let log_keys = folder.join("log.keys");
+    let whole = std::fs::read(&log_keys).unwrap();
+    std::fs::remove_file(&log_keys).unwrap();
+    assert!(matches!(can(), Err(KeyStoreError::Missing { .. })));
+    std::fs::write(&log_keys, &whole[1..]).unwrap();
+    assert!(matches!(can(), Err(KeyStoreError::WrongKey { .. })));
 }
