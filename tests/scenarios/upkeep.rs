@@ -44,6 +44,11 @@ async fn an_earlier_release_s_directory_is_migrated_by_one_command() {
 
     let (code, said) = run(&["serve"]);
     assert!(code == Some(1) && said.contains("assent migrate"), "the way out is named: {code:?}: {said}");
+    // Whoever has the log's key, the operator's, and the directory judges it without a server; not before this release can read it.
+    let verify = ["verify", "data", "--key", "log.key", "--operator-key", "operator.key", "--json"];
+    let (code, said) = runs(home.path(), &verify);
+    assert!(code == Some(2) && said.contains("\"holds\":null"), "it is not judged: {code:?}: {said}");
+    assert!(said.contains("`data/store`") && said.contains("assent migrate"), "{said}");
     let (code, said) = run(&["migrate"]);
     assert!(code == Some(0) && said.contains("entries migrated"), "{code:?}: {said}");
     let (code, said) = run(&["migrate"]);
@@ -51,8 +56,6 @@ async fn an_earlier_release_s_directory_is_migrated_by_one_command() {
     let (code, said) = run(&["fsck", "--site", "clinic"]);
     assert!(code == Some(0) && said.contains("all is well"), "{code:?}: {said}");
 
-    // Whoever has the log's key, the operator's, and the directory judges it without a server.
-    let verify = ["verify", "data", "--key", "log.key", "--operator-key", "operator.key", "--json"];
     let (code, said) = runs(home.path(), &verify);
     assert!(code == Some(0) && said.contains("\"holds\":true"), "{code:?}: {said}");
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::complaint::Complaint;
 use crate::ledger::Shared;
 
 /// Checkpoints that come within this time are written as one: the file is about this long behind, and what the writes take. Each is an fdatasync
@@ -50,10 +51,15 @@ impl Errands {
 
 /// Runs until it is told to end.
 pub(crate) fn attend(shared: &Shared) {
+    let (mut keys, mut files) = (Complaint::default(), Complaint::default());
     loop {
-        if shared.keys.draw_ahead(&*shared.outside.random).is_err() {
-            // The sequencer will hear of it when it needs one.
-            shared.stats.errand_failed();
+        match shared.keys.draw_ahead(&*shared.outside.random) {
+            Ok(()) => keys.ends(),
+            Err(error) => {
+                // The sequencer will hear of it when it needs one.
+                shared.stats.errand_failed();
+                keys.tell(&shared.config.site, "no secrets could be drawn ahead", &error);
+            }
         }
         let (checkpoint, ends) = {
             let mut next = shared.errands.next.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,9 +70,13 @@ pub(crate) fn attend(shared: &Shared) {
         };
         if let Some(checkpoint) = checkpoint {
             let mut file = shared.checkpoint_file.lock().unwrap_or_else(PoisonError::into_inner);
-            if file.write(&checkpoint).is_err() {
-                shared.stats.errand_failed();
-                shared.errands.failed.store(true, Ordering::Relaxed);
+            match file.write(&checkpoint) {
+                Ok(()) => files.ends(),
+                Err(error) => {
+                    shared.stats.errand_failed();
+                    shared.errands.failed.store(true, Ordering::Relaxed);
+                    files.tell(&shared.config.site, "the checkpoint's file could not be written", &error);
+                }
             }
         }
         if ends {

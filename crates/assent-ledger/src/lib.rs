@@ -13,6 +13,7 @@ mod changes;
 mod check;
 mod checkpoint_file;
 mod cipher;
+mod complaint;
 mod draft;
 mod erase;
 mod error;

@@ -13,7 +13,7 @@ use crate::append::Tail;
 use crate::checkpoint_file::CheckpointFile;
 use crate::draft::Published;
 use crate::erase;
-use crate::error::OpenError;
+use crate::error::{OpenError, ReadError};
 use crate::ledger::Shared;
 use crate::store::{DocumentKind, Head};
 use crate::tree::StoredTree;
@@ -63,8 +63,11 @@ fn look(shared: &Shared) -> Result<Tail, OpenError> {
     if head.size < signed_size {
         return Err(OpenError::StoreBehind { site, store: head.size, signed: signed_size });
     }
-    let signed_tree = StoredTree::new(&*shared.store, &shared.config.site).frontier(signed_size);
-    let signed_tree = signed_tree.ok().filter(|tree| tree.root() == signed_root);
+    let signed_tree = match StoredTree::new(&*shared.store, &shared.config.site).frontier(signed_size) {
+        // That it could not be read says nothing about what is there.
+        Err(ReadError::Store(error)) => return Err(error.into()),
+        tree => tree.ok().filter(|tree| tree.root() == signed_root),
+    };
     let signed_tree = signed_tree.ok_or(OpenError::StoreDiffers { site, signed: signed_size })?;
     let (checkpoint, tree) = vouch(shared, signed_tree, head)?;
     // The file first: nobody may see a checkpoint that a roll-back of the store could take back unnoticed for long.
@@ -104,5 +107,9 @@ pub(crate) fn vouch(
     if tree.root() != head.root || shared.store.head(site)? != Some(head) {
         return Err(damaged());
     }
-    Ok((shared.sign(head.size, head.root).map_err(|_| damaged())?, tree))
+    let signed = match shared.sign(head.size, head.root) {
+        Err(ReadError::Store(error)) => return Err(error.into()),
+        signed => signed.map_err(|_| damaged())?,
+    };
+    Ok((signed, tree))
 }

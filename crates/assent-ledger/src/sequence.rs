@@ -14,6 +14,7 @@ use assent_core::subject::SubjectId;
 use crossbeam_channel::{Receiver, RecvError, Sender, TryRecvError, bounded, never, select};
 
 use crate::append::{Made, Tail, make};
+use crate::complaint::Complaint;
 use crate::error::AppendError;
 use crate::ledger::Shared;
 use crate::recover::recover;
@@ -39,7 +40,8 @@ pub(crate) fn sequence(shared: &Shared, queue: &Receiver<Request>, tail: Tail) {
             });
         // Without it everything is landed here.
         let lander = lander.is_ok().then_some(Lander { batches, landed });
-        Sequencer { shared, queue, tail: Some(tail), lander, landing: None }.run();
+        let complaint = Complaint::default();
+        Sequencer { shared, queue, tail: Some(tail), lander, landing: None, complaint }.run();
     });
 }
 
@@ -72,6 +74,8 @@ struct Sequencer<'a> {
     tail: Option<Tail>,
     lander: Option<Lander>,
     landing: Option<Landing>,
+    /// That the log cannot be read again.
+    complaint: Complaint,
 }
 
 /// What comes next: requests for one batch, and what was asked after them.
@@ -199,9 +203,21 @@ impl Sequencer<'_> {
         if self.shared.errands.take_failure() {
             self.settle();
             self.shared.stop();
-            return recover(self.shared).ok();
+            return self.recovered();
         }
         // Nothing lands when nothing is known: it was waited for.
-        self.tail.take().or_else(|| recover(self.shared).ok())
+        self.tail.take().or_else(|| self.recovered())
+    }
+
+    fn recovered(&mut self) -> Option<Tail> {
+        let recovered = recover(self.shared);
+        match &recovered {
+            Ok(_) => self.complaint.ends(),
+            Err(error) => {
+                let what = "the log takes nothing: it could not be read again";
+                self.complaint.tell(&self.shared.config.site, what, error);
+            }
+        }
+        recovered.ok()
     }
 }

@@ -12,6 +12,7 @@ use assent_ledger::store::GoneReason;
 use assent_ledger::store::memory::{Fault, MemoryStore};
 use assent_ledger::testing::{MemoryParts, block_on};
 use assent_ledger::{Contact, Draft, Hold, Ledger, LogCopy, Owed, RestoreError, Retention, restore};
+use common::faulty::{self, Faulty, ways};
 use common::{DAY, START, World, append, config, decide, draft, operator, subject};
 
 fn copy(ledger: &Ledger, kept: &MemoryParts) -> LogCopy {
@@ -128,4 +129,74 @@ fn what_cannot_be_restored_is_refused() {
     store.inject([None, None, Some(Fault::Refused)]);
     let failed = restore(&copied, &kept, &config(dir.path()), &store, &mut |_| {});
     assert!(matches!(failed, Err(RestoreError::Commit(_))));
+}
+
+/// A small log on a store that fails when it is told to.
+fn on_a_faulty_store(world: &World) -> (Arc<Faulty>, Ledger) {
+    let store = Faulty::on(MemoryStore::new());
+    let ledger =
+        Ledger::create(config(world.dir.path()), store.clone(), &operator(), world.outside()).unwrap();
+    block_on(ledger.publish_notice(b"{\"a\":1}".to_vec())).unwrap();
+    (0..8).for_each(|who| drop(append(&ledger, with_contact(who)).unwrap()));
+    block_on(ledger.erase(subject(1), GoneReason::Asked, true)).unwrap();
+    block_on(ledger.tell_erasures()).unwrap();
+    block_on(ledger.restrict(subject(3), "dispute-1".into())).unwrap();
+    (store, ledger)
+}
+
+#[test]
+fn a_copy_may_fail_at_every_call_and_changes_nothing() {
+    let world = World::new();
+    let (store, ledger) = on_a_faulty_store(&world);
+    let kept = MemoryParts::default();
+    store.plan(None);
+    let copied = copy(&ledger, &kept);
+    let calls = store.calls();
+    for call in ["head", "leaves", "rows", "document", "marks"] {
+        assert!(calls.contains(&call), "a copy reads {call}: {calls:?}");
+    }
+    for (at, call) in calls.iter().enumerate() {
+        for (fails, lasts) in ways(call).iter().flat_map(|fails| [(*fails, false), (*fails, true)]) {
+            let context = format!("call {at} ({call}) {fails:?}, lasting: {lasts}");
+            store.plan(Some(faulty::Fault { at, fails, lasts }));
+            assert!(ledger.copy(&MemoryParts::default(), &mut |_| {}).is_err(), "{context}: it went on");
+            store.plan(None);
+            assert!(ledger.is_writable(), "{context}: nobody is held up");
+            // Not busy with the one that failed, and the same as before.
+            assert_eq!(copy(&ledger, &kept), copied, "{context}");
+        }
+    }
+    ledger.check(&mut |_| {}).unwrap();
+}
+
+#[test]
+fn a_restore_may_fail_at_every_call_and_shows_no_part_of_the_log() {
+    let world = World::new();
+    let (_, ledger) = on_a_faulty_store(&world);
+    let kept = MemoryParts::default();
+    let copied = copy(&ledger, &kept);
+    let restores = |dir: &std::path::Path, store: &Arc<Faulty>| {
+        restore(&copied, &kept, &config(dir), &**store, &mut |_| {})
+    };
+    let (dir, store) = (tempfile::tempdir().unwrap(), Faulty::on(MemoryStore::new()));
+    restores(dir.path(), &store).unwrap();
+    let calls = store.calls();
+    assert_eq!(calls.iter().filter(|call| **call == "commit").count(), 3, "begin, entries, marks: {calls:?}");
+    for (at, call) in calls.iter().enumerate() {
+        for fails in ways(call) {
+            let context = format!("call {at} ({call}) {fails:?}");
+            let (dir, store) = (tempfile::tempdir().unwrap(), Faulty::on(MemoryStore::new()));
+            store.plan(Some(faulty::Fault { at, fails: *fails, lasts: false }));
+            assert!(restores(dir.path(), &store).is_err(), "{context}: it went on");
+            store.plan(None);
+            // What is there is thrown away: it is not taken for the log, nor written over.
+            let opened = Ledger::open(config(dir.path()), store.clone(), &operator(), world.outside());
+            assert_eq!(opened.map_or(0, |ledger| ledger.size()), 0, "{context}: a part of the log is shown");
+            if at > 0 {
+                let again = restores(dir.path(), &store);
+                assert!(matches!(again, Err(RestoreError::Exists(_))), "{context}: {again:?}");
+            }
+        }
+    }
+    restored(&world, &copied, &kept);
 }

@@ -5,16 +5,24 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
 
+use assent_core::ids::SiteId;
 use assent_core::merkle;
-use assent_ledger::store::memory::{Fault, Seen, SiteLog};
+use assent_ledger::store::memory::{Fault, MemoryStore, Seen, SiteLog};
 use assent_ledger::store::{Gone, GoneReason, RecordRow, Row, RowBody};
 use assent_ledger::testing::block_on;
-use assent_ledger::{AppendError, CheckError, KeyStoreError, Ledger, OpenError, OperatorKey, check_unopened};
-use common::{World, append, assert_good, config, decide, draft, keyed, site, subject};
+use assent_ledger::{
+    AppendError, CheckError, KeyStoreError, Ledger, LogConfig, OpenError, OperatorKey, check_unopened,
+};
+use common::faulty::{self, Fails, Faulty};
+use common::{World, append, assert_good, config, decide, draft, keyed, operator, site, subject};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 /// Each of four commits × each way to fail: what the caller hears, and how many entries there are in the end.
 #[test]
@@ -470,4 +478,73 @@ fn a_damaged_store_stays_closed_until_it_is_whole() {
     decide(&ledger, 2);
     assert!(ledger.is_writable());
     let _: Arc<str> = ledger.checkpoint();
+}
+
+/// What the log's packages said.
+struct Said(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Said {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("assent_ledger")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[derive(Default)]
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0 += &format!("{field}={value:?} ");
+    }
+}
+
+/// Everybody is answered that the operator's log says why; the operator is not buried in what it says.
+#[test]
+fn why_a_log_stands_still_is_told_once_for_each_time() {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    tracing::subscriber::set_global_default(Said(Arc::clone(&said))).unwrap();
+    let (world, store) = (World::new(), Faulty::on(MemoryStore::new()));
+    // Other tests may have the same process.
+    let config = LogConfig { site: SiteId::new("surgery").unwrap(), ..config(world.dir.path()) };
+    let ledger = Ledger::create(config, store.clone(), &operator(), world.outside()).unwrap();
+    let told = || {
+        let is_it = |line: &&String| {
+            ["surgery", "could not be read again", "a fault was injected"]
+                .iter()
+                .all(|part| line.contains(part))
+        };
+        said.lock().unwrap().iter().filter(is_it).count()
+    };
+    for time in 1..=2 {
+        // The first reads the log again, the second shows the way of one that does not have to.
+        for who in 0..2 {
+            store.plan(None);
+            append(&ledger, draft(time * 10 + who, None)).unwrap();
+        }
+        let at = store.calls().iter().position(|call| *call == "commit").unwrap();
+        store.plan(Some(faulty::Fault { at, fails: Fails::Unheard, lasts: true }));
+        assert_eq!(append(&ledger, draft(time * 10 + 2, None)).unwrap_err(), AppendError::OutcomeUnknown);
+        for who in 3..7 {
+            assert_eq!(append(&ledger, draft(time * 10 + who, None)).unwrap_err(), AppendError::Unavailable);
+        }
+        assert_eq!(told() as u64, time, "{:?}", said.lock().unwrap());
+    }
 }

@@ -18,6 +18,7 @@ use assent_ledger::{
     AppendError, Appended, Contact, CreateError, ExportFilter, Import, ImportError, Imported, ImportedBody,
     Ledger, Opened, Retention, is_unfinished, restore,
 };
+use common::faulty::{Fault, Faulty, ways};
 use common::{DAY, START, World, append, config, decide, draft, operator, site, subject};
 
 /// Everything that a bundle would bring.
@@ -64,12 +65,21 @@ fn brought(ledger: &Ledger) -> Brought {
 }
 
 fn import(world: &World, from: &Ledger, brought: &Brought, first: usize) -> Result<Ledger, ImportError> {
+    import_on(world, world.store.clone(), from, brought, first)
+}
+
+fn import_on(
+    world: &World,
+    store: Arc<dyn Store>,
+    from: &Ledger,
+    brought: &Brought,
+    first: usize,
+) -> Result<Ledger, ImportError> {
     let cut = std::iter::once(Err(ImportError::Source("the cable was pulled".into())));
     let whole = first >= brought.entries.len();
     let entries = brought.entries.iter().take(first).cloned().map(Ok);
     let mut entries: Box<dyn Iterator<Item = _>> =
         if whole { Box::new(entries) } else { Box::new(entries.chain(cut)) };
-    let store: Arc<dyn Store> = world.store.clone();
     let from = Import {
         key: from.vkey().clone(),
         head: brought.head.clone(),
@@ -236,4 +246,54 @@ fn what_is_not_the_log_is_not_taken_over() {
     assert!(matches!(refused(&|bad| bad.entries.swap(7, 8)), ImportError::Differs { .. }));
     assert!(matches!(refused(&|bad| bad.entries[9].leaf[5] ^= 1), ImportError::Differs { index: 9 }));
     assert!(matches!(refused(&|bad| bad.head = bad.head.replacen("log\n6", "log\n7", 1)), ImportError::Head));
+}
+
+/// Whatever fails: the import says so, no part of the log is shown, and the same import again makes it whole.
+#[test]
+fn an_import_may_fail_at_every_call_in_every_way() {
+    // Every call of a small log; of one that takes several commits, only those.
+    for (people, commits_only) in [(6, false), (300, true)] {
+        let origin = World::new();
+        let ledger = origin.create();
+        block_on(ledger.publish_notice(b"{\"a\":1}".to_vec())).unwrap();
+        let mut receipts: Vec<(u64, Appended)> = (0..people).map(|n| (n, decide(&ledger, n))).collect();
+        block_on(ledger.erase(subject(2), GoneReason::Asked, false)).unwrap();
+        block_on(ledger.tell_erasures()).unwrap();
+        receipts.retain(|(n, _)| *n != 2);
+        let brought = brought(&ledger);
+        let into = |world: &World, store: &Arc<Faulty>| {
+            import_on(world, store.clone(), &ledger, &brought, usize::MAX)
+        };
+        let (world, store) = (World::new(), Faulty::on(MemoryStore::new()));
+        drop(into(&world, &store).unwrap());
+        let calls = store.calls();
+        let commits = calls.iter().filter(|call| **call == "commit").count();
+        let parts = brought.entries.len().div_ceil(256) + brought.checkpoints.len() / 256 + 1;
+        assert_eq!(commits, 1 + parts, "{people} people");
+        for (at, call) in calls.iter().enumerate().filter(|(_, call)| !commits_only || **call == "commit") {
+            for (fails, lasts) in ways(call).iter().flat_map(|fails| [(*fails, false), (*fails, true)]) {
+                let context = format!("{people} people, call {at} ({call}) {fails:?}, lasting: {lasts}");
+                let (world, store) = (World::new(), Faulty::on(MemoryStore::new()));
+                store.plan(Some(Fault { at, fails, lasts }));
+                assert!(into(&world, &store).is_err(), "{context}: it went on");
+                store.plan(None);
+                let open =
+                    || Ledger::open(config(world.dir.path()), store.clone(), &operator(), world.outside());
+                match open() {
+                    // Only what came after the last step failed.
+                    Ok(copy) => assert_eq!(copy.checkpoint(), ledger.checkpoint(), "{context}"),
+                    Err(_) => drop(into(&world, &store).unwrap_or_else(|error| panic!("{context}: {error}"))),
+                }
+                let copy = open().unwrap_or_else(|error| panic!("{context}: {error}"));
+                assert_eq!(copy.checkpoint(), ledger.checkpoint(), "{context}");
+                assert!(copy.is_imported(), "{context}");
+                for (who, appended) in receipts.iter().step_by(if commits_only { 60 } else { 1 }) {
+                    let found = copy.receipt(&subject(*who), appended.id).unwrap().unwrap();
+                    assert_eq!(found.receipt.to_json(), appended.receipt.to_json(), "{context}");
+                }
+                let report = copy.check(&mut |_| ()).unwrap_or_else(|error| panic!("{context}: {error}"));
+                assert_eq!((report.records, report.gone), (receipts.len() as u64, 1), "{context}");
+            }
+        }
+    }
 }

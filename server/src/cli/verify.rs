@@ -2,7 +2,7 @@
 //! words what it found.
 //!
 //! Exit codes: 0 everything holds; 1 something does not, and it says where; 2 what was named (or the key's file) cannot be
-//! read, or it is none of these. In JSON `holds` is then true, false or null.
+//! read, or not by this release or with this operator's key, or it is none of these. In JSON `holds` is then true, false or null.
 
 mod bundle;
 mod data;

@@ -5,7 +5,7 @@
 
 use crate::app::{HOLDER, ORIGIN, OTHER, TestApp, key, to};
 use crate::backups::files;
-use crate::command_line::{assent, out};
+use crate::command_line::assent;
 use crate::people::{asks, by_email, receipt, signs_up};
 use crate::rolled_back::copy;
 use crate::staff::staff;
@@ -156,7 +156,7 @@ async fn a_flipped_bit_in_any_file_is_named_or_does_no_harm() {
             let judged = judges.then(|| {
                 let verify = ["verify", "data", "--operator-key", "assent.key", "--json"];
                 let done = assent(folder.path(), &verify);
-                (done.status.code(), out(&done))
+                (done.status.code(), String::from_utf8(done.stdout).unwrap())
             });
             let how = meet(folder, &context, &receipts, &expected).await;
             // Whoever has only the directory is told the same.

@@ -2,6 +2,7 @@
 
 use crate::app::{SITE, TestApp};
 use serde_json::{Value, json};
+use server::operator_key::OperatorKey;
 use std::io::{BufRead as _, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -225,4 +226,32 @@ fn configuration_is_shown() {
     assert_eq!(shown[0]["key"], "server.listen");
     let output = assent(folder.path(), &["--config", "missing.toml", "config"]);
     assert_eq!(output.status.code(), Some(2), "{}", out(&output));
+}
+
+/// What cannot be judged is not called damaged, and nobody is sent to look for the copy that is worked on.
+#[tokio::test]
+async fn another_operators_key_judges_nothing_and_what_is_missing_is_named_where_it_was() {
+    let app = TestApp::new().await;
+    app.records(json!({ "analytics": "yes" })).await;
+    let folder = app.stopped();
+    let path = folder.path();
+    let other = path.join("other.key");
+    std::fs::write(&other, OperatorKey::draw().unwrap().to_text().as_bytes()).unwrap();
+    std::fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let verify = |key: &str| {
+        let done = assent(path, &["verify", "data", "--operator-key", key, "--json"]);
+        let said: Value = serde_json::from_slice(&done.stdout).unwrap();
+        (done.status.code(), said)
+    };
+    assert_eq!(verify("assent.key").0, Some(0));
+    let (code, said) = verify("other.key");
+    assert_eq!((code, &said["holds"]), (Some(2), &Value::Null), "{said:#}");
+    assert!(said["message"].as_str().unwrap().contains("another operator's key"), "{said:#}");
+    std::fs::remove_file(path.join("data/keys/clinic/log.keys")).unwrap();
+    let (code, said) = verify("assent.key");
+    assert_eq!((code, said["sites"][0]["code"].as_str()), (Some(1), Some("log-unopened")), "{said:#}");
+    assert!(
+        said["sites"][0]["message"].as_str().unwrap().contains("`data/keys/clinic/log.keys`"),
+        "{said:#}"
+    );
 }

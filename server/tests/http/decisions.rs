@@ -207,3 +207,68 @@ async fn everything_is_there_after_a_restart() {
     let held = to(Method::GET, &path).header("assent-subject", HOLDER).body(Body::empty()).unwrap();
     assert_eq!(app.ask(held).await.body, receipt.body);
 }
+
+/// The answer may be lost; the decision is recorded once.
+#[tokio::test(start_paused = true)]
+async fn what_takes_too_long_says_so_and_is_recorded_once() {
+    let app = TestApp::new().await;
+    let body = app.decision(json!({ "analytics": "yes" })).to_string();
+    let before = app.entries();
+    let asks = |who: u8| {
+        let request = to(Method::POST, "/v1/clinic/decisions")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ORIGIN, crate::app::ORIGIN)
+            .header("assent-subject", SubjectToken::from_random([who; 16]).reveal())
+            .header("idempotency-key", format!("slow-{who}"))
+            .body(Body::from(body.clone()))
+            .unwrap();
+        app.ask(request)
+    };
+    // The clock stands still until nothing is left to do but wait for the log: then the time is up at once, unless the log was faster.
+    let mut who = 0;
+    let late = loop {
+        who += 1;
+        let answer = asks(who).await;
+        if answer.status != StatusCode::CREATED {
+            break answer;
+        }
+        assert!(who < 100, "the log is always faster");
+    };
+    late.is_problem(503, "timeout");
+    assert_eq!(late.header(header::RETRY_AFTER), "2");
+    tokio::time::resume();
+    let again = asks(who).await;
+    assert_eq!(again.status, StatusCode::CREATED, "{}", again.text());
+    assert_eq!(asks(who).await.body, again.body);
+    assert_eq!(app.entries(), before + u64::from(who), "once each");
+}
+
+/// Where somebody was and with what is nobody's business: it is in no answer, no export and no file.
+#[tokio::test]
+async fn addresses_of_machines_and_names_of_browsers_are_kept_nowhere() {
+    let app = TestApp::new().await;
+    let body = app.decision(json!({ "analytics": "yes" }));
+    let request = crate::app::decision(&body)
+        .header("idempotency-key", key())
+        .header("x-forwarded-for", "203.0.113.7")
+        .header("forwarded", "for=203.0.113.7")
+        .header(header::USER_AGENT, "needle-agent/1");
+    let receipt = app.ask(request.body(Body::from(body.to_string())).unwrap()).await;
+    assert_eq!(receipt.status, StatusCode::CREATED, "{}", receipt.text());
+    let state =
+        to(Method::GET, "/v1/clinic/state").header("assent-subject", HOLDER).body(Body::empty()).unwrap();
+    let state = app.ask(state).await.text();
+    let path = "/v1/clinic/export";
+    let export = crate::staff::staff(&app, Method::GET, path, "text/plain", String::new()).await.text();
+    assert!(export.contains("analytics"), "{export}");
+    let metrics = app.get("/metrics").await.text();
+    let mut seen: Vec<Vec<u8>> = [receipt.text(), state, export, metrics].map(String::into_bytes).into();
+    let folder = app.stopped();
+    seen.extend(
+        crate::backups::files(&folder.path().join("data")).iter().map(|file| std::fs::read(file).unwrap()),
+    );
+    for needle in ["203.0.113.7", "needle-agent"] {
+        let is_in = |bytes: &Vec<u8>| bytes.windows(needle.len()).any(|part| part == needle.as_bytes());
+        assert!(!seen.iter().any(is_in), "{needle}");
+    }
+}

@@ -20,6 +20,7 @@ mod cors;
 mod decisions;
 mod embed;
 mod forms;
+mod frozen_backups;
 mod full_disk;
 mod good_backups;
 mod hand_over;

@@ -1,6 +1,6 @@
 //! Letting people leave, as staff ask for it: erasure, restriction, holds, and what everybody sees afterwards.
 
-use crate::app::{HOLDER, ORIGIN, OTHER, STAFF, TestApp, key, to};
+use crate::app::{HOLDER, ORIGIN, OTHER, SITE, STAFF, TestApp, key, to};
 use crate::staff::staff;
 use assent_core::decision::Act;
 use assent_core::notice::Channel;
@@ -13,6 +13,7 @@ use server::app::alerts::link::ContactKey;
 use server::app::alerts::stop::{Which, stop};
 use server::app::now;
 use server::app::retention::purge;
+use server::app::sites::LogIs;
 
 pub(crate) async fn asks(app: &TestApp, verb: &str, body: Value) -> crate::app::Answer {
     let path: &'static str = Box::leak(format!("/v1/clinic/{verb}").into_boxed_str());
@@ -176,4 +177,36 @@ async fn what_staff_write_wrongly_is_refused_and_changes_nothing() {
     }
     assert_eq!(receipt(&app, HOLDER, &hers).await.status, StatusCode::OK);
     assert!(STAFF.len() > 24);
+}
+
+/// A row of the schedule changes: the page, the table and the next night follow, and the log keeps what was promised before.
+#[tokio::test]
+async fn other_rules_are_told_followed_and_kept_beside_the_old_ones() {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    let app = TestApp::new().await;
+    signs_up(&app, HOLDER, "ann@example.org").await;
+    let plan = |days: u64| {
+        let site = app.app.sites.all().remove(0);
+        let plan = purge(&app.app.sites, &site, true, now() + days * DAY, &mut |_| ()).unwrap();
+        plan.purged.values().sum::<u64>()
+    };
+    assert_eq!((plan(300), plan(4000)), (0, 1));
+    let shorter = format!("{SITE}\n[retention]\nlinked_days = 200\n");
+    app.app.sites.apply(&shorter, None, LogIs::There).await.unwrap();
+    let page = app.get("/v1/clinic/schedule?lang=en").await.text();
+    assert!(page.contains("<td>200 days</td>") && !page.contains("2922"), "{page}");
+    let table = app.get("/v1/clinic/schedule.csv").await.text();
+    assert!(table.contains(",\"200\",\"purged\",") && !table.contains("2922"), "{table}");
+    // The next night looks at what was sealed under the longer rule. It waits for the log, which no task may.
+    let night = || {
+        let site = app.app.sites.all().remove(0);
+        purge(&app.app.sites, &site, false, now() + 300 * DAY, &mut |_| ()).unwrap()
+    };
+    let done = std::thread::scope(|scope| scope.spawn(night).join().unwrap());
+    assert_eq!((done.carried, done.purged.len()), (1, 0), "it goes as soon as that month is over");
+    assert_eq!(plan(340), 1);
+    let export = staff(&app, Method::GET, "/v1/clinic/export", "text/plain", String::new()).await.text();
+    for rules in ["\\\"linked_days\\\":2922}", "\\\"linked_days\\\":200}"] {
+        assert!(export.contains(rules), "{rules}: {export}");
+    }
 }

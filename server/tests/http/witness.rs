@@ -6,13 +6,17 @@ use assent_core::note::{Note, SignerKey, VerifierKey, WitnessKey};
 use assent_core::policy::Policy;
 use assent_core::witness::MAX_REQUEST_LEN;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, header};
+use futures_core::Stream;
 use http_body_util::BodyExt as _;
 use server::http::witness_router;
 use server::witness::Witness;
-use server::witness::state::State;
+use server::witness::state::{State, origin_hash};
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
@@ -20,7 +24,8 @@ use tower::ServiceExt as _;
 pub(crate) struct TestWitness {
     pub(crate) router: Router,
     pub(crate) key: VerifierKey,
-    _folder: TempDir,
+    witness: Arc<Witness>,
+    folder: TempDir,
 }
 
 pub(crate) struct Answer {
@@ -36,8 +41,9 @@ impl TestWitness {
         let data = folder.path().join("witness");
         State::create(&data, &key().verifier()).unwrap();
         let policy = Policy::parse(&format!("log {}\nquorum none\n", log::vkey())).unwrap();
-        let witness = Witness::open(&data, key(), &policy).unwrap();
-        Self { router: witness_router(prefix, Arc::new(witness)), key: key().verifier(), _folder: folder }
+        let witness = Arc::new(Witness::open(&data, key(), &policy).unwrap());
+        let router = witness_router(prefix, Arc::clone(&witness));
+        Self { router, key: key().verifier(), witness, folder }
     }
 
     async fn ask(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
@@ -143,4 +149,88 @@ async fn monitors_read_the_newest_cosigned_checkpoint() {
     for probe in ["/healthz", "/readyz"] {
         assert_eq!(witness.ask(Method::GET, probe, "").await.status, 200);
     }
+}
+
+/// What cannot be kept is not given, and nothing more is until somebody read what is on the disk.
+#[tokio::test]
+async fn a_write_that_fails_gives_nothing_and_stops_that_log_until_a_restart() {
+    let witness = TestWitness::new("witness.example.org", 2, "");
+    assert_eq!(witness.add(request(History::One, 0, 5)).await.status, 200);
+    // The new file cannot be made: something that is no file has its name.
+    let beside = witness.folder.path().join("witness/logs").join(format!("{}.new", origin_hash(ORIGIN)));
+    std::fs::create_dir(&beside).unwrap();
+    let failed = witness.add(request(History::One, 5, 7)).await;
+    assert_eq!((failed.status, kind(&failed)), (500, "text/plain; charset=utf-8"));
+    assert!(
+        failed.body.contains("could not be kept") && !failed.body.contains('\u{2014}'),
+        "{}",
+        failed.body
+    );
+    // Also once it could be kept: which of the two is on the disk was not read yet.
+    std::fs::remove_dir(&beside).unwrap();
+    for again in [request(History::One, 5, 7), request(History::One, 5, 5)] {
+        let stopped = witness.add(again).await;
+        assert_eq!(stopped.status, 503, "{}", stopped.body);
+        assert!(
+            stopped.body.contains("after a restart") && !stopped.body.contains('\u{2014}'),
+            "{}",
+            stopped.body
+        );
+        assert!(!stopped.headers.contains_key(header::RETRY_AFTER), "no waiting helps");
+    }
+    let ready = witness.ask(Method::GET, "/readyz", "").await;
+    assert_eq!((ready.status, ready.body.as_str()), (503, "not ready\n"));
+    assert_eq!(witness.ask(Method::GET, "/healthz", "").await.status, 200);
+    let newest = witness.ask(Method::GET, &format!("/{}/checkpoint", origin_hash(ORIGIN)), "").await;
+    assert_eq!((newest.status, newest.body.lines().nth(1)), (200, Some("5")), "monitors read on");
+}
+
+/// A cosignature says when: nobody signs a time that they do not see.
+#[tokio::test]
+async fn a_clock_that_went_back_says_when_to_come_again() {
+    let witness = TestWitness::new("witness.example.org", 2, "");
+    let later = server::app::now() / 1000 + 3600;
+    witness.witness.add_checkpoint(request(History::One, 0, 5).as_bytes(), later).unwrap();
+    let answer = witness.add(request(History::One, 5, 7)).await;
+    assert_eq!((answer.status, answer.headers[header::RETRY_AFTER].to_str().unwrap()), (503, "5"));
+    assert!(answer.body.contains("clock") && !answer.body.contains('\u{2014}'), "{}", answer.body);
+    assert_eq!(witness.ask(Method::GET, "/readyz", "").await.status, 200, "it goes on by itself");
+    let newest = witness.ask(Method::GET, &format!("/{}/checkpoint", origin_hash(ORIGIN)), "").await;
+    assert_eq!(newest.body.lines().nth(1), Some("5"));
+}
+
+/// A body of one part, which then breaks off, or says nothing more.
+struct Unfinished {
+    part: Option<Bytes>,
+    breaks: bool,
+}
+
+impl Stream for Unfinished {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.part.take() {
+            Some(part) => Poll::Ready(Some(Ok(part))),
+            None if self.breaks => Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into()))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_end_is_no_request() {
+    let witness = TestWitness::new("witness.example.org", 2, "");
+    let good = request(History::One, 0, 5);
+    for (breaks, status, said) in
+        [(false, 408, "the body took too long\n"), (true, 400, "the body ended before it was complete\n")]
+    {
+        // All of it but the end, and all of it without an end.
+        for length in [good.len() - 1, good.len()] {
+            let part = Some(Bytes::copy_from_slice(&good.as_bytes()[..length]));
+            let answer = witness.add(Body::from_stream(Unfinished { part, breaks })).await;
+            assert_eq!((answer.status, answer.body.as_str()), (status, said));
+        }
+    }
+    let address = format!("/{}/checkpoint", origin_hash(ORIGIN));
+    assert_eq!(witness.ask(Method::GET, &address, "").await.status, 404, "nothing was cosigned");
 }

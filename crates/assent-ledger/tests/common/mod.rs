@@ -7,6 +7,8 @@
     reason = "tests may panic and say what they skip, and so may what they share"
 )]
 
+pub mod faulty;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

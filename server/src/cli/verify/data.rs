@@ -15,8 +15,11 @@ use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
 use assent_core::note::VerifierKey;
 use assent_core::site::SiteFile;
-use assent_ledger::{CheckReport, Ledger, LogConfig, OperatorKey, Outside, Progress, Store, check_unopened};
-use assent_store_sled::SledStore;
+use assent_ledger::{
+    CheckReport, KeyStoreError, Ledger, LogConfig, OpenError, OperatorKey, Outside, Progress, Store,
+    check_unopened,
+};
+use assent_store_sled::{OpenError as StoreOpenError, SledStore};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -26,6 +29,9 @@ use std::sync::Arc;
 
 /// What a data directory has that matters here, but for its keys, which are of use only with the operator's.
 const FOLDERS: [&str; 4] = ["store", "checkpoints", "published", "sites"];
+
+/// The code of a site whose keys do not open at all with the operator's key.
+const KEYS_UNOPENED: &str = "keys-unopened";
 
 /// Whether the folder looks like a data directory.
 pub(super) fn is_one(folder: &Path) -> bool {
@@ -38,7 +44,8 @@ pub(super) fn judge(
     operator: Option<&Path>,
     bar: &ProgressBar,
 ) -> anyhow::Result<Verdict> {
-    let operator = match operator {
+    let key_file = operator;
+    let operator = match key_file {
         Some(path) => {
             let key = operator_key::read_file(path)?;
             Some(key.with_context(|| format!("there is no file {}", path.display()))?.for_ledger())
@@ -52,11 +59,20 @@ pub(super) fn judge(
         other => other.and_then(Result::ok),
     };
     let copy = copied(folder, operator.is_some())?;
+    // Whoever reads it has the directory, not the copy.
+    let in_place = |sentence: String| {
+        sentence.replace(&copy.path().display().to_string(), &folder.display().to_string())
+    };
     let opened = SledStore::open(&copy.path().join("store"));
     let store: Arc<dyn Store> = match opened {
         Ok(store) => Arc::new(store),
+        // It may hold or not: this release does not read it.
+        Err(error @ (StoreOpenError::Earlier { .. } | StoreOpenError::OtherFormat { .. })) => {
+            bail!(in_place(error.to_string()))
+        }
         Err(error) => {
-            let sentence = format!("its store cannot be opened: {:#}", anyhow::Error::from(error));
+            let error = format!("{:#}", anyhow::Error::from(error));
+            let sentence = format!("its store cannot be opened: {}", in_place(error));
             return Ok(bad("data directory", "store-unreadable", &sentence, None, None));
         }
     };
@@ -66,10 +82,13 @@ pub(super) fn judge(
     }
     let mut verdict = Verdict { holds: true, lines: Vec::new(), json: Value::Null, checkpoint: None };
     let mut told = Vec::new();
+    let mut unopened = 0;
     for site in sites {
         let (holds, line, json) = match one(&store, copy.path(), &site, key, operator.as_ref(), bar) {
             Ok((line, json)) => (true, line, json),
             Err((code, sentence)) => {
+                let sentence = in_place(sentence);
+                unopened += usize::from(code == KEYS_UNOPENED);
                 let json =
                     json!({ "site": site.to_string(), "holds": false, "code": code, "message": sentence });
                 (false, format!("Site {site} does not hold: {sentence} ({code})"), json)
@@ -80,6 +99,15 @@ pub(super) fn judge(
         told.push(json);
     }
     bar.finish_and_clear();
+    if let Some(path) = key_file.filter(|_| unopened == told.len()) {
+        // Where it opens the keys of another site it is the right one, and these are damaged.
+        bail!(
+            "no keys in {} open with the key in {}: it is another operator's key, or the keys are damaged. Without \
+             --operator-key all else is checked",
+            folder.display(),
+            path.display()
+        );
+    }
     if operator.is_none() {
         let line = "Records were not opened: give the operator's key with --operator-key to compare them with the log.";
         verdict.lines.push(line.to_string());
@@ -187,7 +215,14 @@ fn one(
         accept_clock: true,
     };
     let opened = Ledger::open(config, Arc::clone(store), operator, Outside::system());
-    let ledger = opened.map_err(|error| ("log-unopened", format!("{:#}", anyhow::Error::from(error))))?;
+    let ledger = opened.map_err(|error| {
+        // What else is sealed is opened with what this one holds.
+        let code = match &error {
+            OpenError::Keys(KeyStoreError::WrongKey { path }) if path.ends_with("log.keys") => KEYS_UNOPENED,
+            _ => "log-unopened",
+        };
+        (code, format!("{:#}", anyhow::Error::from(error)))
+    })?;
     if let Some(key) = key.filter(|key| **key != *ledger.vkey()) {
         return Err(("key-not-trusted", format!("it is signed with {}, not with {key}", ledger.vkey())));
     }
