@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use assent_core::ids::SiteId;
 
 use super::log_keys::LogKeys;
-use super::slots::{Escrow, Slots, wrap_anew};
-use super::{KeyStore, KeyStoreError, OperatorKey, file_error, wrapping};
+use super::slots::{Escrow, Slots, last_segment, wrap_anew};
+use super::{KeyStoreError, OperatorKey, file_error, wrapping};
 use crate::cipher::Cipher;
 use crate::files;
 use crate::outside::Random;
@@ -43,7 +43,7 @@ fn look(folder: &Path, old: &Cipher, new: &Cipher) -> Result<Found, KeyStoreErro
     settle(folder).map_err(file_error(folder))?;
     let log = match LogKeys::read(folder, old) {
         Err(KeyStoreError::WrongKey { .. }) if LogKeys::read(folder, new).is_ok() => return Ok(Found::New),
-        Err(KeyStoreError::Missing { .. }) if KeyStore::used_segment(folder).is_none() => {
+        Err(KeyStoreError::Missing { .. }) if last_segment(folder).map_err(file_error(folder))?.is_none() => {
             return Ok(Found::Nothing);
         }
         read => read?,
