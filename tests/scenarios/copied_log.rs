@@ -28,7 +28,7 @@ async fn many_decide(stack: &Stack) {
 }
 
 /// Copies every file that the checkpoint's size asks for.
-async fn copy(stack: &Stack, folder: &Path) -> Checkpoint {
+pub(crate) async fn copy(stack: &Stack, folder: &Path) -> Checkpoint {
     let api = stack.api(CLINIC);
     let take = async |path: &str| {
         let answer = api.get(&format!("log/{path}")).send().await.unwrap();

@@ -59,6 +59,7 @@ mod names;
 mod no_holds;
 mod only_a_press;
 mod pinned;
+mod progress;
 mod promised;
 mod purging;
 mod reach;

@@ -423,3 +423,28 @@ async fn the_log_of_a_running_assent_is_followed() {
     }
     follower.finds(0, "same", &[]);
 }
+
+/// A checkpoint may be shown before its witnesses answered: it says so, and looks again.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_goes_on_while_cosignatures_are_missing() {
+    let log = OtherLog::starts(ORIGIN).await;
+    let follower = Follower::of(&log);
+    let witness = WitnessKey::from_seed("witness.example/1", &[1; 32]).unwrap();
+    let policy = format!("log {}\nwitness w {}\nquorum w\n", follower.key, witness.verifier());
+    std::fs::write(follower.path("policy"), policy).unwrap();
+    log.shows(entries(9, 'a', 5));
+    let arguments =
+        ["monitor", &follower.url, "--policy", "policy", "--state", "state", "--interval", "1", "--json"];
+    let mut process = Process::start("assent monitor", &mut assent(follower.folder.path(), &arguments));
+    let has = |outcome: &'static str| {
+        move |line: &str| line.contains(&format!("\"outcome\":\"{outcome}\"")).then_some(())
+    };
+    process.says("quorum-missing", has("quorum-missing")).await;
+    assert_eq!(follower.remembers(), None, "what lacks cosignatures is not accepted");
+    let note = String::from_utf8(log.content("checkpoint").unwrap()).unwrap();
+    let text = note.split_once("\n\n").unwrap().0.to_string() + "\n";
+    log.carries(witness.cosign(&text, 1_700_000_000));
+    process.says("first", has("first")).await;
+    assert!(process.runs(), "it still looks");
+    assert_eq!(follower.remembers(), Some(5));
+}

@@ -205,7 +205,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// everything that was replaced before. Reads and commits go on meanwhile. A crash leaves the old state or the new one.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing is lost, and some may have been given back.
+    /// [`StoreError`]: nothing is lost. A part may have been given back; it is to be done again.
     fn reclaim(&self, replaces: &Replaces<'_>) -> Result<Reclaimed, StoreError>;
 }
 
