@@ -5,7 +5,7 @@
 //! cut short is `recover.rs`; what follows an answer, `attendant.rs`; erasing and its kin, one at a time between batches, `erase.rs`.
 //!
 //! Not here: whether a decision is allowed (the caller), what can be recorded at all (`judge.rs`), how a receipt is read again
-//! later (`ledger.rs`).
+//! later (`ledger/read.rs`).
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
@@ -28,11 +28,11 @@ use crate::growing::{Growing, Grown};
 use crate::id::ReceiptId;
 use crate::judge::{Accepted, AcceptedDocument, Judged, Later, judge};
 use crate::keys::KeyStoreError;
-use crate::ledger::Shared;
 use crate::outside;
 use crate::recover::vouch;
 use crate::request::{Answer, Request};
 use crate::seal::Place;
+use crate::shared::Shared;
 use crate::store::{Batch, CommitError, DocumentKind, DocumentRef, Head, RecordRow, RowBody};
 
 /// Random bytes of one record: id, salt, nonce.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::complaint::Complaint;
-use crate::ledger::Shared;
+use crate::shared::Shared;
 
 /// Checkpoints that come within this time are written as one: the file is about this long behind, and what the writes take. Each is an fdatasync
 /// that decisions on the same disk wait for.

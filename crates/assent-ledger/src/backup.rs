@@ -26,8 +26,8 @@ use crate::changes::About;
 use crate::draft::Progress;
 use crate::error::AppendError;
 use crate::keys::KeyStoreError;
-use crate::ledger::Shared;
 use crate::request::Change;
+use crate::shared::Shared;
 use crate::store::{Batch, DocumentKind, Head, Mark, MarkKind, RowBody, StoreError};
 
 pub use restore::{RestoreError, restore};

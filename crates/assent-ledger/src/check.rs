@@ -20,8 +20,8 @@ use assent_core::tile::{TILE_HEIGHT, TILE_WIDTH};
 use crate::checkpoint_file::CheckpointFile;
 use crate::draft::{CheckReport, Progress};
 use crate::error::CheckError;
-use crate::ledger::{Inside, Shared, read_record};
 use crate::seal::Content;
+use crate::shared::{Inside, Shared, read_record};
 use crate::store::{
     DocumentKind, DocumentRef, Gone, GoneReason, LeafBytes, MarkKind, RecordRow, Row, RowBody, Salted, Store,
 };

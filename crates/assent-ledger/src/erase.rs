@@ -19,10 +19,10 @@ use crate::append::{Stopped, Tail, commit, commit_and_vouch, time_after};
 use crate::changes::{About, ChangePlace};
 use crate::error::{AppendError, ErasureError, OpenError, ReadError};
 use crate::growing::Growing;
-use crate::ledger::{PurgedMonth, Shared};
 use crate::outside;
 use crate::owed;
 use crate::request::Change;
+use crate::shared::{PurgedMonth, Shared};
 use crate::store::{
     Batch, CommitError, Gone, GoneReason, Mark, MarkEntry, MarkKind, RecordRow, Row, RowBody, Salted,
 };

@@ -10,6 +10,13 @@ use crate::keys::KeyStoreError;
 use crate::outside::RandomError;
 use crate::store::StoreError;
 
+/// An error with everything behind it, in one line.
+#[must_use]
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// Why a log could not be begun. Nothing that was there before is changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -26,9 +26,9 @@ use crate::draft::{ExportFilter, ExportSummary, Progress, Published, Shown};
 use crate::error::{ExportError, ReadError};
 use crate::follow::first_since;
 use crate::in_order::each_in_order;
-use crate::ledger::{Inside, Shared, read_record};
 use crate::outside::{date, month_name, rfc3339};
 use crate::seal::Content;
+use crate::shared::{Inside, Shared, read_record};
 use crate::store::{DocumentKind, Gone, GoneReason, Row, RowBody, Salted};
 use crate::tree::StoredTree;
 

@@ -14,7 +14,7 @@ use csv::{QuoteStyle, Terminator, WriterBuilder};
 use crate::draft::{ExportFilter, ExportSummary, Progress};
 use crate::error::ExportError;
 use crate::export::each_record;
-use crate::ledger::Shared;
+use crate::shared::Shared;
 
 /// The header row. Times are RFC 3339 UTC; `contacts` lists `channel:keyed hash`, separated by spaces, never an
 /// address; `age` is the band that the person chose; empty where the record says nothing.

@@ -6,7 +6,7 @@ use assent_core::hash::Hash;
 
 use crate::draft::Opened;
 use crate::error::ReadError;
-use crate::ledger::{Inside, Shared, read_record};
+use crate::shared::{Inside, Shared, read_record};
 use crate::store::{DocumentKind, RowBody};
 
 /// What an entry of the log came to.

@@ -25,9 +25,9 @@ use crate::draft::LogConfig;
 use crate::erase::untold_value;
 use crate::error::{CreateError, ImportError};
 use crate::keys::{KeyStore, OperatorKey, Secret, Slot};
-use crate::ledger::read_record;
 use crate::outside::{self, Outside};
 use crate::seal::Place;
+use crate::shared::read_record;
 use crate::store::{
     Batch, DocumentKind, Gone, Head, LeafBytes, Mark, MarkKind, RecordRow, Row, RowBody, Salted, Store,
     StoreError,

@@ -14,8 +14,8 @@ use crate::append::Tail;
 use crate::draft::{Draft, PublishedNotice};
 use crate::error::{AppendError, ReadError};
 use crate::keys::{Secret, Slot};
-use crate::ledger::{Returned, Shared};
 use crate::request::{Answer, Request};
+use crate::shared::{Returned, Shared};
 use crate::store::{DocumentKind, RecordRef, RequestId};
 
 /// A draft that will be recorded, and what the store knows about its subject.

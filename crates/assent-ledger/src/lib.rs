@@ -1,7 +1,7 @@
 //! The ledger: append, sign, seal, recover, erase and export, over a [`Store`].
 //!
 //! A [`Ledger`] is one site's log. [`Ledger::append`] turns a judged [`Draft`] into a durable record under a signed
-//! checkpoint; `append.rs` tells that story from top to bottom, crashes included, and `erase.rs` and `retention.rs` tell how
+//! checkpoint; `append.rs` tells that story from top to bottom, crashes included, and `erase.rs` and `purge.rs` tell how
 //! people leave it again. Not here: whether a decision is
 //! allowed (`assent-core`), how receipts are verified (`assent-core`, so that it works without any of this), who may
 //! ask (the server), and how a store keeps its bytes (the store's package).
@@ -30,11 +30,13 @@ mod keys;
 mod ledger;
 mod outside;
 mod owed;
+mod purge;
 mod recover;
 mod request;
 mod retention;
 mod seal;
 mod sequence;
+mod shared;
 mod stats;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
@@ -53,6 +55,7 @@ pub use draft::{
 pub use erase::{Hold, Restriction};
 pub use error::{
     AppendError, CheckError, CreateError, ErasureError, ExportError, ImportError, OpenError, ReadError,
+    causes,
 };
 pub use export_csv::{CSV_COLUMNS, CSV_COLUMNS_BEFORE_AGE, CsvTable, defuse};
 pub use follow::Entry;

@@ -7,9 +7,9 @@ use crate::append::{Tail, commit};
 use crate::changes::About;
 use crate::erase::{Failed, Reply, settle};
 use crate::error::{AppendError, ReadError};
-use crate::ledger::Shared;
 use crate::outside;
 use crate::request::Change;
+use crate::shared::Shared;
 use crate::store::{Batch, Mark, MarkKind};
 
 /// Value of the mark when everything that went before was let go of.

@@ -14,7 +14,7 @@ use crate::checkpoint_file::CheckpointFile;
 use crate::draft::Published;
 use crate::erase;
 use crate::error::{OpenError, ReadError};
-use crate::ledger::Shared;
+use crate::shared::Shared;
 use crate::store::{DocumentKind, Head};
 use crate::tree::StoredTree;
 

@@ -8,7 +8,7 @@ use crate::append::{Recorded, Tail};
 use crate::changes::About;
 use crate::draft::{Draft, PublishedNotice};
 use crate::error::AppendError;
-use crate::ledger::Shared;
+use crate::shared::Shared;
 use crate::store::DocumentKind;
 
 /// What callers put into the queue.

@@ -16,9 +16,9 @@ use crossbeam_channel::{Receiver, RecvError, Sender, TryRecvError, bounded, neve
 use crate::append::{Made, Tail, make};
 use crate::complaint::Complaint;
 use crate::error::AppendError;
-use crate::ledger::Shared;
 use crate::recover::recover;
 use crate::request::{Change, Request};
+use crate::shared::Shared;
 
 /// Most requests in one commit: bounds memory, and how long the first of them waits for the last.
 const MAX_BATCH: usize = 1024;

@@ -375,12 +375,6 @@ impl Case {
     }
 }
 
-/// An error with everything behind it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let all = std::iter::successors(Some(error), |error| error.source());
-    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 /// Starting reads and may repair; whatever fails, it says that and nothing else, and the next start does it.
 #[test]
 fn a_start_may_fail_at_every_call() {
@@ -413,7 +407,7 @@ fn a_start_may_fail_at_every_call() {
                 let refused = case.open().err();
                 // But for a store that is full: what was to be destroyed is, and that it is done can be noted later.
                 let goes_on = *call == "commit" && *fails == Fails::Known;
-                let said = refused.as_ref().map(|error| chain(error)).unwrap_or_default();
+                let said = refused.as_ref().map(|error| assent_ledger::causes(error)).unwrap_or_default();
                 let names_it = said.contains("a fault was injected");
                 assert!(
                     if goes_on { refused.is_none() } else { names_it },

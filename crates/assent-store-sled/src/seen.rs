@@ -229,12 +229,15 @@ mod tests {
             let strangers = 10_000;
             let taken = (people..people + strangers).filter(|who| !seen.never(1, &subject(*who))).count();
             assert!(taken < 500, "{taken} of {strangers}");
-            assert!(seen.never(2, &subject(people)));
+            assert!((people..people + 100).any(|who| seen.never(2, &subject(who))));
         }
         // Of another state, damaged, cut short, lost: nobody is denied before the index was read.
         let path = folder.path().join(FILE);
         let whole = fs::read(&path).unwrap();
-        let denies = |of| Seen::open(folder.path(), of).never(1, &subject(people + 1));
+        let denies = |of| {
+            let seen = Seen::open(folder.path(), of);
+            (people..people + 100).any(|who| seen.never(1, &subject(who)))
+        };
         assert!(denies(&now) && !denies(&later));
         let mut flipped = whole.clone();
         flipped[whole.len() / 2] ^= 4;

@@ -4,13 +4,13 @@
 //! Each part is also a command, for whoever does not want to wait. A part that fails is logged, counted, and tried again the
 //! next night; it never stops decisions.
 
+use super::App;
 use super::alerts::renewal;
 use super::retention::purge;
 use super::site_text::SiteTextError;
 use super::sites::Site;
-use super::{App, causes};
 use crate::backup::{self, BackedUp, BackupError};
-use assent_ledger::{CheckError, CheckReport, Owed, Progress};
+use assent_ledger::{CheckError, CheckReport, Owed, Progress, causes};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 

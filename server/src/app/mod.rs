@@ -110,13 +110,6 @@ pub fn now() -> u64 {
     SystemClock.now()
 }
 
-/// An error with everything behind it, in one line.
-#[must_use]
-pub fn causes(error: &dyn std::error::Error) -> String {
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 /// 16 random bytes in hex: for form keys. Nothing is secret about them but their freshness.
 pub fn random_hex() -> anyhow::Result<String> {
     Ok(assent_core::hash::hex_encode(&random_bytes()?))
@@ -158,6 +151,6 @@ mod tests {
         let source = io::Error::other("no space is left");
         let error = BackupError::Io { path: "backups/lock".into(), source };
         assert!(error.to_string().starts_with("cannot use backups/lock"));
-        assert!(super::causes(&error).ends_with(": no space is left"));
+        assert!(assent_ledger::causes(&error).ends_with(": no space is left"));
     }
 }

@@ -5,15 +5,15 @@
 //! checkpoint is published with the log's own signature, and asked about again with the next one. What was published last is kept
 //! in a file, so that a restart does not show an older head, nor one with fewer cosignatures.
 
+use super::App;
 use super::sites::Site;
-use super::{App, causes};
 use crate::data_dir::replace_file;
 use crate::deliver::witness::{Cosigned, DEFAULT_TIMEOUT, Witnesses};
 use anyhow::Context as _;
 use assent_core::checkpoint::Checkpoint;
 use assent_core::policy::Quorum;
 use assent_core::site::SiteFile;
-use assent_ledger::Ledger;
+use assent_ledger::{Ledger, causes};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

@@ -7,7 +7,6 @@
 use super::alerts::standings::{Preparer, Standings};
 use super::alerts::template::{self, TemplateFault};
 use super::alerts::{Sealer, link};
-use super::causes;
 use super::contact::normalise;
 use super::embed::Embeds;
 use super::publish::Publication;
@@ -708,7 +707,7 @@ fn tell_rules(ledger: &Ledger, file: &SiteFile) -> io::Result<()> {
     // On a thread of its own, because whoever opens may be on a runtime's.
     let told = std::thread::scope(|scope| scope.spawn(move || runtime.block_on(told)).join());
     if let Err(error) = told.unwrap_or(Err(AppendError::OutcomeUnknown)) {
-        tracing::warn!(site = %file.id, cause = causes(&error), "the retention rules are not in the log yet: the next start tries again");
+        tracing::warn!(site = %file.id, cause = assent_ledger::causes(&error), "the retention rules are not in the log yet: the next start tries again");
     }
     Ok(())
 }

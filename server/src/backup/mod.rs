@@ -8,13 +8,13 @@ mod repository;
 use repository::Pruned;
 pub use repository::Repository;
 
+use crate::app::App;
 use crate::app::sites::Site;
-use crate::app::{App, causes};
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError, replace_file};
 use assent_core::ids::SiteId;
 use assent_core::site::SiteFile;
-use assent_ledger::{CopyError, LogConfig, LogCopy, Progress, RestoreError};
+use assent_ledger::{CopyError, LogConfig, LogCopy, Progress, RestoreError, causes};
 use assent_store_sled::SledStore;
 use serde::{Deserialize, Serialize};
 use std::fs;

@@ -5,7 +5,6 @@
 //! something does not hold.
 
 use super::verify::{key, plain};
-use crate::app::causes;
 use crate::deliver::Proxies;
 use crate::deliver::log_reader::LogReader;
 use crate::monitor::memory::Memory;
@@ -117,7 +116,7 @@ impl Report {
         let finding = match looked {
             Ok(finding) => finding,
             Err(error) => {
-                let message = causes(error);
+                let message = assent_ledger::causes(error);
                 // What is wrong here stays wrong until somebody does something about it.
                 let ends = matches!(error, LookError::Memory(_) | LookError::OtherLog { .. });
                 let json = json!({
@@ -185,7 +184,9 @@ fn sentence(finding: &Finding, depth: Depth) -> String {
         Outcome::ForkOnFile => {
             "a fork of this log is on file; move the files away to follow the log again".to_string()
         }
-        Outcome::BadSignature(error) => format!("the checkpoint is badly signed: {}", causes(error)),
+        Outcome::BadSignature(error) => {
+            format!("the checkpoint is badly signed: {}", assent_ledger::causes(error))
+        }
         Outcome::QuorumMissing => format!("{origin} has {size} entries, but too few witnesses cosigned them"),
         Outcome::TilesDiffer(how) => {
             format!("the tiles of {origin} are not those of the tree it signed: {how}")

@@ -119,7 +119,7 @@ pub(super) fn fsck(arguments: &FsckArguments, loaded: Loaded) -> anyhow::Result<
                 let bar = bar("entries");
                 let checked = maintenance::fsck(&here.app, &site, &mut along(&bar));
                 bar.finish_and_clear();
-                let wrong = checked.as_ref().err().map(|error| app::causes(error));
+                let wrong = checked.as_ref().err().map(|error| assent_ledger::causes(error));
                 let CheckReport { entries, records, documents, gone, restricted, .. } =
                     checked.unwrap_or_default();
                 let checked = Checked { entries, records, documents, gone, restricted, wrong };

@@ -146,7 +146,7 @@ pub(in crate::http) async fn fsck(
     let checked = app::blocking(move || maintenance::fsck(&app, &site, &mut |_| ())).await?;
     let (report, wrong) = match checked {
         Ok(report) => (report, None),
-        Err(error) => (assent_ledger::CheckReport::default(), Some(app::causes(&error))),
+        Err(error) => (assent_ledger::CheckReport::default(), Some(assent_ledger::causes(&error))),
     };
     let assent_ledger::CheckReport { entries, records, documents, gone, restricted, .. } = report;
     Ok(answer(Checked { entries, records, documents, gone, restricted, wrong }))
