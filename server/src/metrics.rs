@@ -253,7 +253,11 @@ impl Collector for Nights {
         if let Some((at, well)) = self.backup {
             let gauges = [
                 ("backup_timestamp_seconds", "When the last backup ended, well or not", seconds(at)),
-                ("backup_failed", "1 when the last backup failed", f64::from(u8::from(!well))),
+                (
+                    "backup_failed",
+                    "1 when the last backup failed, or old ones could not be let go of",
+                    f64::from(u8::from(!well)),
+                ),
             ];
             for (name, help, value) in gauges {
                 let gauge = ConstGauge::new(value);

@@ -222,7 +222,7 @@ pub(crate) fn commit_and_vouch(
     // 5. Hash again what was stored, and 6. sign that.
     //    Crash: the store is ahead of the checkpoint file; `recover` comes here again.
     let (checkpoint, tree) = vouch(shared, before.tree.clone(), head).map_err(|error| {
-        shared.log_failure(&error);
+        shared.log_failure("what was stored could not be vouched for", &error);
         Stopped::Unknown
     })?;
 
@@ -308,7 +308,7 @@ pub(crate) fn commit(shared: &Shared, batch: Batch) -> Result<(), Stopped> {
             return Err(Stopped::NothingStored);
         }
         Err(error @ (CommitError::HeadMoved { .. } | CommitError::OutcomeUnknown(_))) => {
-            shared.log_failure(&error);
+            shared.log_failure("whether it was stored is not known", &error);
             shared.touched.end();
             return Err(Stopped::Unknown);
         }
@@ -325,7 +325,7 @@ fn throw(time: u64, dice: &[u8]) -> (ReceiptId, Salt, [u8; NONCE_LEN]) {
     (ReceiptId::from_parts(time, &id), Salt::from_bytes(*salt), nonce)
 }
 
-/// The draft as a whole record, in its canonical bytes. At most some 40 kB, see [`impossible`].
+/// The draft as a whole record, in its canonical bytes. At most some 40 kB, see `judge.rs`.
 fn complete(
     shared: &Shared,
     accepted: &Accepted,

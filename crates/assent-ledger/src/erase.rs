@@ -469,7 +469,10 @@ fn tell(shared: &Shared, tail: &Tail) -> Result<(Tail, u64), Failed> {
 
 pub(crate) fn draw_salt(shared: &Shared) -> Result<Salt, Failed> {
     let mut salt = Zeroizing::new([0; SALT_LEN]);
-    shared.outside.random.fill(&mut *salt).map_err(|_| Failed::Stopped(Stopped::NothingStored))?;
+    shared.outside.random.fill(&mut *salt).map_err(|error| {
+        shared.not_stored(&error);
+        Failed::Stopped(Stopped::NothingStored)
+    })?;
     Ok(Salt::from_bytes(*salt))
 }
 

@@ -226,7 +226,9 @@ pub enum OpenError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The store could not be read.
-    #[error(transparent)]
+    #[error(
+        "the store could not be read: mend the cause and start again; if what is stored is damaged, restore it from a backup"
+    )]
     Store(#[from] StoreError),
     /// The sequencer's thread could not be started.
     #[error("no thread for the log could be started: let this process have more, and start again")]

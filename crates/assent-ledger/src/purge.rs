@@ -12,18 +12,20 @@ use crate::cipher::NONCE_LEN;
 use crate::erase::{Doomed, Failed, Reply, destroy, draw_salt, pardon, settle, summary_row};
 use crate::error::{AppendError, ReadError};
 use crate::growing::Growing;
-use crate::keys::Slot;
+use crate::keys::{KeyStoreError, Secret, Slot};
 use crate::outside::{self, month_name};
 use crate::owed;
 use crate::request::Change;
-use crate::seal::Place;
+use crate::seal::{Content, Place};
 use crate::shared::{PurgedMonth, Returned, Shared};
 use crate::store::{Batch, Mark, MarkKind, RecordRow, Row, RowBody};
 
 /// Seals rows anew under a later month's secret.
 pub(crate) struct Carry {
+    /// Index and new month of each.
     pub(crate) rows: Vec<(u64, u32)>,
-    pub(crate) reply: Reply<u64>,
+    /// Months of those that do not open, and stay as they are.
+    pub(crate) reply: Reply<Vec<u32>>,
 }
 
 impl Change for Carry {
@@ -42,39 +44,69 @@ impl Change for Carry {
     }
 }
 
-fn carry(shared: &Shared, tail: &Tail, rows: &[(u64, u32)]) -> Result<u64, Failed> {
+/// A record's content and its subject's secret, restricted or not. Nothing for one that does not open.
+fn opened(
+    shared: &Shared,
+    place: &Place<'_>,
+    record: &RecordRow,
+) -> Result<Option<(Secret, Content)>, KeyStoreError> {
+    let secret = match shared.keys.subject(record.secret) {
+        Ok(Slot::Secret(secret)) => Some(secret),
+        Ok(_) => shared.keys.escrowed(record.secret),
+        Err(KeyStoreError::WrongKey { .. }) => None,
+        Err(other) => return Err(other),
+    };
+    let secrets = secret.zip(shared.keys.period(record.period));
+    Ok(secrets.and_then(|(secret, period)| {
+        let content = place.open(&secret, &period, &record.sealed)?;
+        Some((secret, content))
+    }))
+}
+
+/// Months of those rows that cannot be carried over, because they do not open.
+pub(crate) fn unread(shared: &Shared, rows: &[(u64, u32)]) -> Result<Vec<u32>, ReadError> {
+    let mut unread = Vec::new();
+    for (index, _) in rows {
+        let row = shared.row(*index)?;
+        if let Some(record) = row.record()
+            && opened(shared, &shared.place(*index, &row, record), record)?.is_none()
+        {
+            unread.push(record.period);
+        }
+    }
+    Ok(unread)
+}
+
+fn carry(shared: &Shared, tail: &Tail, rows: &[(u64, u32)]) -> Result<Vec<u32>, Failed> {
     let random = &*shared.outside.random;
+    let nothing = |error: &dyn std::error::Error| {
+        shared.not_stored(error);
+        Stopped::NothingStored
+    };
     let mut batch = Batch::new(shared.config.site.clone(), tail.head);
+    let mut unread = Vec::new();
     for (index, period) in rows {
         let row = shared.row(*index)?;
         // Erased since it was looked at.
         let Some(record) = row.record() else { continue };
-        let secret = match shared.keys.subject(record.secret)? {
-            Slot::Secret(secret) => secret,
-            _ => shared.keys.escrowed(record.secret).ok_or(ReadError::Restricted { index: *index })?,
-        };
-        let old_period = shared.keys.period(record.period).ok_or(ReadError::Damaged {
-            index: *index,
-            reason: "its month's secret is missing from the keystore",
-        })?;
         let old = shared.place(*index, &row, record);
-        let content = old.open(&secret, &old_period, &record.sealed);
-        let content = content.ok_or(ReadError::Damaged { index: *index, reason: "its row does not open" })?;
-        let new_period = shared.keys.period_or_new(*period, random);
-        let new_period = new_period.map_err(|_| Stopped::NothingStored)?;
+        let Some((secret, content)) = opened(shared, &old, record)? else {
+            unread.push(record.period);
+            continue;
+        };
+        let new_period = shared.keys.period_or_new(*period, random).map_err(|error| nothing(&error))?;
         let mut nonce = [0; NONCE_LEN];
-        random.fill(&mut nonce).map_err(|_| Stopped::NothingStored)?;
+        random.fill(&mut nonce).map_err(|error| nothing(&error))?;
         let place = Place { period: *period, ..old };
         let content = (content.record.as_str(), &content.salt, content.contacts.as_slice());
         let sealed = place.seal(&secret, &new_period, &nonce, content);
         let body = RowBody::Record(RecordRow { period: *period, sealed, ..record.clone() });
         batch.replaced.push((*index, Row { body, ..row }));
     }
-    let count = batch.replaced.len() as u64;
-    if count > 0 {
+    if !batch.replaced.is_empty() {
         commit(shared, batch)?;
     }
-    Ok(count)
+    Ok(unread)
 }
 
 /// Every row's month was compared with these rules.

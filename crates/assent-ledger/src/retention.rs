@@ -1,6 +1,6 @@
 //! Purge: erasure by retention rule, a month's records at a time.
 //!
-//! Each record is sealed under the secret of the last month that will be over when it is due. Once that month is over, [`plan`] looks at what
+//! Each record is sealed under the secret of the last month that will be over when it is due. Once that month is over, [`look`] looks at what
 //! is there: records that are in use again, or held, are carried over to a later month (sealed anew, same leaf); then the
 //! month's secret is destroyed, one 0x04 leaf says how many records went, and no copy of their rows can be opened again,
 //! wherever it lies. Space comes back later, when the store is reclaimed. When a record is due is the caller's rule.
@@ -13,6 +13,7 @@
 //! when the store is reclaimed, and with the backups that have them.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Range;
 use std::sync::PoisonError;
 
 use assent_core::hash::Hash;
@@ -25,10 +26,10 @@ use crate::erase::{self, ForSubject, Wish};
 use crate::error::{AppendError, ErasureError, ReadError};
 use crate::keys::KeyStoreError;
 use crate::outside::{last_whole_month, month, month_name};
-use crate::purge::{Carry, Planned, Purge, summary};
+use crate::purge::{Carry, Planned, Purge, summary, unread};
 use crate::request::Request;
 use crate::shared::{Inside, Shared, read_record};
-use crate::store::{DocumentKind, MarkKind, RecordRow, Row};
+use crate::store::{DocumentKind, MarkKind, RecordRow, Row, StoreError};
 
 /// Rows looked at at a time.
 const CHUNK: u64 = 1024;
@@ -72,8 +73,8 @@ pub struct PurgePlan {
     pub blocked: BTreeSet<String>,
 }
 
-/// Carries rows over: index and new month of each.
-type Carries<'a> = dyn FnMut(&[(u64, u32)]) -> Result<(), ErasureError> + 'a;
+/// Carries rows over: index and new month of each. Answers the months of those that do not open.
+type Carries<'a> = dyn FnMut(&[(u64, u32)]) -> Result<Vec<u32>, ErasureError> + 'a;
 
 /// What is to happen to the rows of months that are over, and to those of others once the rules changed.
 #[derive(Default)]
@@ -87,8 +88,12 @@ struct Found {
     /// How many were to be carried, of those that are held.
     carried: u64,
     held: u64,
-    /// Months with a record that cannot be read.
+    /// Months that are over, with a record that cannot be read.
     blocked: BTreeSet<u32>,
+    /// A row cannot be read at all: whichever month it is under, it is none before this one.
+    unread_from: Option<u32>,
+    /// The month that it is.
+    this_month: u32,
 }
 
 /// Plans a purge and, unless it is a dry run, does it.
@@ -99,7 +104,8 @@ pub(crate) fn purge(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<PurgePlan, ErasureError> {
     let Some(send) = send else {
-        let mut found = look(shared, retention, &mut |_| Ok(()), progress)?;
+        let mut carry = |rows: &[(u64, u32)]| Ok(unread(shared, rows)?);
+        let mut found = look(shared, retention, &mut carry, progress)?;
         if !shared.takes_leaves() {
             let whole: HashSet<u64> =
                 whole(shared, &found.months)?.into_values().flatten().map(|(index, _)| index).collect();
@@ -142,6 +148,7 @@ pub(crate) fn purge(
             (wishes, returned) = (shared.wishes(), returned + shared.returned(returned).len());
             found.look_again(shared, retention, period)?;
             found.hand_on(&mut carry)?;
+            found.leave_blocked();
             if !found.months.contains_key(&period) {
                 break;
             }
@@ -204,13 +211,14 @@ fn plan(found: &Found) -> PurgePlan {
 fn carry_over(
     rows: &[(u64, u32)],
     send: &dyn Fn(Request) -> Result<(), AppendError>,
-) -> Result<(), ErasureError> {
+) -> Result<Vec<u32>, ErasureError> {
+    let mut unread = Vec::new();
     for rows in rows.chunks(CARRIED) {
         let (reply, answer) = oneshot::channel();
         send(Request::Change(Box::new(Carry { rows: rows.to_vec(), reply })))?;
-        heard(answer)?;
+        unread.extend(heard(answer)?);
     }
-    Ok(())
+    Ok(unread)
 }
 
 /// Waits for a change's outcome.
@@ -230,12 +238,17 @@ fn look(
     let over = shared.keys.periods().into_iter().filter(|period| *period < month(retention.now));
     let known = shared.store.mark(&shared.config.site, MarkKind::Planned, b"").map_err(ReadError::from)?;
     let rules = Some(rules(shared, &retention.policy)?).filter(|rules| known.as_ref() != Some(rules));
-    let mut found =
-        Found { rules, months: over.map(|period| (period, Vec::new())).collect(), ..Found::default() };
-    let mut done = 0;
+    let months = over.map(|period| (period, Vec::new())).collect();
+    let mut found = Found { rules, months, this_month: month(retention.now), ..Found::default() };
+    let (mut done, mut newest) = (0, 0);
     while done < total {
         let end = total.min(done + CHUNK);
-        for (index, row) in shared.store.rows(&shared.config.site, done..end).map_err(ReadError::from)? {
+        let rows = match shared.store.rows(&shared.config.site, done..end) {
+            Ok(rows) => rows,
+            Err(error) => found.one_by_one(shared, done..end, newest, error)?,
+        };
+        for (index, row) in rows {
+            newest = row.time;
             found.judge(shared, retention, index, &row)?;
         }
         found.hand_on(carry)?;
@@ -258,10 +271,34 @@ fn rules(shared: &Shared, policy: &Hash) -> Result<Vec<u8>, ReadError> {
 impl Found {
     /// Hands on what is to be carried, so that no more of it is in memory than was looked at last.
     fn hand_on(&mut self, carry: &mut Carries<'_>) -> Result<(), ErasureError> {
-        carry(&self.carry)?;
+        let unread = carry(&self.carry)?;
+        self.blocked.extend(unread.into_iter().filter(|period| *period < self.this_month));
         self.carried += self.carry.len() as u64;
         self.carry.clear();
         Ok(())
+    }
+
+    /// Reads rows that cannot be read together, after one that was taken down at `newest`: all but those that are damaged, which the
+    /// check names. When none can be read it is no damage.
+    fn one_by_one(
+        &mut self,
+        shared: &Shared,
+        range: Range<u64>,
+        mut newest: u64,
+        error: StoreError,
+    ) -> Result<Vec<(u64, Row)>, ReadError> {
+        let mut rows = Vec::new();
+        for index in range {
+            match shared.store.row(&shared.config.site, index) {
+                Ok(row) => rows.extend(row.map(|row| {
+                    newest = row.time;
+                    (index, row)
+                })),
+                // No record goes with a month before the one in which it was taken down.
+                Err(_) => self.unread_from = Some(self.unread_from.unwrap_or(u32::MAX).min(month(newest))),
+            }
+        }
+        if rows.is_empty() { Err(error.into()) } else { Ok(rows) }
     }
 
     /// Looks once more at the records of a month that were to go.
@@ -274,12 +311,13 @@ impl Found {
         for index in self.months.insert(period, Vec::new()).unwrap_or_default() {
             self.judge(shared, retention, index, &shared.row(index)?)?;
         }
-        self.leave_blocked();
         Ok(())
     }
 
     /// Months that are blocked do not go.
     fn leave_blocked(&mut self) {
+        let unread_from = self.unread_from.unwrap_or(u32::MAX);
+        self.blocked.extend(self.months.range(unread_from..).map(|(period, _)| period));
         self.months.retain(|period, _| !self.blocked.contains(period));
     }
 
@@ -291,7 +329,7 @@ impl Found {
         index: u64,
         row: &Row,
     ) -> Result<(), ReadError> {
-        let this_month = month(retention.now);
+        let this_month = self.this_month;
         let Some(record) = row.record() else { return Ok(()) };
         let is_over = record.period < this_month;
         if !is_over && self.rules.is_none() || shared.is_purged(record.period).is_some() {

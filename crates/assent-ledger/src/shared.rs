@@ -132,14 +132,14 @@ impl Shared {
 
     /// A batch was not stored.
     pub(crate) fn not_stored(&self, error: &dyn std::error::Error) {
-        self.log_failure(error);
+        self.log_failure("nothing was stored", error);
         self.failed_at.store(self.outside.clock.now(), Ordering::Relaxed);
     }
 
     /// A batch was not stored, or it is not known, and then the log stands still until it was read again: whoever keeps the machine
     /// must hear why.
-    pub(crate) fn log_failure(&self, error: &dyn std::error::Error) {
-        tracing::error!(site = %self.config.site, cause = causes(error), "decisions were not stored");
+    pub(crate) fn log_failure(&self, what: &str, error: &dyn std::error::Error) {
+        tracing::error!(site = %self.config.site, cause = causes(error), "{what}");
     }
 
     /// The log takes no decisions until it was recovered.

@@ -660,6 +660,17 @@ fn rules_that_were_others_for_an_hour_leave_nothing_behind() {
     assert_eq!(purge(&ledger, START + 500 * DAY).purged, [("2027-11".to_string(), 2)].into());
 }
 
+/// Makes a record that does not open of one that does, and the other way round.
+fn flip_row(world: &World, index: u64) {
+    world.store.tamper(&site(), |log| {
+        let row = log.rows.get_mut(&index).unwrap();
+        let mut read = Row::from_bytes(row).unwrap();
+        let RowBody::Record(record) = &mut read.body else { panic!("a record is one") };
+        *record.sealed.last_mut().unwrap() ^= 1;
+        *row = read.to_bytes();
+    });
+}
+
 /// It ended the whole purge, of that month and of every later one.
 #[test]
 fn a_record_that_cannot_be_read_keeps_its_month_and_no_other() {
@@ -668,22 +679,52 @@ fn a_record_that_cannot_be_read_keeps_its_month_and_no_other() {
     (0..3).for_each(|who| drop(decide(&ledger, who)));
     append(&ledger, Draft { retain_until: START + 430 * DAY, ..draft(9, None) }).unwrap();
     world.advance(500 * DAY);
-    let flip = || {
-        world.store.tamper(&site(), |log| {
-            let row = log.rows.get_mut(&0).unwrap();
-            let mut read = Row::from_bytes(row).unwrap();
-            let RowBody::Record(record) = &mut read.body else { panic!("a record is one") };
-            *record.sealed.last_mut().unwrap() ^= 1;
-            *row = read.to_bytes();
-        });
-    };
-    flip();
+    flip_row(&world, 0);
     let plan = purge(&ledger, START + 500 * DAY);
     assert_eq!(plan.purged, [("2027-12".to_string(), 1)].into());
     assert_eq!(plan.blocked, ["2027-11".to_string()].into());
-    flip();
+    flip_row(&world, 0);
     let plan = purge(&ledger, START + 500 * DAY);
     assert_eq!((plan.purged, plan.blocked), ([("2027-11".to_string(), 3)].into(), [].into()));
+    assert_eq!(sweep(&ledger).records, 0);
+}
+
+/// What is held is carried over, and what does not open cannot be: that ended the purge, too.
+#[test]
+fn a_held_record_that_cannot_be_read_keeps_its_month_and_no_other() {
+    let world = World::new();
+    let ledger = world.create();
+    (0..3).for_each(|who| drop(decide(&ledger, who)));
+    append(&ledger, Draft { retain_until: START + 430 * DAY, ..draft(9, None) }).unwrap();
+    block_on(ledger.hold(subject(0), Hold { reason: "x".into(), review: "2029-01-01".into() })).unwrap();
+    world.advance(500 * DAY);
+    flip_row(&world, 0);
+    let plan = purge(&ledger, START + 500 * DAY);
+    assert_eq!(plan.purged, [("2027-12".to_string(), 1)].into());
+    assert_eq!(plan.blocked, ["2027-11".to_string()].into());
+    flip_row(&world, 0);
+    let plan = purge(&ledger, START + 500 * DAY);
+    assert_eq!((plan.purged, plan.held), ([("2027-11".to_string(), 2)].into(), 1));
+    assert_eq!(sweep(&ledger).records, 1);
+}
+
+/// A row that is none any more may be of any month since it was taken down, and of none before.
+#[test]
+fn a_row_that_is_damaged_keeps_what_it_may_be_of() {
+    let world = World::new();
+    let ledger = world.create();
+    decide(&ledger, 1);
+    world.advance(450 * DAY);
+    let later = |who| append(&ledger, Draft { retain_until: START + 850 * DAY, ..draft(who, None) }).unwrap();
+    let (_, damaged) = (later(2), later(3).index);
+    let mut whole = Vec::new();
+    world.store.tamper(&site(), |log| whole = std::mem::take(log.rows.get_mut(&damaged).unwrap()));
+    assert_eq!(purge(&ledger, START + 500 * DAY).purged, [("2027-11".to_string(), 1)].into());
+    world.advance(500 * DAY);
+    let plan = purge(&ledger, START + 950 * DAY);
+    assert_eq!((plan.purged.len(), plan.blocked.len()), (0, 1));
+    world.store.tamper(&site(), |log| drop(log.rows.insert(damaged, whole)));
+    assert_eq!(purge(&ledger, START + 950 * DAY).purged.values().sum::<u64>(), 2);
     assert_eq!(sweep(&ledger).records, 0);
 }
 

@@ -298,7 +298,7 @@ impl Inner {
 
     fn commit(&self, batch: Batch) -> Result<(), CommitError> {
         if !self.wait_for_room() {
-            let why = "too much waits for its index, which cannot be written: see the errors before this one";
+            let why = "too much waits for its index, which cannot be written fast enough, or at all";
             return Err(CommitError::Failed(StoreError::new("be written", why)));
         }
         let mut journal = lock(&self.journal);
@@ -354,13 +354,12 @@ impl Inner {
             return true;
         }
         let mut ends = lock(&self.ends);
-        let mut waited = Duration::ZERO;
+        let since = Instant::now();
         // After a write that failed nothing is absorbed before the journal was read again.
         let waits = || self.recent().bytes() >= RECENT_MAX && !self.failed.load(Ordering::Acquire);
-        while waits() && waited < PATIENCE {
+        while waits() && since.elapsed() < PATIENCE {
             self.bell.notify_one();
             ends = self.absorbed.wait_timeout(ends, REST).unwrap_or_else(PoisonError::into_inner).0;
-            waited += REST;
         }
         !waits()
     }

@@ -107,7 +107,8 @@ pub fn back_up(app: &App, fewer: bool) -> Result<BackedUp, BackupError> {
     if let Err(error) = &done {
         tracing::error!(cause = causes(error), "no backup was made");
     }
-    *app.backed_up.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((super::now(), done.is_ok()));
+    let well = done.as_ref().is_ok_and(|done| done.unpruned.is_none());
+    *app.backed_up.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((super::now(), well));
     done
 }
 

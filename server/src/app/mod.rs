@@ -29,9 +29,12 @@ use assent_ledger::{Clock as _, SystemClock};
 use maintenance::{LastBackup, LastChecks};
 use sites::Sites;
 use staff::StaffToken;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::thread::available_parallelism;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 
 /// Everything a request needs.
 #[derive(Debug)]
@@ -122,18 +125,26 @@ pub fn random_bytes() -> anyhow::Result<[u8; 16]> {
     Ok(bytes)
 }
 
-/// Threads of [`reading`].
-const READERS: usize = 4;
+/// Threads of [`reading`], for each processor.
+const READERS: usize = 2;
 
 /// Runs a short read that somebody on the web waits for. Few threads take what waits in turn: as many as there are requests would
-/// only wake each other up, and the last of them would be late. What takes long or waits for others is [`blocking`]'s.
+/// only wake each other up, and the last of them would be late. What takes long or waits for others is [`blocking`]'s. The end of the
+/// server does not wait for a read that nobody waits for.
 pub async fn reading<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
-    static POOL: LazyLock<std::io::Result<Runtime>> =
-        LazyLock::new(|| Builder::new_current_thread().max_blocking_threads(READERS).build());
-    match &*POOL {
-        Ok(pool) => Ok(pool.spawn_blocking(work).await?),
-        Err(_) => blocking(work).await,
-    }
+    static POOL: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
+        let processors = available_parallelism().map_or(1, NonZero::get).max(2);
+        Builder::new_current_thread().max_blocking_threads(READERS * processors).build()
+    });
+    let Ok(pool) = &*POOL else { return blocking(work).await };
+    let (answer, answered) = oneshot::channel();
+    pool.spawn_blocking(move || {
+        // Whoever gave up meanwhile is not in the others' way.
+        if !answer.is_closed() {
+            drop(answer.send(work()));
+        }
+    });
+    Ok(answered.await?)
 }
 
 /// Runs work that waits for the disk where it holds up no one else.

@@ -85,8 +85,10 @@ fn last_use(siblings: &[Arc<Site>], of: &Site, opened: &Opened) -> Result<u64, R
         }
     }
     // In a log that was taken over no address is sealed beside a record; the hashes in it came along.
-    for contact in &opened.record.contacts {
-        last = last.max(of.ledger.last_heard_of(&contact.hash)?.unwrap_or(0));
+    if of.ledger.is_imported() {
+        for contact in &opened.record.contacts {
+            last = last.max(of.ledger.last_heard_of(&contact.hash)?.unwrap_or(0));
+        }
     }
     Ok(last)
 }

@@ -583,14 +583,16 @@ impl Sites {
                 file = next;
             }
         }
-        tell_rules(&ledger, &file)?;
         let notice: Notice = serde_json::from_slice(&document)?;
         if file.notice().map(|notice| notice.hash()) != Ok(version.hash) {
             tracing::warn!(site = %id, "the site file makes another notice than the published one: apply it again");
         }
         let kept = (self.data.published(id), Standings::new(self.data.root()));
-        Site::new((file, notice, version.hash), ledger, kept, &self.assets, None, self.most_decisions)
-            .map(Some)
+        let site =
+            Site::new((file, notice, version.hash), ledger, kept, &self.assets, None, self.most_decisions)?;
+        // Not before it was seen that the log was not rolled back: nothing may be signed for another history.
+        tell_rules(&site.ledger, &site.file)?;
+        Ok(Some(site))
     }
 
     /// Gives space back: lets go of the bytes of everything that was erased or purged. Blocks.

@@ -16,7 +16,7 @@
 use super::{BackupError, Run};
 use crate::data_dir::{create_private, lock, replace_file};
 use crate::operator_key::OperatorKey;
-use assent_core::hash::{Hash, hex_encode};
+use assent_core::hash::{Hash, hex_encode, sha256};
 use assent_ledger::{Cipher, NONCE_LEN, PartKind, Parts};
 use hmac::{Hmac, Mac as _};
 use jiff::Timestamp;
@@ -166,6 +166,7 @@ impl Repository {
         bytes.extend(self.cipher(b"run").seal(&nonce, &json, name.as_bytes()));
         let parts = run.sites.iter().flat_map(|site| site.log.parts());
         let parts: String = parts.map(|(kind, name)| format!("{} {name}\n", folder(kind))).collect();
+        let parts = format!("{parts}{}\n", sha256(parts.as_bytes()));
         replace_file(&path.with_extension("parts"), parts.as_bytes())?;
         replace_file(&path, &bytes)?;
         self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -278,11 +279,16 @@ impl Parts for Repository {
     }
 }
 
-/// The parts that runs name, as it lies beside them. Nothing when one does not say: an earlier release made it.
+/// The parts that runs name, as it lies beside them. Nothing when one does not say, as of an earlier release, or not soundly.
 fn named_by(folder: &Path, runs: &[String]) -> Option<BTreeSet<(PartKind, Hash)>> {
     let mut named = BTreeSet::new();
     for run in runs {
         let parts = fs::read_to_string(folder.join("runs").join(format!("{run}.parts"))).ok()?;
+        let sum = parts.trim_end().rsplit('\n').next()?;
+        let parts = parts.strip_suffix('\n')?.strip_suffix(sum)?;
+        if sha256(parts.as_bytes()).to_string() != sum {
+            return None;
+        }
         for line in parts.lines() {
             let (kind, name) = line.split_once(' ')?;
             let kind = KINDS.into_iter().find(|of| self::folder(*of) == kind)?;
@@ -431,6 +437,17 @@ mod tests {
         let has = |part: Hash| before.get(PartKind::Log, part).is_ok();
         prune(1500);
         assert_eq!((before.runs().unwrap().len(), has(parts[0]), has(parts[1])), (2, true, true));
+        // A list that is not whole says nothing, and nothing goes by it.
+        let list = |nth: usize| {
+            let runs = before.runs().unwrap();
+            before.run_path(&runs[nth]).with_extension("parts")
+        };
+        let whole = fs::read_to_string(list(1)).unwrap();
+        let flipped = whole.replacen(&parts[1].to_hex()[..1], "f", 1).replacen("log f", "log e", 1);
+        fs::write(list(1), flipped).unwrap();
+        prune(5500);
+        assert_eq!((before.runs().unwrap().len(), has(parts[0]), has(parts[1])), (2, true, true));
+        fs::write(list(1), whole).unwrap();
         prune(5500);
         assert_eq!((before.runs().unwrap().len(), has(parts[0]), has(parts[1])), (1, false, true));
         assert_eq!(

@@ -49,10 +49,10 @@ pub(super) fn make(arguments: Arguments, loaded: Loaded) -> anyhow::Result<ExitC
     for run in damaged {
         super::note(format_args!("the backup {run} is damaged: it cannot be restored"));
     }
-    if let Some(cause) = unpruned {
+    if let Some(cause) = &unpruned {
         super::note(format_args!("old backups were not all let go of: {cause}"));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(u8::from(unpruned.is_some())))
 }
 
 #[derive(Debug, clap::Args)]

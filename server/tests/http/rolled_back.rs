@@ -1,6 +1,6 @@
 //! A store that went back behind what was public: the file of the public checkpoint tells, and the server does not start.
 
-use crate::app::TestApp;
+use crate::app::{SITE, TestApp};
 use assent_core::checkpoint::Checkpoint;
 use assent_core::note::VerifierKey;
 use serde_json::json;
@@ -31,8 +31,12 @@ async fn a_log_that_ends_before_what_was_public_is_not_served() {
     for part in ["store", "checkpoints"] {
         copy(&data.join(part), &kept.join(part));
     }
+    // Since then somebody decided, and the rules became others.
     let app = TestApp::on(folder);
     app.records(json!({ "analytics": "no" })).await;
+    let next = format!("{SITE}\n[retention]\nlinked_days = 100\n");
+    fs::write(app.path("data/sites/clinic/next.toml"), next).unwrap();
+    let app = app.restarted();
     let site = app.app.sites.all().remove(0);
     site.publication.publish(&site.ledger, "clinic").unwrap();
     assert_eq!(site.publication.size(), site.ledger.size());
@@ -47,11 +51,16 @@ async fn a_log_that_ends_before_what_was_public_is_not_served() {
     let refused = App::open(config.clone(), DataDir::open(&config).unwrap()).map(drop).unwrap_err();
     let said = format!("{refused:#}");
     assert!(said.contains("was rolled back") && said.contains("published"), "{said}");
+    for file in fs::read_dir(data.join("checkpoints")).unwrap() {
+        let signed = fs::read(file.unwrap().path()).unwrap();
+        let another = format!("/clinic/log\n{}\n", before + 1);
+        assert!(!String::from_utf8_lossy(&signed).contains(&another), "signed for another history");
+    }
 
     // Whoever has nothing newer says so by taking the proof away.
     fs::remove_dir_all(data.join("published")).unwrap();
     let app = TestApp::on(folder);
-    assert_eq!(app.entries(), before);
+    assert_eq!(app.entries(), before + 1, "the rules are told again");
 }
 
 #[tokio::test]

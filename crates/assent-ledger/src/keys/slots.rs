@@ -58,7 +58,7 @@ pub(super) struct Slots {
     folder: PathBuf,
     /// Open segments, for reading and writing. One handle per 65,536 subjects that were asked for.
     open: Mutex<HashMap<u64, Arc<File>>>,
-    /// The slot after everything that was ever written, torn writes included.
+    /// The slot after the last that was written whole; at a start, after everything in the files.
     end: Mutex<u64>,
     /// Parts of slots that were written to, while a copy is made.
     pub(super) touched: Touched,
