@@ -181,8 +181,11 @@ fn is_in_use(shared: &Shared, period: u32, after: usize) -> Result<bool, ReadErr
             Returned::Contact(contact) => store.contact(site, &contact)?,
         };
         for index in indices {
-            if shared.row(index)?.record().is_some_and(|record| record.period == period) {
-                return Ok(true);
+            match shared.row(index) {
+                Ok(row) if row.record().is_none_or(|record| record.period != period) => {}
+                // Looked at again, what is damaged blocks its month.
+                Err(ReadError::Store(error)) if !error.is_damage() => return Err(error.into()),
+                Ok(_) | Err(_) => return Ok(true),
             }
         }
     }

@@ -69,7 +69,8 @@ pub struct PurgePlan {
     pub carried: u64,
     /// Records that are held or restricted: carried over.
     pub held: u64,
-    /// Months that are over and stay, because a record in them cannot be read: whether it is in use, nobody knows. The check names it.
+    /// Months that are over and stay, because a record that is or may be in them cannot be read: whether it is in use, nobody knows. The
+    /// check names it.
     pub blocked: BTreeSet<String>,
 }
 
@@ -90,8 +91,10 @@ struct Found {
     held: u64,
     /// Months that are over, with a record that cannot be read.
     blocked: BTreeSet<u32>,
-    /// A row cannot be read at all: whichever month it is under, it is none before this one.
+    /// A row is damaged: whichever month it is under, it is none before this one.
     unread_from: Option<u32>,
+    /// Not every row could be compared with the rules.
+    is_incomplete: bool,
     /// The month that it is.
     this_month: u32,
 }
@@ -122,7 +125,8 @@ pub(crate) fn purge(
     let (wishes, _watching) = (shared.wishes(), shared.watch_returns());
     let mut carry = |rows: &[(u64, u32)]| carry_over(rows, send);
     let mut found = look(shared, retention, &mut carry, progress)?;
-    if let Some(rules) = found.rules.take() {
+    // What could not be read is compared once it can.
+    if let Some(rules) = found.rules.take().filter(|_| !found.is_incomplete) {
         let (reply, answer) = oneshot::channel();
         send(Request::Change(Box::new(Planned { rules, reply })))?;
         heard(answer)?;
@@ -245,7 +249,10 @@ fn look(
         let end = total.min(done + CHUNK);
         let rows = match shared.store.rows(&shared.config.site, done..end) {
             Ok(rows) => rows,
-            Err(error) => found.one_by_one(shared, done..end, newest, error)?,
+            Err(error) if error.is_damage() => {
+                found.one_by_one(shared, done..end, newest).map_err(ReadError::from)?
+            }
+            Err(error) => return Err(ReadError::from(error).into()),
         };
         for (index, row) in rows {
             newest = row.time;
@@ -255,7 +262,10 @@ fn look(
         done = end;
         progress(Progress { done, total });
     }
-    found.leave_blocked();
+    // Where nothing can be told of a purge no month's secret goes, and whoever has a row that cannot be read stays anyway.
+    if shared.takes_leaves() {
+        found.leave_blocked();
+    }
     Ok(found)
 }
 
@@ -272,21 +282,20 @@ impl Found {
     /// Hands on what is to be carried, so that no more of it is in memory than was looked at last.
     fn hand_on(&mut self, carry: &mut Carries<'_>) -> Result<(), ErasureError> {
         let unread = carry(&self.carry)?;
+        self.is_incomplete |= !unread.is_empty();
         self.blocked.extend(unread.into_iter().filter(|period| *period < self.this_month));
         self.carried += self.carry.len() as u64;
         self.carry.clear();
         Ok(())
     }
 
-    /// Reads rows that cannot be read together, after one that was taken down at `newest`: all but those that are damaged, which the
-    /// check names. When none can be read it is no damage.
+    /// Reads rows of which some are damaged, which the check names, after one that was taken down at `newest`: all others.
     fn one_by_one(
         &mut self,
         shared: &Shared,
         range: Range<u64>,
         mut newest: u64,
-        error: StoreError,
-    ) -> Result<Vec<(u64, Row)>, ReadError> {
+    ) -> Result<Vec<(u64, Row)>, StoreError> {
         let mut rows = Vec::new();
         for index in range {
             match shared.store.row(&shared.config.site, index) {
@@ -294,11 +303,15 @@ impl Found {
                     newest = row.time;
                     (index, row)
                 })),
-                // No record goes with a month before the one in which it was taken down.
-                Err(_) => self.unread_from = Some(self.unread_from.unwrap_or(u32::MAX).min(month(newest))),
+                Err(error) if error.is_damage() => {
+                    self.is_incomplete = true;
+                    // No record goes with a month before the one in which it was taken down.
+                    self.unread_from = Some(self.unread_from.unwrap_or(u32::MAX).min(month(newest)));
+                }
+                Err(error) => return Err(error),
             }
         }
-        if rows.is_empty() { Err(error.into()) } else { Ok(rows) }
+        Ok(rows)
     }
 
     /// Looks once more at the records of a month that were to go.
@@ -337,7 +350,8 @@ impl Found {
         }
         let stays = match stays(shared, retention, index, row, record) {
             // The check names it. It keeps from going only what goes with it.
-            Err(ReadError::Damaged { .. } | ReadError::Keys(KeyStoreError::WrongKey { .. })) => {
+            Err(error) if is_damage(&error) => {
+                self.is_incomplete = true;
                 if is_over {
                     self.blocked.insert(record.period);
                 }
@@ -358,6 +372,15 @@ impl Found {
             self.held += u64::from(is_held);
         }
         Ok(())
+    }
+}
+
+/// Whether it is what is stored that cannot be read, and no disk that is away.
+fn is_damage(error: &ReadError) -> bool {
+    match error {
+        ReadError::Damaged { .. } | ReadError::Keys(KeyStoreError::WrongKey { .. }) => true,
+        ReadError::Store(error) => error.is_damage(),
+        _ => false,
     }
 }
 

@@ -228,9 +228,19 @@ impl StoreError {
 
     /// What is stored makes no sense.
     pub fn damaged(what: impl Into<String>) -> Self {
-        StoreError { what: what.into(), source: Some("what is stored there is damaged".into()) }
+        StoreError { what: what.into(), source: Some(Damage.into()) }
+    }
+
+    /// Whether it is what is stored that makes no sense: then asking again does not help.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        self.source.as_deref().is_some_and(|source| source.is::<Damage>())
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("what is stored there is damaged")]
+struct Damage;
 
 /// Why a commit did not return `Ok`. Split by what is now in the store.
 #[derive(Debug, thiserror::Error)]

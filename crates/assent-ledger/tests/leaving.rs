@@ -728,6 +728,26 @@ fn a_row_that_is_damaged_keeps_what_it_may_be_of() {
     assert_eq!(sweep(&ledger).records, 0);
 }
 
+/// They were taken for compared with all rows, and a row that could not be read that night kept its month.
+#[test]
+fn new_rules_are_not_done_with_before_every_row_was_read() {
+    let world = World::new();
+    let ledger = world.create();
+    (0..3).for_each(|who| drop(decide(&ledger, who)));
+    let carried = |policy: u8, days: u64| {
+        let due = |_: &Opened, newest: u64| Ok(newest + days * DAY);
+        let retention = Retention { now: START, policy: Hash([policy; 32]), due: &due };
+        ledger.purge(&retention, &mut |_| {}).unwrap().carried
+    };
+    assert_eq!(carried(3, 400), 0);
+    let mut whole = Vec::new();
+    world.store.tamper(&site(), |log| whole = std::mem::take(log.rows.get_mut(&1).unwrap()));
+    assert_eq!(carried(4, 200), 2);
+    world.store.tamper(&site(), |log| drop(log.rows.insert(1, whole)));
+    assert_eq!((carried(4, 200), carried(4, 200)), (1, 0));
+    sweep(&ledger);
+}
+
 /// The server's own note that an alert ended made whoever did nothing look as if they had come back.
 #[test]
 fn that_an_alert_ended_is_no_use_of_it() {

@@ -48,7 +48,7 @@ pub fn purge(
             carried = done.carried, held = done.held, "purged"
         );
         for month in &done.blocked {
-            tracing::error!(site = %site.file.id, month, "not purged: a record in it cannot be read; the check names it");
+            tracing::error!(site = %site.file.id, month, "not purged: a record that is or may be in it cannot be read; the check names it");
         }
         Ok(done)
     }

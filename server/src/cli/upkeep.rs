@@ -47,7 +47,7 @@ pub(super) fn purge(arguments: &PurgeArguments, loaded: Loaded) -> anyhow::Resul
     super::data(&format!("{carried} record(s) in use again, carried over; {held} held or restricted\n"))?;
     for month in &blocked {
         super::data(&format!(
-            "{month}: stays, because a record in it cannot be read; `assent fsck` names it\n"
+            "{month}: stays, because a record that is or may be in it cannot be read; `assent fsck` names it\n"
         ))?;
     }
     Ok(ExitCode::from(u8::from(!blocked.is_empty())))

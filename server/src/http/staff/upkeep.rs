@@ -25,7 +25,7 @@ pub struct Purged {
     pub carried: u64,
     /// Records that are held or restricted: carried over.
     pub held: u64,
-    /// Months that are over and stay, because a record in them cannot be read; the check names it.
+    /// Months that are over and stay, because a record that is or may be in them cannot be read; the check names it.
     pub blocked: BTreeSet<String>,
 }
 
