@@ -8,13 +8,14 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
+use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
 use assent_core::notice::Channel;
 use assent_ledger::store::Store;
 use assent_ledger::testing::block_on;
-use assent_ledger::{Contact, Draft, Ledger, LogConfig, Outside};
+use assent_ledger::{Contact, Draft, Ledger, LogConfig, Opened, Outside, Retention};
 use assent_store_sled::SledStore;
-use common::operator;
+use common::{DAY, START, World, append, operator};
 
 fn config(dir: &Path, site: &str) -> LogConfig {
     LogConfig {
@@ -86,4 +87,40 @@ fn two_sites_share_a_store_and_survive_reopening() {
     for clear in [&b"@example.org"[..], &record[..40], b"accept-all"] {
         assert!(!all.windows(clear.len()).any(|window| window == clear));
     }
+}
+
+/// Whether somebody is still heard of is read from their newest row: one that is damaged ended every purge of the site.
+#[test]
+fn a_damaged_row_keeps_the_months_of_its_person_and_no_others() {
+    let (world, dir) = (World::new(), tempfile::tempdir().unwrap());
+    let open = |create: bool| {
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(&dir.path().join("store")).unwrap());
+        let config = config(dir.path(), "clinic");
+        if create {
+            Ledger::create(config, store, &operator(), world.outside()).unwrap()
+        } else {
+            Ledger::open(config, store, &operator(), world.outside()).unwrap()
+        }
+    };
+    let kept = |days: u64, draft: Draft| Draft { retain_until: START + days * DAY, ..draft };
+    let ledger = open(true);
+    let first = append(&ledger, common::draft(1, None)).unwrap();
+    append(&ledger, common::draft(2, None)).unwrap();
+    append(&ledger, kept(430, common::draft(3, None))).unwrap();
+    world.advance(450 * DAY);
+    append(&ledger, kept(850, common::draft(4, None))).unwrap();
+    append(&ledger, kept(850, common::draft(1, Some(first.id)))).unwrap();
+    drop(ledger);
+    let rows = dir.path().join("store/rows/0/0000000.rows");
+    let mut bytes = std::fs::read(&rows).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&rows, bytes).unwrap();
+
+    let ledger = open(false);
+    let due = |_: &Opened, newest: u64| Ok(newest + 400 * DAY);
+    let retention = Retention { now: START + 500 * DAY, policy: Hash([3; 32]), due: &due };
+    let plan = ledger.purge_plan(&retention, &mut |_| {}).unwrap();
+    assert_eq!(plan.purged, [("2027-12".to_string(), 1)].into());
+    assert_eq!(plan.blocked, ["2027-11".to_string()].into());
+    assert_eq!(ledger.purge(&retention, &mut |_| {}).unwrap(), plan);
 }
