@@ -33,7 +33,7 @@ async fn some_days(stack: &Stack) -> Holder {
 }
 
 /// The bundle, made by the command beside the running server.
-fn bundle(stack: &Stack, more: &[&str]) -> Vec<u8> {
+pub(crate) fn bundle(stack: &Stack, more: &[&str]) -> Vec<u8> {
     let file = stack.path("made.zip");
     let arguments = ["export", "--site", CLINIC, "--format", "bundle", "--output", file.to_str().unwrap()];
     stack.runs_well(&[&arguments[..], more].concat());

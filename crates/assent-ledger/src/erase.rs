@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::append::{Stopped, Tail, commit, commit_and_vouch, time_after};
 use crate::changes::{About, ChangePlace};
-use crate::error::{AppendError, ErasureError, OpenError, ReadError};
+use crate::error::{AppendError, ErasureError, OpenError, ReadError, causes};
 use crate::growing::Growing;
 use crate::outside;
 use crate::owed;
@@ -568,7 +568,7 @@ pub(crate) fn finish_what_was_begun(shared: &Shared) -> Result<(), OpenError> {
             // the next start destroy them once more.
             Err(error @ CommitError::Failed(_)) => {
                 shared.stats.commit_failed();
-                tracing::warn!(%site, cause = ?error, "what was destroyed is not noted as done; the next start tries again");
+                tracing::warn!(%site, cause = causes(&error), "what was destroyed is not noted as done; the next start tries again");
             }
             other => other
                 .map_err(|error| OpenError::Unfinished { site: site.to_string(), source: Box::new(error) })?,
