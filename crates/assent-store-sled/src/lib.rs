@@ -51,6 +51,8 @@ const ABSORB_AT: usize = 4 << 20;
 const RECENT_MAX: usize = 64 << 20;
 /// Bytes that must be free on the disk for a commit to be taken: what absorbing all that is recent may need.
 const RESERVE: u64 = 96 << 20;
+/// Batches that are forgotten between two rests: meanwhile nobody reads.
+const FEW: usize = 8;
 /// How much longer absorbing rests than it works.
 const SHARE: u32 = 3;
 /// How much nicer absorbing is than whoever decides: the processor is theirs first.
@@ -448,7 +450,11 @@ impl Inner {
         step.write_rows(&self.rows)?;
         step.write_main(&sled).inspect_err(broken)?;
         self.in_sled.store(*sequence, Ordering::Release);
-        self.recent_mut().forget(oldest.len());
+        for few in oldest.chunks(FEW) {
+            let began = Instant::now();
+            self.recent_mut().forget(few.len());
+            pause(began.elapsed());
+        }
         Ok(true)
     }
 

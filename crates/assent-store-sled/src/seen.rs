@@ -10,12 +10,12 @@ use std::fs;
 use std::hash::BuildHasher;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use assent_core::hash::{Hash, sha256_parts};
 use assent_core::subject::SubjectId;
-use fastbloom::BloomFilter;
+use fastbloom::AtomicBloomFilter;
 
 use crate::keys::{self, Key, SiteNumber};
 use crate::lock;
@@ -34,6 +34,7 @@ const MISTAKEN: f64 = 0.01;
 /// The filter of one folder of databases.
 #[derive(Debug)]
 pub(crate) struct Seen {
+    /// Written only to add a part: whoever decides asks while people are taken in.
     parts: RwLock<Parts>,
     /// Whether everybody in the index is in it.
     complete: AtomicBool,
@@ -45,9 +46,9 @@ pub(crate) struct Seen {
 struct Parts {
     /// So that nobody who chooses their own id chooses whom they are taken for.
     seed: [u8; 16],
-    parts: Vec<BloomFilter>,
+    parts: Vec<AtomicBloomFilter>,
     /// People in the last part.
-    last: usize,
+    last: AtomicUsize,
 }
 
 impl Parts {
@@ -55,7 +56,7 @@ impl Parts {
         let mut seed = [0; 16];
         let random = || RandomState::new().hash_one(0_u8).to_be_bytes();
         seed.as_chunks_mut::<8>().0.iter_mut().for_each(|half| *half = random());
-        Parts { seed, parts: Vec::new(), last: 0 }
+        Parts { seed, parts: Vec::new(), last: AtomicUsize::new(0) }
     }
 
     /// A hash of our own: a saved filter must mean the same to the next release and on another machine.
@@ -67,22 +68,28 @@ impl Parts {
         self.parts.iter().any(|part| part.contains_hash(hash))
     }
 
-    fn add(&mut self, who: &[u8]) {
+    /// Takes somebody in. False: there is no room for them before a part was added.
+    fn add(&self, who: &[u8]) -> bool {
         let hash = self.hash(who);
         if self.contains(hash) {
-            return;
+            return true;
         }
-        if self.parts.is_empty() || self.last == FIRST << (self.parts.len() - 1) {
-            let people = FIRST << self.parts.len();
-            let mut part = BloomFilter::with_false_pos(MISTAKEN).seed(&0).expected_items(people);
-            part.insert_hash(self.hash(MARK));
-            self.parts.push(part);
-            self.last = 0;
-        }
-        if let Some(part) = self.parts.last_mut() {
-            part.insert_hash(hash);
-            self.last += 1;
-        }
+        let Some(part) = self.parts.last().filter(|_| !self.is_full()) else { return false };
+        part.insert_hash(hash);
+        self.last.fetch_add(1, Ordering::AcqRel);
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        self.parts.is_empty() || self.last.load(Ordering::Acquire) >= FIRST << (self.parts.len() - 1)
+    }
+
+    fn grow(&mut self) {
+        let people = FIRST << self.parts.len();
+        let part = AtomicBloomFilter::with_false_pos(MISTAKEN).seed(&0).expected_items(people);
+        part.insert_hash(self.hash(MARK));
+        self.parts.push(part);
+        self.last = AtomicUsize::new(0);
     }
 
     fn to_bytes(&self, of: &Hash) -> Vec<u8> {
@@ -91,11 +98,12 @@ impl Parts {
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&of.0);
         bytes.extend_from_slice(&self.seed);
-        bytes.extend_from_slice(&(self.last as u64).to_be_bytes());
+        bytes.extend_from_slice(&(self.last.load(Ordering::Acquire) as u64).to_be_bytes());
         for part in &self.parts {
             bytes.extend_from_slice(&part.num_hashes().to_be_bytes());
             bytes.extend_from_slice(&(part.as_slice().len() as u64).to_be_bytes());
-            part.as_slice().iter().for_each(|word| bytes.extend_from_slice(&word.to_be_bytes()));
+            let words = part.as_slice().iter().map(|word| word.load(Ordering::Acquire));
+            words.for_each(|word| bytes.extend_from_slice(&word.to_be_bytes()));
         }
         let crc = crc32fast::hash(&bytes);
         bytes.extend_from_slice(&crc.to_be_bytes());
@@ -111,8 +119,8 @@ impl Parts {
         let rest = bytes.strip_prefix(MAGIC)?.strip_prefix(&of.0)?;
         let (seed, rest) = rest.split_first_chunk::<16>()?;
         let (last, mut rest) = rest.split_first_chunk::<8>()?;
-        let mut read = Parts { seed: *seed, parts: Vec::new(), last: 0 };
-        read.last = usize::try_from(u64::from_be_bytes(*last)).ok()?;
+        let last = AtomicUsize::new(usize::try_from(u64::from_be_bytes(*last)).ok()?);
+        let mut read = Parts { seed: *seed, parts: Vec::new(), last };
         let mark = read.hash(MARK);
         while !rest.is_empty() {
             let (hashes, after) = rest.split_first_chunk::<4>()?;
@@ -120,7 +128,7 @@ impl Parts {
             let len = usize::try_from(u64::from_be_bytes(*len)).ok()?.checked_mul(8)?;
             let (words, after) = after.split_at_checked(len)?;
             let words = words.as_chunks::<8>().0.iter().map(|word| u64::from_be_bytes(*word)).collect();
-            let part = BloomFilter::from_vec(words).seed(&0).hashes(u32::from_be_bytes(*hashes));
+            let part = AtomicBloomFilter::from_vec(words).seed(&0).hashes(u32::from_be_bytes(*hashes));
             // Places are found as they were when it was written.
             if !part.contains_hash(mark) {
                 return None;
@@ -176,8 +184,17 @@ impl Seen {
 
     /// Takes in whoever is named by keys of the index. Called before these are written.
     pub(crate) fn add<'a>(&self, index: impl Iterator<Item = &'a [u8]>) {
-        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
-        index.filter_map(keys::whose).for_each(|who| parts.add(who));
+        for who in index.filter_map(keys::whose) {
+            let parts = || self.parts.read().unwrap_or_else(PoisonError::into_inner);
+            if !parts().add(who) {
+                let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+                // Somebody else may have added it meanwhile.
+                if parts.is_full() {
+                    parts.grow();
+                }
+                parts.add(who);
+            }
+        }
     }
 
     /// The key after which the index is to be read on for it; nothing when there is nothing to read.
