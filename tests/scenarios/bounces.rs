@@ -40,7 +40,7 @@ async fn an_address_that_bounces_is_not_written_to_until_it_is_confirmed_anew() 
     let may = api.may(Channel::Email, ADDRESS, "clinic-changes").await;
     assert_eq!((may.may, may.reason), (Choice::No, MayReason::Bounced));
     assert!(may.receipt.is_some(), "they did agree");
-    let list = api.as_staff(api.get("may/list?topic=clinic-changes&channel=email&format=csv"));
+    let list = api.list_of("may/list?topic=clinic-changes&channel=email&format=csv");
     assert!(!list.send().await.unwrap().text().await.unwrap().contains(ADDRESS), "nor is it on the list");
     stack.assent_is_killed();
     stack.assent_starts().await;

@@ -81,6 +81,9 @@ codes! {
     IdempotencyKeyMalformed BAD_REQUEST "idempotency-key-malformed" "The idempotency key cannot be read";
     /// 422: The same Idempotency-Key came before with another body. Nothing was stored. Draw a new key.
     IdempotencyKeyReused UNPROCESSABLE_ENTITY "idempotency-key-reused" "The idempotency key was used for another body";
+    /// 400: The Assent-Reason header is missing, or not 1 to 200 characters. A list of addresses is given out for a reason, which the
+    /// server's log keeps. What needs no addresses is in the export.
+    ReasonMissing BAD_REQUEST "reason-missing" "The reason is missing";
     /// 422: No notice with this hash was ever published for the site. Nothing was stored.
     UnknownNotice UNPROCESSABLE_ENTITY "unknown-notice" "The notice is not known";
     /// 409: The notice was replaced before the choice was made. Nothing was stored. Show the current notice and ask

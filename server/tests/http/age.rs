@@ -142,7 +142,8 @@ async fn somebody_of_14_waits_until_staff_talked_with_them() {
     assert_eq!(confirm(&site, (older, contact(&site), None), now()).await.unwrap(), Waiting::Talk(news()));
     assert_eq!(may(&app, ANN, "news").await.1, "pending-contact");
     let list = to(Method::GET, "/v1/clinic/may/list?topic=news&channel=email&format=ndjson")
-        .header(header::AUTHORIZATION, format!("Bearer {STAFF}"));
+        .header(header::AUTHORIZATION, format!("Bearer {STAFF}"))
+        .header("assent-reason", "November's newsletter");
     assert_eq!(app.ask(list.body(Body::empty()).unwrap()).await.text(), "", "they are on no list");
 
     drop(site);

@@ -375,12 +375,34 @@ async fn an_address_that_looks_like_a_formula_is_a_text_in_a_spreadsheet() {
     let list = async |form: &str| {
         let path = format!("/v1/clinic/may/list?topic=news&channel=email&format={form}");
         let request = to(Method::GET, &path).header(names::AUTHORIZATION, format!("Bearer {STAFF}"));
+        let request = request.header("assent-reason", "November's newsletter");
         app.ask(request.body(Body::empty()).unwrap()).await.text()
     };
     let csv = list("csv").await;
     assert!(csv.lines().nth(1).unwrap().starts_with("'=1+1@example.org,"), "{csv}");
     let line: Value = serde_json::from_str(list("ndjson").await.trim()).unwrap();
     assert_eq!(line["address"], formula);
+}
+
+#[tokio::test]
+async fn addresses_are_given_out_for_a_reason() {
+    let app = TestApp::new().await;
+    let long = "x".repeat(201);
+    for (reason, status) in
+        [(None, 400), (Some(" "), 400), (Some(&*long), 400), (Some("Llythyr Rhagfyr ŵ"), 200)]
+    {
+        let mut request = to(Method::GET, "/v1/clinic/may/list?topic=news&channel=email")
+            .header(names::AUTHORIZATION, format!("Bearer {STAFF}"));
+        if let Some(reason) = reason {
+            request = request.header("assent-reason", reason.as_bytes());
+        }
+        let answer = app.ask(request.body(Body::empty()).unwrap()).await;
+        if status == 200 {
+            assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
+        } else {
+            answer.is_problem(status, "reason-missing");
+        }
+    }
 }
 
 #[tokio::test]

@@ -101,6 +101,11 @@ impl Api {
         request.bearer_auth(&self.staff_token)
     }
 
+    /// A list of addresses, for a reason.
+    pub(crate) fn list_of(&self, path: &str) -> RequestBuilder {
+        self.as_staff(self.get(path)).header("assent-reason", "November's newsletter")
+    }
+
     /// The notice in force, and its hash.
     pub(crate) async fn notice(&self) -> (Notice, Hash) {
         let answer = self.get("notices/current").send().await.unwrap();

@@ -11,9 +11,29 @@ use crate::http::extract::{InSite, StrictQuery};
 use assent_core::ids::PurposeId;
 use assent_core::notice::Channel;
 use axum::body::Body;
+use axum::extract::FromRequestParts;
 use axum::http::header;
+use axum::http::request::Parts as RequestParts;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+
+/// Name of the header that says why addresses are wanted.
+const REASON: &str = "assent-reason";
+/// Longest reason, in characters.
+const REASON_MAX: usize = 200;
+
+/// Why somebody wants addresses in clear: for the server's log, where whoever looks after the data finds it.
+pub(in crate::http) struct Reason(String);
+
+impl<S: Sync> FromRequestParts<S> for Reason {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut RequestParts, _: &S) -> Result<Self, Problem> {
+        let said = parts.headers.get(REASON).and_then(|value| str::from_utf8(value.as_bytes()).ok());
+        let said = said.map(str::trim).filter(|said| (1..=REASON_MAX).contains(&said.chars().count()));
+        said.map(|said| Reason(said.to_string())).ok_or_else(|| Code::ReasonMissing.into())
+    }
+}
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -41,22 +61,27 @@ pub(in crate::http) struct SuppressedQuery {
     format: Form,
 }
 
-/// Every address that may be written to about a topic, now, with its receipt and what the message must carry.
+/// Every address that may be written to about a topic, now, with its receipt and what the message must carry. The only export with
+/// addresses in clear: the header `Assent-Reason` says what it is for, and the server's log keeps it.
 #[utoipa::path(
-    get, path = "/v1/{site}/may/list", tag = "Staff", params(("site" = String, Path, description = "The site."), ListQuery),
+    get, path = "/v1/{site}/may/list", tag = "Staff", params(("site" = String, Path, description = "The site."), ListQuery,
+        ("Assent-Reason" = String, Header, description = "What the addresses are for, in 1 to 200 characters.")),
     security(("staff" = [])),
     responses((status = 200, description = "The list, streamed: `address`, `language`, `confirmed`, `receipt`, `list_unsubscribe`, `your_alerts`."),
-        (status = 400, description = "`bad-query`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`bad-query`, `reason-missing`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-site`.", body = crate::http::schema::Problem, content_type = "application/problem+json"),
         (status = 422, description = "`unknown-purpose`: no such topic on this channel, so there is nobody to send it to.", body = crate::http::schema::Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn of_topic(
     _: IsStaff,
+    Reason(reason): Reason,
     InSite(site): InSite,
     StrictQuery(query): StrictQuery<ListQuery>,
 ) -> Result<Response, Problem> {
     let alert = alert(&site, query.channel, &query.topic).ok_or(Code::UnknownPurpose)?.clone();
+    let (topic, channel) = (&query.topic, query.channel.as_str());
+    tracing::info!(site = %site.file.id, %topic, channel, reason, "addresses are given out");
     let (name, now) = (format!("{}-{}", query.channel.as_str(), query.topic), app::now());
     let parts = stream_with(site, move |site, out| allowed(site, &alert, query.format, now, out));
     Ok(answer(&name, query.format, Parts(parts)))
