@@ -175,7 +175,7 @@ async fn an_import_that_was_cut_short_stands_in_no_starts_way() {
             fs::remove_file(&next)?;
             fs::create_dir(&next)?;
         }
-        damages(&secrets)
+        if secrets.is_dir() { damages(&secrets) } else { Ok(()) }
     }));
     assert!(take_over(&app, in_the_way).is_err());
     assert!(!checkpoint.exists(), "its checkpoint goes first");
