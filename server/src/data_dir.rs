@@ -317,12 +317,23 @@ pub(crate) fn private() -> fs::OpenOptions {
     options
 }
 
+/// Makes a folder that only this account may enter, with the folders above it, all durable: what is written in it must not go with it.
 pub(crate) fn create_private(path: &Path) -> Result<(), DataDirError> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_private(parent)?;
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|source| DataDirError::Io { path: path.to_path_buf(), source })
+    let made = match builder.create(path) {
+        // Somebody else made it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    };
+    made.and_then(|()| File::open(parent)?.sync_all())
+        .map_err(|source| DataDirError::Io { path: path.to_path_buf(), source })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use crate::backup::Repository;
 use crate::config::{Config, Ledger};
-use crate::data_dir::{DataDirError, lock, private, remember_backups, replace_file};
+use crate::data_dir::{DataDirError, lock, remember_backups, replace_file};
 use assent_core::ids::SiteId;
 use assent_ledger::{Rotated, SystemRandom};
 use base64::Engine as _;
@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use zeroize::Zeroizing;
@@ -72,10 +72,9 @@ pub(crate) fn read(config: &Ledger) -> Result<Option<OperatorKey>, DataDirError>
 /// Draws the first key, where the configuration says that it is to be in a file.
 pub(crate) fn create(config: &Ledger) -> Result<OperatorKey, DataDirError> {
     let path = config.key_file.relative();
-    let at = |source| DataDirError::Io { path: path.clone(), source };
-    let key = OperatorKey::draw().map_err(at)?;
-    let mut file = private().create_new(true).open(&path).map_err(at)?;
-    file.write_all(key.to_text().as_bytes()).and_then(|()| file.sync_all()).map_err(at)?;
+    let key = OperatorKey::draw().map_err(|source| DataDirError::Io { path: path.clone(), source })?;
+    // Whole, and under its name for good, before anything is wrapped under it.
+    replace_file(&path, key.to_text().as_bytes())?;
     tracing::warn!(
         key_file = %path.display(),
         "made a new operator's key: copy it to a safe place elsewhere now; without it no record can be read"

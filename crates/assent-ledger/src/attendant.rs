@@ -73,8 +73,8 @@ pub(crate) fn attend(shared: &Shared) {
             match file.write(&checkpoint) {
                 Ok(()) => files.ends(),
                 Err(error) => {
+                    shared.errands.failed.store(true, Ordering::Release);
                     shared.stats.errand_failed();
-                    shared.errands.failed.store(true, Ordering::Relaxed);
                     files.tell(&shared.config.site, "the checkpoint's file could not be written", &error);
                 }
             }

@@ -42,6 +42,12 @@ impl CheckpointFile {
         })
     }
 
+    /// One that cannot be written.
+    #[cfg(test)]
+    pub(crate) fn that_fails(path: &Path) -> Self {
+        CheckpointFile { file: File::open(path).unwrap(), next: 1 }
+    }
+
     /// The newest whole text in a file, without touching it.
     pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
         let file = File::open(path)?;

@@ -19,12 +19,14 @@ use crate::append::{Stopped, Tail, commit, commit_and_vouch, time_after};
 use crate::changes::{About, ChangePlace};
 use crate::error::{AppendError, ErasureError, OpenError, ReadError, causes};
 use crate::growing::Growing;
+use crate::keys::KeyStoreError;
 use crate::outside;
 use crate::owed;
 use crate::request::Change;
 use crate::shared::{PurgedMonth, Shared};
 use crate::store::{
-    Batch, CommitError, Gone, GoneReason, Mark, MarkEntry, MarkKind, RecordRow, Row, RowBody, Salted,
+    Batch, CommitError, Gone, GoneReason, Mark, MarkEntry, MarkKind, RecordRef, RecordRow, Row, RowBody,
+    Salted,
 };
 
 /// Most tombstones that one summary leaf tells of: bounds its document to a few megabytes.
@@ -248,6 +250,14 @@ impl<E: Into<ReadError>> From<E> for Failed {
     }
 }
 
+/// The log stands still from here on, and whoever keeps the machine hears why.
+fn unfinished(shared: &Shared) -> impl Fn(KeyStoreError) -> Failed {
+    |error| {
+        shared.log_failure("a secret could not be destroyed or moved", &error);
+        Failed::Unfinished
+    }
+}
+
 /// Answers whoever asked; gives where the log ends, if that is known.
 pub(crate) fn settle<T>(
     shared: &Shared,
@@ -326,16 +336,29 @@ fn erase(
     Ok(count)
 }
 
-/// A subject's records as the store has them.
+/// A subject's records as the store has them. Those that are damaged stay as they are, and keep nobody from the others.
 fn records_of(shared: &Shared, subject: &SubjectId) -> Result<Vec<(u64, Row, RecordRow)>, ReadError> {
-    let mut found = Vec::new();
-    for record in shared.store.records(&shared.config.site, subject)? {
-        let row = shared.row(record.index)?;
+    let (mut found, mut damage) = (Vec::new(), None);
+    for RecordRef { index, .. } in shared.store.records(&shared.config.site, subject)? {
         let reason = "it is found by its subject and is no record";
-        let body = row.record().ok_or(ReadError::Damaged { index: record.index, reason })?.clone();
-        found.push((record.index, row, body));
+        let read = shared.row(index).and_then(|row| {
+            let record = row.record().ok_or(ReadError::Damaged { index, reason })?.clone();
+            Ok((index, row, record))
+        });
+        match read {
+            Ok(record) => found.push(record),
+            Err(error) if error.is_damage() => {
+                shared.log_failure("a record is left as it is, which the check names", &error);
+                damage = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
     }
-    Ok(found)
+    match damage {
+        // Which secret it is under nobody knows.
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
 }
 
 /// Freezes a subject's records: their secrets move to escrow.
@@ -358,7 +381,7 @@ fn restrict(shared: &Shared, tail: &Tail, subject: &SubjectId, reason: &str) -> 
         }
     })?;
     for slot in &slots {
-        shared.keys.restrict(*slot, &*shared.outside.random).map_err(|_| Failed::Unfinished)?;
+        shared.keys.restrict(*slot, &*shared.outside.random).map_err(unfinished(shared))?;
     }
     shared.set_closed(&slots, false);
     Ok(records.len() as u64)
@@ -369,11 +392,11 @@ fn release(shared: &Shared, tail: &Tail, subject: &SubjectId) -> Result<u64, Fai
     let Some(value) = shared.store.mark(site, MarkKind::Restricted, &subject.0)? else { return Ok(0) };
     let (_, slots) = parse_restriction(&value).ok_or(damaged("a restriction"))?;
     // Read before anything is changed: from then on a failure to read must not be answered.
-    let count = records_of(shared, subject)?.len() as u64;
+    let count = shared.store.records(site, subject)?.len() as u64;
     mark(shared, tail, MarkKind::Restricted, &subject.0, None)?;
     // Crash: secrets in escrow that no mark names; the next start moves them back.
     for slot in slots {
-        shared.keys.release(slot, &*shared.outside.random).map_err(|_| Failed::Unfinished)?;
+        shared.keys.release(slot, &*shared.outside.random).map_err(unfinished(shared))?;
     }
     Ok(count)
 }
@@ -514,7 +537,7 @@ pub(crate) fn destroy(shared: &Shared, doomed: &[Doomed]) -> Result<(), Failed> 
             Doomed::Subject(slot) => shared.keys.destroy_subject(*slot, random),
             Doomed::Period(period) => shared.keys.destroy_period(*period, random),
         };
-        done.map_err(|_| Failed::Unfinished)?;
+        done.map_err(unfinished(shared))?;
     }
     Ok(())
 }

@@ -301,6 +301,18 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// Whether it is what is stored that cannot be read, and no disk that is away: asking again does not help, and the check names it.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            ReadError::Damaged { .. } | ReadError::Keys(KeyStoreError::WrongKey { .. }) => true,
+            ReadError::Store(error) => error.is_damage(),
+            ReadError::Keys(_) | ReadError::Restricted { .. } => false,
+        }
+    }
+}
+
 /// Why an erasure, restriction, hold or purge was not done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

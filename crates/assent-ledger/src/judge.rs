@@ -11,9 +11,10 @@ use assent_core::subject::SubjectId;
 use tokio::sync::oneshot;
 
 use crate::append::Tail;
+use crate::complaint::Complaint;
 use crate::draft::{Draft, PublishedNotice};
 use crate::error::{AppendError, ReadError};
-use crate::keys::{Secret, Slot};
+use crate::keys::{KeyStoreError, Secret, Slot};
 use crate::request::{Answer, Request};
 use crate::shared::{Returned, Shared};
 use crate::store::{DocumentKind, RecordRef, RequestId};
@@ -70,6 +71,7 @@ pub(crate) fn judge(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Jud
     let mut judged = Judged::default();
     // One draft of a subject a batch: by subject, its position and request.
     let mut subjects: HashMap<SubjectId, (usize, Option<RequestId>)> = HashMap::new();
+    let mut complaint = Complaint::default();
     for request in requests {
         let (draft, reply) = match request {
             Request::Publish(kind, document, reply) => {
@@ -83,9 +85,13 @@ pub(crate) fn judge(shared: &Shared, tail: &Tail, requests: Vec<Request>) -> Jud
             }
         };
         let request = draft.idempotency.as_ref().map(|key| request_id(&key.key, &key.request));
-        let Ok(before) = read_before(shared, &draft, request) else {
-            drop(reply.send(Err(AppendError::Unavailable)));
-            continue;
+        let before = match read_before(shared, &draft, request) {
+            Ok(before) => before,
+            Err(error) => {
+                complaint.tell(&shared.config.site, "what somebody said before could not be read", &error);
+                drop(reply.send(Err(AppendError::Unavailable)));
+                continue;
+            }
         };
         let in_batch = subjects.get(&draft.subject).copied();
         let same_key = in_batch.filter(|(_, other)| {
@@ -158,11 +164,17 @@ fn read_before(shared: &Shared, draft: &Draft, request: Option<RequestId>) -> Re
         before.replay = Some(if same { Ok(Answer::Replay(index)) } else { Err(AppendError::KeyReused) });
         return Ok(before);
     }
-    let row = shared.row(previous.index)?;
+    // What is damaged must keep nobody from a no: they decide on, under a secret of their own.
+    let row = match shared.row(previous.index) {
+        Err(error) if error.is_damage() => return Ok(before),
+        row => row?,
+    };
     if let Some(record) = row.record() {
-        // A restricted subject decides on, under a secret of its own: what was frozen stays frozen.
-        if let Slot::Secret(secret) = shared.keys.subject(record.secret)? {
-            before.secret = Some((record.secret, secret));
+        match shared.keys.subject(record.secret) {
+            Ok(Slot::Secret(secret)) => before.secret = Some((record.secret, secret)),
+            // So does a restricted subject: what was frozen stays frozen.
+            Ok(_) | Err(KeyStoreError::WrongKey { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(before)

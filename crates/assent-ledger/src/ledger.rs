@@ -36,6 +36,8 @@ use crate::touched::Touched;
 use crate::tree::Pieces;
 
 mod read;
+#[cfg(test)]
+mod tests;
 
 /// How long after a batch that could not be stored the log counts as not taking decisions, in milliseconds, unless one is.
 const FAILED_MS: u64 = 60_000;

@@ -24,8 +24,8 @@ use crate::store::{Batch, Mark, MarkKind, RecordRow, Row, RowBody};
 pub(crate) struct Carry {
     /// Index and new month of each.
     pub(crate) rows: Vec<(u64, u32)>,
-    /// Months of those that do not open, and stay as they are.
-    pub(crate) reply: Reply<Vec<u32>>,
+    /// Index and month of those that do not open, and stay as they are.
+    pub(crate) reply: Reply<Vec<(u64, u32)>>,
 }
 
 impl Change for Carry {
@@ -63,21 +63,21 @@ fn opened(
     }))
 }
 
-/// Months of those rows that cannot be carried over, because they do not open.
-pub(crate) fn unread(shared: &Shared, rows: &[(u64, u32)]) -> Result<Vec<u32>, ReadError> {
+/// Index and month of those rows that cannot be carried over, because they do not open.
+pub(crate) fn unread(shared: &Shared, rows: &[(u64, u32)]) -> Result<Vec<(u64, u32)>, ReadError> {
     let mut unread = Vec::new();
     for (index, _) in rows {
         let row = shared.row(*index)?;
         if let Some(record) = row.record()
             && opened(shared, &shared.place(*index, &row, record), record)?.is_none()
         {
-            unread.push(record.period);
+            unread.push((*index, record.period));
         }
     }
     Ok(unread)
 }
 
-fn carry(shared: &Shared, tail: &Tail, rows: &[(u64, u32)]) -> Result<Vec<u32>, Failed> {
+fn carry(shared: &Shared, tail: &Tail, rows: &[(u64, u32)]) -> Result<Vec<(u64, u32)>, Failed> {
     let random = &*shared.outside.random;
     let nothing = |error: &dyn std::error::Error| {
         shared.not_stored(error);
@@ -91,7 +91,7 @@ fn carry(shared: &Shared, tail: &Tail, rows: &[(u64, u32)]) -> Result<Vec<u32>, 
         let Some(record) = row.record() else { continue };
         let old = shared.place(*index, &row, record);
         let Some((secret, content)) = opened(shared, &old, record)? else {
-            unread.push(record.period);
+            unread.push((*index, record.period));
             continue;
         };
         let new_period = shared.keys.period_or_new(*period, random).map_err(|error| nothing(&error))?;
@@ -109,7 +109,7 @@ fn carry(shared: &Shared, tail: &Tail, rows: &[(u64, u32)]) -> Result<Vec<u32>, 
     Ok(unread)
 }
 
-/// Every row's month was compared with these rules.
+/// Every row's month was compared with these rules, but for the entries that are named after them.
 pub(crate) struct Planned {
     pub(crate) rules: Vec<u8>,
     pub(crate) reply: Reply<u64>,
@@ -141,7 +141,7 @@ pub(crate) struct Purge {
     pub(crate) document: Option<Vec<u8>>,
     /// Wishes that were heard before the month was looked at.
     pub(crate) wishes: u64,
-    /// How many had come back by then.
+    /// How often somebody had come back by then.
     pub(crate) returned: usize,
     pub(crate) reply: Reply<bool>,
 }
@@ -170,23 +170,30 @@ impl Change for Purge {
     }
 }
 
-/// Whether somebody who came back, but for the first `after`, has records in a month.
-fn is_in_use(shared: &Shared, period: u32, after: usize) -> Result<bool, ReadError> {
-    let (store, site) = (&shared.store, &shared.config.site);
+/// Whether somebody who came back, but for the first `after` times, has records in a month. Of what is damaged nobody knows: looked at
+/// again, it blocks its month.
+pub(crate) fn is_in_use(shared: &Shared, period: u32, after: usize) -> Result<bool, ReadError> {
     for who in shared.returned(after) {
-        let indices: Vec<u64> = match who {
-            Returned::Subject(subject) => {
-                store.records(site, &subject)?.iter().map(|record| record.index).collect()
-            }
-            Returned::Contact(contact) => store.contact(site, &contact)?,
-        };
-        for index in indices {
-            match shared.row(index) {
-                Ok(row) if row.record().is_none_or(|record| record.period != period) => {}
-                // Looked at again, what is damaged blocks its month.
-                Err(ReadError::Store(error)) if !error.is_damage() => return Err(error.into()),
-                Ok(_) | Err(_) => return Ok(true),
-            }
+        match has_records_in(shared, period, who) {
+            Ok(false) => {}
+            Err(error) if !error.is_damage() => return Err(error),
+            Ok(true) | Err(_) => return Ok(true),
+        }
+    }
+    Ok(false)
+}
+
+fn has_records_in(shared: &Shared, period: u32, who: Returned) -> Result<bool, ReadError> {
+    let (store, site) = (&shared.store, &shared.config.site);
+    let indices: Vec<u64> = match who {
+        Returned::Subject(subject) => {
+            store.records(site, &subject)?.iter().map(|record| record.index).collect()
+        }
+        Returned::Contact(contact) => store.contact(site, &contact)?,
+    };
+    for index in indices {
+        if shared.row(index)?.record().is_some_and(|record| record.period == period) {
+            return Ok(true);
         }
     }
     Ok(false)

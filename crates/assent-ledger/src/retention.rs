@@ -22,17 +22,18 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::draft::{Opened, Progress};
-use crate::erase::{self, ForSubject, Wish};
+use crate::erase::{self, ForSubject, Settle, Wish};
 use crate::error::{AppendError, ErasureError, ReadError};
-use crate::keys::KeyStoreError;
 use crate::outside::{last_whole_month, month, month_name};
-use crate::purge::{Carry, Planned, Purge, summary, unread};
+use crate::purge::{Carry, Planned, Purge, is_in_use, summary, unread};
 use crate::request::Request;
 use crate::shared::{Inside, Shared, read_record};
 use crate::store::{DocumentKind, MarkKind, RecordRow, Row, StoreError};
 
 /// Rows looked at at a time.
 const CHUNK: u64 = 1024;
+/// Most entries that are remembered because they could not be read.
+const NAMED: usize = 10_000;
 /// Rows sealed anew in one commit.
 const CARRIED: usize = 256;
 /// How often a month is looked at again before its purge is left to the next time.
@@ -74,14 +75,20 @@ pub struct PurgePlan {
     pub blocked: BTreeSet<String>,
 }
 
-/// Carries rows over: index and new month of each. Answers the months of those that do not open.
-type Carries<'a> = dyn FnMut(&[(u64, u32)]) -> Result<Vec<u32>, ErasureError> + 'a;
+/// Carries rows over: index and new month of each. Answers index and month of those that do not open.
+type Carries<'a> = dyn FnMut(&[(u64, u32)]) -> Result<Vec<(u64, u32)>, ErasureError> + 'a;
 
 /// What is to happen to the rows of months that are over, and to those of others once the rules changed.
 #[derive(Default)]
 struct Found {
-    /// The rules, if they are others than before.
-    rules: Option<Vec<u8>>,
+    /// The rules.
+    rules: Vec<u8>,
+    /// Whether they are others than before, or it is not known with what each row was compared.
+    rules_are_new: bool,
+    /// Entries that could not be compared with them before.
+    behind: BTreeSet<u64>,
+    /// Entries that cannot be compared with them now.
+    unread: BTreeSet<u64>,
     /// Records of each month that go, ascending.
     months: BTreeMap<u32, Vec<u64>>,
     /// Index and new month: not carried yet.
@@ -93,8 +100,6 @@ struct Found {
     blocked: BTreeSet<u32>,
     /// A row is damaged: whichever month it is under, it is none before this one.
     unread_from: Option<u32>,
-    /// Not every row could be compared with the rules.
-    is_incomplete: bool,
     /// The month that it is.
     this_month: u32,
 }
@@ -120,13 +125,12 @@ pub(crate) fn purge(
     // Whether a purge that nobody heard of happened is settled before anything is looked at: its month must not be taken for
     // one that is told of.
     let (reply, answer) = oneshot::channel();
-    send(Request::Change(Box::new(Carry { rows: Vec::new(), reply })))?;
+    send(Request::Change(Box::new(Settle(reply))))?;
     heard(answer)?;
     let (wishes, _watching) = (shared.wishes(), shared.watch_returns());
     let mut carry = |rows: &[(u64, u32)]| carry_over(rows, send);
     let mut found = look(shared, retention, &mut carry, progress)?;
-    // What could not be read is compared once it can.
-    if let Some(rules) = found.rules.take().filter(|_| !found.is_incomplete) {
+    if let Some(rules) = found.compared() {
         let (reply, answer) = oneshot::channel();
         send(Request::Change(Box::new(Planned { rules, reply })))?;
         heard(answer)?;
@@ -138,18 +142,26 @@ pub(crate) fn purge(
     for period in months {
         let (mut wishes, mut returned, mut looks) = (wishes, 0, 0);
         loop {
-            let month = found.months.get(&period).map_or(&[][..], Vec::as_slice);
-            let document = (!month.is_empty()).then(|| summary(period, month, &retention.policy));
-            let (reply, answer) = oneshot::channel();
-            send(Request::Change(Box::new(Purge { period, document, wishes, returned, reply })))?;
-            if heard(answer)? {
-                break;
+            // Here and not where decisions wait for it; who comes from now on is left for that.
+            let seen = shared.returns();
+            if !is_in_use(shared, period, returned)? {
+                let month = found.months.get(&period).map_or(&[][..], Vec::as_slice);
+                let document = (!month.is_empty()).then(|| summary(period, month, &retention.policy));
+                let (reply, answer) = oneshot::channel();
+                send(Request::Change(Box::new(Purge { period, document, wishes, returned: seen, reply })))?;
+                if heard(answer)? {
+                    break;
+                }
             }
             looks += 1;
             if looks > LOOKS {
                 return Err(AppendError::Busy.into());
             }
-            (wishes, returned) = (shared.wishes(), returned + shared.returned(returned).len());
+            (wishes, returned) = (shared.wishes(), shared.returns());
+            // What they said is in the log when it is looked at.
+            let (reply, answer) = oneshot::channel();
+            send(Request::Change(Box::new(Settle(reply))))?;
+            heard(answer)?;
             found.look_again(shared, retention, period)?;
             found.hand_on(&mut carry)?;
             found.leave_blocked();
@@ -192,14 +204,22 @@ fn whole(shared: &Shared, months: &BTreeMap<u32, Vec<u64>>) -> Result<BTreeMap<S
     for (period, index) in
         months.iter().flat_map(|(period, month)| month.iter().map(|index| (*period, *index)))
     {
-        if let Some(record) = shared.row(index)?.record() {
-            subjects.entry(record.subject).or_default().push((index, period));
+        match shared.row(index) {
+            Ok(row) => {
+                let record = row.record().into_iter();
+                record.for_each(|record| subjects.entry(record.subject).or_default().push((index, period)));
+            }
+            // Whoever has it stays. The check names it.
+            Err(error) if error.is_damage() => {}
+            Err(error) => return Err(error),
         }
     }
     let mut whole = BTreeMap::new();
     for (subject, due) in subjects {
-        if shared.store.records(&shared.config.site, &subject)?.len() == due.len() {
-            whole.insert(subject, due);
+        match shared.store.records(&shared.config.site, &subject) {
+            Ok(records) if records.len() == due.len() => drop(whole.insert(subject, due)),
+            Err(error) if !error.is_damage() => return Err(error.into()),
+            Ok(_) | Err(_) => {}
         }
     }
     Ok(whole)
@@ -215,7 +235,7 @@ fn plan(found: &Found) -> PurgePlan {
 fn carry_over(
     rows: &[(u64, u32)],
     send: &dyn Fn(Request) -> Result<(), AppendError>,
-) -> Result<Vec<u32>, ErasureError> {
+) -> Result<Vec<(u64, u32)>, ErasureError> {
     let mut unread = Vec::new();
     for rows in rows.chunks(CARRIED) {
         let (reply, answer) = oneshot::channel();
@@ -230,7 +250,8 @@ pub(crate) fn heard<T>(answer: oneshot::Receiver<Result<T, ErasureError>>) -> Re
     answer.blocking_recv().unwrap_or(Err(AppendError::OutcomeUnknown.into()))
 }
 
-/// Looks at every row of months that are over, and at all others once the rules changed.
+/// Looks at every row of months that are over, and at all others once the rules changed, or at those that could not be read when they
+/// did.
 fn look(
     shared: &Shared,
     retention: &Retention<'_>,
@@ -241,9 +262,13 @@ fn look(
     // Also those that nothing is due in: bytes of records that were carried over may lie about, under the old secret.
     let over = shared.keys.periods().into_iter().filter(|period| *period < month(retention.now));
     let known = shared.store.mark(&shared.config.site, MarkKind::Planned, b"").map_err(ReadError::from)?;
-    let rules = Some(rules(shared, &retention.policy)?).filter(|rules| known.as_ref() != Some(rules));
+    let rules = rules(shared, &retention.policy)?;
+    let behind = known.as_deref().and_then(|known| known.strip_prefix(rules.as_slice()));
+    let (rules_are_new, behind) = (behind.is_none(), behind.unwrap_or_default().as_chunks::<8>().0);
+    let behind = behind.iter().map(|index| u64::from_be_bytes(*index)).collect();
     let months = over.map(|period| (period, Vec::new())).collect();
-    let mut found = Found { rules, months, this_month: month(retention.now), ..Found::default() };
+    let this_month = month(retention.now);
+    let mut found = Found { rules, rules_are_new, behind, months, this_month, ..Found::default() };
     let (mut done, mut newest) = (0, 0);
     while done < total {
         let end = total.min(done + CHUNK);
@@ -281,9 +306,10 @@ fn rules(shared: &Shared, policy: &Hash) -> Result<Vec<u8>, ReadError> {
 impl Found {
     /// Hands on what is to be carried, so that no more of it is in memory than was looked at last.
     fn hand_on(&mut self, carry: &mut Carries<'_>) -> Result<(), ErasureError> {
-        let unread = carry(&self.carry)?;
-        self.is_incomplete |= !unread.is_empty();
-        self.blocked.extend(unread.into_iter().filter(|period| *period < self.this_month));
+        for (index, period) in carry(&self.carry)? {
+            self.unread.insert(index);
+            self.blocked.extend((period < self.this_month).then_some(period));
+        }
         self.carried += self.carry.len() as u64;
         self.carry.clear();
         Ok(())
@@ -304,7 +330,7 @@ impl Found {
                     (index, row)
                 })),
                 Err(error) if error.is_damage() => {
-                    self.is_incomplete = true;
+                    self.unread.insert(index);
                     // No record goes with a month before the one in which it was taken down.
                     self.unread_from = Some(self.unread_from.unwrap_or(u32::MAX).min(month(newest)));
                 }
@@ -322,9 +348,23 @@ impl Found {
         period: u32,
     ) -> Result<(), ReadError> {
         for index in self.months.insert(period, Vec::new()).unwrap_or_default() {
-            self.judge(shared, retention, index, &shared.row(index)?)?;
+            match shared.row(index) {
+                Ok(row) => self.judge(shared, retention, index, &row)?,
+                Err(error) if error.is_damage() => drop(self.blocked.insert(period)),
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
+    }
+
+    /// What is to be noted of what each row was compared with: the rules, and the entries that could not be read, which are compared once they
+    /// can. Nothing where that is so already, or there are too many of them to name: then it is all done again.
+    fn compared(&self) -> Option<Vec<u8>> {
+        let is_new = self.rules_are_new || self.behind != self.unread;
+        (is_new && self.unread.len() <= NAMED).then(|| {
+            let unread = self.unread.iter().flat_map(|index| index.to_be_bytes());
+            self.rules.iter().copied().chain(unread).collect()
+        })
     }
 
     /// Months that are blocked do not go.
@@ -345,13 +385,14 @@ impl Found {
         let this_month = self.this_month;
         let Some(record) = row.record() else { return Ok(()) };
         let is_over = record.period < this_month;
-        if !is_over && self.rules.is_none() || shared.is_purged(record.period).is_some() {
+        let is_to_be_compared = self.rules_are_new || self.behind.contains(&index);
+        if !is_over && !is_to_be_compared || shared.is_purged(record.period).is_some() {
             return Ok(());
         }
         let stays = match stays(shared, retention, index, row, record) {
             // The check names it. It keeps from going only what goes with it.
-            Err(error) if is_damage(&error) => {
-                self.is_incomplete = true;
+            Err(error) if error.is_damage() => {
+                self.unread.insert(index);
                 if is_over {
                     self.blocked.insert(record.period);
                 }
@@ -372,15 +413,6 @@ impl Found {
             self.held += u64::from(is_held);
         }
         Ok(())
-    }
-}
-
-/// Whether it is what is stored that cannot be read, and no disk that is away.
-fn is_damage(error: &ReadError) -> bool {
-    match error {
-        ReadError::Damaged { .. } | ReadError::Keys(KeyStoreError::WrongKey { .. }) => true,
-        ReadError::Store(error) => error.is_damage(),
-        _ => false,
     }
 }
 

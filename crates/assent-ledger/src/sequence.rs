@@ -203,7 +203,8 @@ impl Sequencer<'_> {
         if self.shared.errands.take_failure() {
             self.settle();
             self.shared.stop();
-            return self.recovered();
+            // The failure is told once, and nothing goes on from here before the log was read again, whoever asks next.
+            self.tail = None;
         }
         // Nothing lands when nothing is known: it was waited for.
         self.tail.take().or_else(|| self.recovered())

@@ -2,7 +2,7 @@
 //!
 //! Nothing here writes to the store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -68,7 +68,7 @@ pub(crate) struct Shared {
 }
 
 /// Under what somebody came back.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Returned {
     /// The same subject.
     Subject(SubjectId),
@@ -219,10 +219,16 @@ impl Shared {
         }
     }
 
-    /// Who came back since somebody looks out, but for the first `after`.
-    pub(crate) fn returned(&self, after: usize) -> Vec<Returned> {
+    /// How often somebody came back since somebody looks out.
+    pub(crate) fn returns(&self) -> usize {
         let returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
-        returned.as_ref().and_then(|all| all.get(after..)).unwrap_or_default().to_vec()
+        returned.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Who came back since then, but for the first `after` times.
+    pub(crate) fn returned(&self, after: usize) -> HashSet<Returned> {
+        let returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        returned.iter().flatten().skip(after).copied().collect()
     }
 
     /// Closes subjects' records to readers, by the slots of their secrets, or opens them again: what the keystore has counts then.

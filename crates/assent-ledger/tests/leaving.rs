@@ -16,13 +16,14 @@ use assent_core::hash::Hash;
 use assent_core::merkle::verify_consistency;
 use assent_core::notice::Channel;
 use assent_core::record::Surface;
-use assent_ledger::store::memory::Fault;
+use assent_ledger::store::memory::{Fault, MemoryStore};
 use assent_ledger::store::{Gone, GoneReason, Row, RowBody, Store};
 use assent_ledger::testing::block_on;
 use assent_ledger::{
     AppendError, Appended, ChangePlace, CheckError, Clock as _, Contact, Draft, ErasureError, ExportFilter,
     Hold, Ledger, Opened, Owed, PurgePlan, ReadError, Retention,
 };
+use common::faulty::Faulty;
 use common::{DAY, START, World, append, assert_good, config, decide, draft, keyed, site, subject};
 
 /// Exports everything and verifies it as an auditor would.
@@ -585,6 +586,34 @@ fn who_comes_back_while_a_purge_looks_keeps_what_they_said_before() {
     assert_eq!(sweep(&ledger).records, 4);
 }
 
+/// The log stood still for as long as it took to look up everybody who came back meanwhile.
+#[test]
+fn who_comes_back_while_a_purge_looks_is_looked_up_beside_what_others_decide() {
+    let (world, store) = (World::new(), Faulty::on(MemoryStore::new()));
+    let config = config(world.dir.path());
+    let ledger = Ledger::create(config, store.clone(), &common::operator(), world.outside()).unwrap();
+    (0..3).for_each(|who| drop(decide(&ledger, who)));
+    world.advance(500 * DAY);
+    let decides = |who: u64| {
+        let previous = ledger.newest(&subject(who)).unwrap();
+        append(&ledger, Draft { retain_until: START + 900 * DAY, ..draft(who, previous) }).unwrap();
+    };
+    (10..30).for_each(decides);
+    store.plan(None);
+    let looked = std::cell::Cell::new(false);
+    let due = |_: &Opened, newest: u64| {
+        if !looked.replace(true) {
+            (10..30).for_each(decides);
+        }
+        Ok(newest + 400 * DAY)
+    };
+    let retention = Retention { now: START + 500 * DAY, policy: Hash([3; 32]), due: &due };
+    let plan = ledger.purge(&retention, &mut |_| {}).unwrap();
+    assert_eq!(plan.purged, [("2027-11".to_string(), 3)].into());
+    assert!(store.calls().contains(&"records"));
+    assert!(!store.calls_on("log-clinic").contains(&"records"));
+}
+
 /// The month was fixed when a record was appended: shorter rules changed the schedule that people read, and nothing else.
 #[test]
 fn shorter_rules_reach_what_is_there() {
@@ -708,6 +737,29 @@ fn a_held_record_that_cannot_be_read_keeps_its_month_and_no_other() {
     assert_eq!(sweep(&ledger).records, 1);
 }
 
+/// What was looked at and is damaged when it is looked at again ended the purge, of every month.
+#[test]
+fn what_is_damaged_while_a_purge_looks_keeps_its_month_and_no_other() {
+    let world = World::new();
+    let ledger = world.create();
+    (0..3).for_each(|who| drop(decide(&ledger, who)));
+    append(&ledger, Draft { retain_until: START + 430 * DAY, ..draft(9, None) }).unwrap();
+    world.advance(500 * DAY);
+    let looked = std::cell::Cell::new(0);
+    let due = |_: &Opened, newest: u64| {
+        looked.set(looked.get() + 1);
+        if looked.get() == 4 {
+            world.store.tamper(&site(), |log| drop(log.rows.insert(0, Vec::new())));
+            erase(&ledger, 1).unwrap();
+        }
+        Ok(newest + 400 * DAY)
+    };
+    let retention = Retention { now: START + 500 * DAY, policy: Hash([3; 32]), due: &due };
+    let plan = ledger.purge(&retention, &mut |_| {}).unwrap();
+    assert_eq!(plan.purged, [("2027-12".to_string(), 1)].into());
+    assert_eq!(plan.blocked, ["2027-11".to_string()].into());
+}
+
 /// A row that is none any more may be of any month since it was taken down, and of none before.
 #[test]
 fn a_row_that_is_damaged_keeps_what_it_may_be_of() {
@@ -734,8 +786,13 @@ fn new_rules_are_not_done_with_before_every_row_was_read() {
     let world = World::new();
     let ledger = world.create();
     (0..3).for_each(|who| drop(decide(&ledger, who)));
+    let looked = std::cell::Cell::new(0);
     let carried = |policy: u8, days: u64| {
-        let due = |_: &Opened, newest: u64| Ok(newest + days * DAY);
+        looked.set(0);
+        let due = |_: &Opened, newest: u64| {
+            looked.set(looked.get() + 1);
+            Ok(newest + days * DAY)
+        };
         let retention = Retention { now: START, policy: Hash([policy; 32]), due: &due };
         ledger.purge(&retention, &mut |_| {}).unwrap().carried
     };
@@ -743,6 +800,7 @@ fn new_rules_are_not_done_with_before_every_row_was_read() {
     let mut whole = Vec::new();
     world.store.tamper(&site(), |log| whole = std::mem::take(log.rows.get_mut(&1).unwrap()));
     assert_eq!(carried(4, 200), 2);
+    assert_eq!((carried(4, 200), looked.get()), (0, 0), "but those that were are done");
     world.store.tamper(&site(), |log| drop(log.rows.insert(1, whole)));
     assert_eq!((carried(4, 200), carried(4, 200)), (1, 0));
     sweep(&ledger);

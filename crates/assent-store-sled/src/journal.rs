@@ -42,6 +42,8 @@ pub(crate) struct Journal {
     files: VecDeque<JournalFile>,
     /// Filled with zeros and ready to be the next one.
     ready: Option<JournalFile>,
+    /// Absorbed, and not scrubbed when that was tried: in nobody's way until space is reclaimed.
+    unscrubbed: Vec<JournalFile>,
     sequence: u64,
     /// The next file's. Each is given out once, because files are filled and renamed while others append.
     number: u64,
@@ -72,6 +74,7 @@ impl Journal {
             folder: folder.to_path_buf(),
             files: VecDeque::new(),
             ready: None,
+            unscrubbed: Vec::new(),
             sequence: 0,
             number: 0,
         };
@@ -204,14 +207,28 @@ impl Journal {
         self.ready.is_none()
     }
 
-    /// Takes out a file that sled has absorbed to its end, if there is one: with `all`, also the one that is written to. The caller scrubs
-    /// it, which takes a while.
+    /// Nothing more is written to the file that is written to: it can be scrubbed as soon as it is absorbed, whoever appends meanwhile.
+    pub(crate) fn end_file(&mut self) {
+        if let Some(file) = self.files.back_mut() {
+            file.end = file.len;
+        }
+    }
+
+    /// Takes out a file that sled has absorbed to its end, if there is one: with `all`, also the one that is written to, and those that
+    /// could not be scrubbed before. The caller scrubs it, which takes a while.
     pub(crate) fn take_absorbed(&mut self, absorbed: u64, all: bool) -> Option<Spent> {
-        let is_absorbed = (all || self.files.len() > 1) && self.files.front()?.last <= absorbed;
-        let file = is_absorbed.then(|| self.files.pop_front()).flatten()?;
+        let unscrubbed = all.then(|| self.unscrubbed.pop()).flatten();
+        let may_go = all || self.files.len() > 1;
+        let is_absorbed = may_go && self.files.front().is_some_and(|file| file.last <= absorbed);
+        let file = unscrubbed.or_else(|| is_absorbed.then(|| self.files.pop_front()).flatten())?;
         // Numbers only go up. A start goes by what is in the files, whatever their numbers.
         let number = self.take_number();
         Some(Spent { folder: self.folder.clone(), file, number })
+    }
+
+    /// Takes back a file that could not be scrubbed: what was erased may be in it.
+    pub(crate) fn take_back(&mut self, spent: Spent) {
+        self.unscrubbed.push(spent.file);
     }
 
     /// What a caller needs to prepare a file without holding the journal.
@@ -233,11 +250,12 @@ impl Journal {
 
     /// Bytes on disk.
     pub(crate) fn disk_len(&self) -> u64 {
-        self.files.iter().chain(&self.ready).map(|file| file.len).sum()
+        self.files.iter().chain(&self.ready).chain(&self.unscrubbed).map(|file| file.len).sum()
     }
 }
 
 /// A file whose records are in sled for good.
+#[derive(Debug)]
 pub(crate) struct Spent {
     folder: PathBuf,
     file: JournalFile,
@@ -245,28 +263,35 @@ pub(crate) struct Spent {
 }
 
 /// A file full of zeros.
+#[derive(Debug)]
 pub(crate) struct Prepared(JournalFile);
 
 impl Spent {
     /// Overwrites what is in it, so that nothing stays that was erased, and makes it the next file. One of another length is
-    /// removed.
-    pub(crate) fn scrub(self) -> io::Result<Option<Prepared>> {
+    /// removed. What could not be scrubbed is given back.
+    pub(crate) fn scrub(mut self) -> Result<Option<Prepared>, (Self, io::Error)> {
+        match self.overwrite() {
+            Ok(true) => {
+                let file = JournalFile { end: 0, last: 0, blank: true, beyond: 0, ..self.file };
+                Ok(Some(Prepared(file)))
+            }
+            Ok(false) => Ok(None),
+            Err(error) => Err((self, error)),
+        }
+    }
+
+    /// Whether it can be used again.
+    fn overwrite(&mut self) -> io::Result<bool> {
         let old = path(&self.folder, self.file.number);
         fill(&self.file.file, self.file.len)?;
         if self.file.len != FILE_LEN {
             std::fs::remove_file(old)?;
-            return Ok(None);
+            return Ok(false);
         }
         std::fs::rename(old, path(&self.folder, self.number))?;
+        self.file.number = self.number;
         File::open(&self.folder)?.sync_all()?;
-        Ok(Some(Prepared(JournalFile {
-            number: self.number,
-            end: 0,
-            last: 0,
-            blank: true,
-            beyond: 0,
-            ..self.file
-        })))
+        Ok(true)
     }
 }
 
@@ -435,7 +460,7 @@ mod tests {
         assert_eq!(reopen(dir.path(), 3).1.len(), 2);
         assert!(journal.take_absorbed(1, false).is_none());
         let spent = journal.take_absorbed(2, false).unwrap();
-        let prepared = spent.scrub().unwrap().unwrap();
+        let prepared = spent.scrub().ok().flatten().unwrap();
         journal.give(prepared);
         assert!(!journal.wants_file());
         assert_eq!(reopen(dir.path(), 2).1.len(), 3);
@@ -449,11 +474,32 @@ mod tests {
         let (mut journal, records) = reopen(dir.path(), 7);
         assert_eq!((records[0].content.len(), records[1].content.as_slice()), (large.len(), &b"small"[..]));
         while let Some(spent) = journal.take_absorbed(9, false) {
-            if let Some(prepared) = spent.scrub().unwrap() {
+            if let Some(prepared) = spent.scrub().ok().flatten() {
                 journal.give(prepared);
             }
         }
         assert!(journal.disk_len() <= 4 * FILE_LEN, "{}", journal.disk_len());
+    }
+
+    /// It was forgotten, and the next time space was reclaimed all was said to be done.
+    #[test]
+    fn a_file_that_could_not_be_scrubbed_is_in_nobodys_way_and_is_tried_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = reopen(dir.path(), 0);
+        let content = vec![7; 3 << 19];
+        for _ in 0..3 {
+            journal.append(&content).unwrap();
+        }
+        let (first, away) = (path(dir.path(), 0), dir.path().join("away"));
+        std::fs::rename(&first, &away).unwrap();
+        let (spent, _) = journal.take_absorbed(2, false).unwrap().scrub().unwrap_err();
+        journal.take_back(spent);
+        std::fs::rename(&away, &first).unwrap();
+        assert!(journal.take_absorbed(2, false).is_none());
+        let prepared = journal.take_absorbed(2, true).unwrap().scrub().ok().flatten().unwrap();
+        journal.give(prepared);
+        assert!(journal.take_absorbed(2, true).is_none());
+        assert_eq!(contents(&reopen(dir.path(), 2).1), [content.as_slice()]);
     }
 
     #[test]

@@ -69,8 +69,7 @@ pub struct SledStore {
     absorber: Option<JoinHandle<()>>,
 }
 
-/// What the store and its absorber have in common. Locks are taken in the order of the fields, but for
-/// `ends`: it comes before all of them, and nobody who holds one of those takes it.
+/// What the store and its absorber have in common. Locks are taken in the order of the fields.
 #[derive(Debug)]
 struct Inner {
     dir: PathBuf,
@@ -79,17 +78,17 @@ struct Inner {
     reclaiming: Mutex<()>,
     /// Held while batches go into sled and while sled is swapped.
     absorbing: Mutex<()>,
+    /// Whether the absorber is to end, and its bell.
+    ends: Mutex<bool>,
+    bell: Condvar,
+    /// Rung when something was absorbed.
+    absorbed: Condvar,
     /// Held from the comparison of the head until the batch is in `recent`.
     journal: Mutex<Journal>,
     recent: RwLock<Recent>,
     rows: Rows,
     /// Nothing while sled is opened again after a failure.
     sled: RwLock<Option<Arc<Databases>>>,
-    /// Whether the absorber is to end, and its bell.
-    ends: Mutex<bool>,
-    bell: Condvar,
-    /// Rung when something was absorbed.
-    absorbed: Condvar,
     /// Sequence of the last journal record that is in sled durably. What sled itself says may be of a write that failed.
     in_sled: AtomicU64,
     /// Set when a write to the journal failed: what is on disk is only known after it was opened again.
@@ -165,13 +164,13 @@ impl SledStore {
             cache,
             reclaiming: Mutex::new(()),
             absorbing: Mutex::new(()),
+            ends: Mutex::new(false),
+            bell: Condvar::new(),
+            absorbed: Condvar::new(),
             journal: Mutex::new(journal),
             recent: RwLock::new(recent),
             rows,
             sled: RwLock::new(Some(Arc::new(sled))),
-            ends: Mutex::new(false),
-            bell: Condvar::new(),
-            absorbed: Condvar::new(),
             in_sled: AtomicU64::new(in_sled),
             failed: AtomicBool::new(unsure),
             in_vain: Mutex::new(None),
@@ -472,8 +471,12 @@ impl Inner {
         loop {
             let spent = lock(&self.journal).take_absorbed(absorbed, all);
             let Some(spent) = spent else { break };
-            if let Some(prepared) = spent.scrub().map_err(failed)? {
-                lock(&self.journal).give(prepared);
+            match spent.scrub() {
+                Ok(prepared) => prepared.into_iter().for_each(|prepared| lock(&self.journal).give(prepared)),
+                Err((spent, error)) => {
+                    lock(&self.journal).take_back(spent);
+                    return Err(failed(error));
+                }
             }
         }
         let wanted = lock(&self.journal).prepares();

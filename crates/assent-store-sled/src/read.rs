@@ -75,7 +75,12 @@ impl Store for SledStore {
             (before, known.collect::<BTreeMap<_, _>>())
         };
         let Some((number, (before, known))) = self.inner.with(site, take) else { return Ok(Vec::new()) };
-        let mut rows: BTreeMap<u64, Row> = self.inner.rows.rows(number, before)?.into_iter().collect();
+        // What waits to take a row's place is read instead of it: a step that was cut short may have written half of it.
+        let (mut rows, mut from) = (BTreeMap::new(), before.start);
+        for next in known.keys().copied().filter(|index| before.contains(index)).chain([before.end]) {
+            rows.extend(self.inner.rows.rows(number, from..next)?);
+            from = next + 1;
+        }
         rows.extend(known);
         Ok(rows.into_iter().collect())
     }
@@ -300,9 +305,16 @@ impl Inner {
         Some((site.number, take(site)))
     }
 
-    /// Whether what the index names still is a record.
+    /// Whether what the index names still is a record. What is damaged is taken for one: whoever reads it hears of that, and finds the
+    /// others of its person.
     fn is_record(&self, number: SiteNumber, index: u64, known: &Known) -> Result<bool, StoreError> {
-        Ok(!known.gone.contains(&index) && (index >= known.first || self.rows.is_record(number, index)?))
+        if known.gone.contains(&index) || index >= known.first {
+            return Ok(!known.gone.contains(&index));
+        }
+        match self.rows.is_record(number, index) {
+            Err(error) if error.is_damage() => Ok(true),
+            is_record => is_record,
+        }
     }
 
     /// A subject's records in sled, oldest first: receipt ids grow with time.

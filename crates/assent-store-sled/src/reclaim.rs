@@ -109,21 +109,20 @@ impl Inner {
 
     fn reclaim_all(&self, replaces: &Replaces<'_>) -> Result<Reclaimed, StoreError> {
         let failed = |error| StoreError::new("be copied", error);
-        // What is recent is not copied, so it is put where it is.
+        // What was erased is still in the journal's last file, and what is recent is not copied, so it is put where it is.
+        lock(&self.journal).end_file();
         self.absorb_down_to(0)?;
-        // What was erased is still in the journal's last file.
         {
             let _absorbing = lock(&self.absorbing);
             self.tidy_journal(true)?;
         }
         let old = self.sled()?;
+        // Who was erased is named in an index that could not be removed.
+        remove_others(&self.dir, name_of(old.folder())).map_err(failed)?;
         let before = old.disk_len() + self.rows.disk_len();
         let gone = self.rewrite_rows(&old, replaces)?;
         let name = next_name(old.folder());
         let folder = self.dir.join(&name);
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(failed)?;
-        }
         let new =
             Databases::open(&folder, self.cache).map_err(|error| StoreError::new("be copied", error))?;
         let done = self.copy(&old, Arc::new(new), &gone, &name);
@@ -137,8 +136,9 @@ impl Inner {
             (Err(_), _) => None,
         };
         drop(old);
-        goes.into_iter().for_each(|folder| drop(fs::remove_dir_all(folder)));
+        let removed = goes.map_or(Ok(()), fs::remove_dir_all);
         let after = done?.disk_len() + self.rows.disk_len();
+        removed.map_err(|error| StoreError::new("remove what was copied", error))?;
         Ok(Reclaimed { rows: gone.replaced, before, after })
     }
 
@@ -256,10 +256,13 @@ fn sites(main: &Database) -> Result<Vec<(SiteId, SiteNumber)>, StoreError> {
     sites.collect()
 }
 
+fn name_of(folder: &Path) -> &str {
+    folder.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
 /// `sled-7` after `sled-6`.
 fn next_name(folder: &Path) -> String {
-    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    format!("sled-{}", number(name).unwrap_or(0) + 1)
+    format!("sled-{}", number(name_of(folder)).unwrap_or(0) + 1)
 }
 
 /// Rows that are no records: a bit for each, by site.

@@ -152,6 +152,14 @@ fn failed(what: &'static str) -> impl Fn(io::Error) -> StoreError {
     move |error| StoreError::new(what, error)
 }
 
+/// Of entries that are in the log, and so in their file: one that is gone, or ends before them, is damaged.
+fn unread(what: impl Fn() -> String) -> impl Fn(io::Error) -> StoreError {
+    move |error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof => StoreError::damaged(what()),
+        _ => StoreError::new(what(), error),
+    }
+}
+
 impl Rows {
     /// The files in a folder; what a rewriting that was cut short left is removed.
     pub(crate) fn open(folder: PathBuf) -> io::Result<Self> {
@@ -226,7 +234,8 @@ impl Rows {
         if let Some(file) = open.get(&(number, part)) {
             return Ok(PartFile { file: Arc::clone(file), part });
         }
-        let file = File::open(self.path(number, part)).map_err(failed("open a file of rows"))?;
+        let unread = unread(|| format!("open the file of the rows from {} on", part * PART));
+        let file = File::open(self.path(number, part)).map_err(unread)?;
         let file = Arc::new(file);
         open.insert((number, part), Arc::clone(&file));
         Ok(PartFile { file, part })
@@ -441,7 +450,7 @@ impl PartFile {
     fn places(&self, range: Range<u64>) -> Result<Vec<(u64, Place)>, StoreError> {
         let mut bytes = vec![0; (range.end - range.start) as usize * PLACE];
         let at = range.start % PART * PLACE as u64;
-        self.file.read_exact_at(&mut bytes, at).map_err(failed("read a table of rows"))?;
+        self.file.read_exact_at(&mut bytes, at).map_err(unread(|| format!("find row {}", range.start)))?;
         let places = range.zip(bytes.as_chunks::<PLACE>().0).map(|(index, place)| {
             let place = Place::read(place).ok_or_else(|| StoreError::damaged(format!("find row {index}")));
             Ok((index, place?))
@@ -465,9 +474,9 @@ impl PartFile {
             let together = 1 + places[1..together].iter().take_while(|last| fits(last)).count();
             let (now, rest) = places.split_at(together);
             let len: usize = now.iter().map(|(_, place)| place.len).sum();
-            let failed = |error| StoreError::new(format!("read row {first}"), error);
+            let failed = unread(|| format!("read row {first}"));
             // Damage must not make us ask for memory that no row needs.
-            if len as u64 > AT_ONCE && place.end() > self.file.metadata().map_err(failed)?.len() {
+            if len as u64 > AT_ONCE && place.end() > self.file.metadata().map_err(&failed)?.len() {
                 return Err(StoreError::damaged(format!("read row {first}")));
             }
             bytes.resize(len, 0);

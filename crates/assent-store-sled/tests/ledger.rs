@@ -11,7 +11,7 @@ use std::sync::Arc;
 use assent_core::hash::Hash;
 use assent_core::ids::SiteId;
 use assent_core::notice::Channel;
-use assent_ledger::store::Store;
+use assent_ledger::store::{GoneReason, Store};
 use assent_ledger::testing::block_on;
 use assent_ledger::{Contact, Draft, Ledger, LogConfig, Opened, Outside, Retention};
 use assent_store_sled::SledStore;
@@ -89,19 +89,60 @@ fn two_sites_share_a_store_and_survive_reopening() {
     }
 }
 
+fn open(world: &World, dir: &Path, create: bool) -> Ledger {
+    let store: Arc<dyn Store> = Arc::new(SledStore::open(&dir.join("store")).unwrap());
+    let config = config(dir, "clinic");
+    if create {
+        Ledger::create(config, store, &operator(), world.outside()).unwrap()
+    } else {
+        Ledger::open(config, store, &operator(), world.outside()).unwrap()
+    }
+}
+
+fn flip_last_row(dir: &Path) {
+    let rows = dir.join("store/rows/0/0000000.rows");
+    let mut bytes = std::fs::read(&rows).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&rows, bytes).unwrap();
+}
+
+/// One damaged row kept its person from saying no, and their other records from being erased.
+#[test]
+fn a_damaged_row_keeps_nobody_from_deciding_on_or_being_erased() {
+    let (world, dir) = (World::new(), tempfile::tempdir().unwrap());
+    let ledger = open(&world, dir.path(), true);
+    let first = append(&ledger, draft(1)).unwrap();
+    append(&ledger, Draft { expect_previous: Some(first.id), ..draft(1) }).unwrap();
+    drop(ledger);
+    flip_last_row(dir.path());
+
+    let (ledger, who) = (open(&world, dir.path(), false), draft(1).subject);
+    let expect_previous = ledger.newest(&who).unwrap();
+    append(&ledger, Draft { expect_previous, ..draft(1) }).unwrap();
+    let readable = |ledger: &Ledger| {
+        let (history, damage) = ledger.readable_history(&who).unwrap();
+        (history.len(), damage.is_some())
+    };
+    assert_eq!(readable(&ledger), (2, true));
+    let address = ledger.contact_hash(Channel::Email, "ada-1@example.org");
+    assert_eq!(ledger.subjects_of(&address).unwrap(), [who]);
+    assert!(ledger.last_heard_of(&address).is_err(), "when, nobody knows");
+    assert_eq!(block_on(ledger.restrict(who, "dispute".into())).unwrap(), 2);
+    assert_eq!(readable(&ledger), (0, true));
+    assert_eq!(block_on(ledger.release(who)).unwrap(), 3);
+    assert_eq!(block_on(ledger.erase(who, GoneReason::Asked, false)).unwrap(), 2);
+    assert_eq!(readable(&ledger), (0, true));
+    let secrets = std::fs::read(dir.path().join("keys/clinic/subjects-00000.keys")).unwrap();
+    assert!([0, 1].iter().all(|slot| secrets[slot * 64 + 60..][..4] == *b"gone"));
+    // Nothing is left that could be destroyed.
+    assert!(block_on(ledger.erase(who, GoneReason::Asked, false)).is_err());
+}
+
 /// Whether somebody is still heard of is read from their newest row: one that is damaged ended every purge of the site.
 #[test]
 fn a_damaged_row_keeps_the_months_of_its_person_and_no_others() {
     let (world, dir) = (World::new(), tempfile::tempdir().unwrap());
-    let open = |create: bool| {
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(&dir.path().join("store")).unwrap());
-        let config = config(dir.path(), "clinic");
-        if create {
-            Ledger::create(config, store, &operator(), world.outside()).unwrap()
-        } else {
-            Ledger::open(config, store, &operator(), world.outside()).unwrap()
-        }
-    };
+    let open = |create: bool| open(&world, dir.path(), create);
     let kept = |days: u64, draft: Draft| Draft { retain_until: START + days * DAY, ..draft };
     let ledger = open(true);
     let first = append(&ledger, common::draft(1, None)).unwrap();
@@ -111,10 +152,7 @@ fn a_damaged_row_keeps_the_months_of_its_person_and_no_others() {
     append(&ledger, kept(850, common::draft(4, None))).unwrap();
     append(&ledger, kept(850, common::draft(1, Some(first.id)))).unwrap();
     drop(ledger);
-    let rows = dir.path().join("store/rows/0/0000000.rows");
-    let mut bytes = std::fs::read(&rows).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    std::fs::write(&rows, bytes).unwrap();
+    flip_last_row(dir.path());
 
     let ledger = open(false);
     let due = |_: &Opened, newest: u64| Ok(newest + 400 * DAY);

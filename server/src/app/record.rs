@@ -15,7 +15,7 @@ use assent_core::standing::{Held, Said, may_answer};
 use assent_core::subject::SubjectId;
 use assent_core::wire::DecisionRequest;
 use assent_ledger::{
-    AppendError, Appended, Contact, Draft, Idempotency, Opened, ReadError, ReceiptId, rfc3339,
+    AppendError, Appended, Contact, Draft, Idempotency, Opened, ReadError, ReceiptId, causes, rfc3339,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -247,7 +247,8 @@ enum Over {
 }
 
 /// The draft with what the choices mean after everything this subject said before, that, and what becomes of it if there were
-/// too many. A request that was recorded before is answered even then: a draft after no record is found, or refused as moved.
+/// too many. A request that was recorded before is answered even then: a draft after no record is found, or refused as moved. Where some of
+/// what was said before is damaged, a no is heard all the same.
 fn work_out(
     site: &Site,
     notice: &Notice,
@@ -257,10 +258,16 @@ fn work_out(
 ) -> Result<(Draft, Vec<Opened>, Option<Over>), RecordError> {
     // Read before the history: what comes in between is then noticed.
     draft.expect_previous = site.ledger.newest(&draft.subject)?;
-    let history = match draft.expect_previous {
-        Some(_) => site.ledger.history(&draft.subject)?,
-        None => Vec::new(),
+    let (history, damage) = match draft.expect_previous {
+        Some(_) => site.ledger.readable_history(&draft.subject)?,
+        None => (Vec::new(), None),
     };
+    if let Some(damage) = damage {
+        if choices.values().any(|choice| *choice == Choice::Yes) {
+            return Err(damage.into());
+        }
+        tracing::error!(site = %site.file.id, cause = causes(&damage), "somebody says no, and not all of what they said before can be read; the check names it");
+    }
     let before = fold(notice, &history, now);
     draft.decisions = decide(notice, draft.act, choices, &before)?;
     let over = (history.len() >= site.most_decisions).then(|| over(&draft, &before, &history)).flatten();

@@ -544,9 +544,10 @@ impl Sites {
         Ok(summary)
     }
 
-    /// Leaves an import as one that was cut short: no start takes it up, and no request is answered from it.
+    /// Leaves an import as one that was cut short: no start takes it up, and no request is answered from it. Its checkpoint goes first:
+    /// without it the log is an unfinished one, whatever else fails.
     fn take_back(&self, id: &SiteId) -> Result<(), DataDirError> {
-        for path in [self.path(id, "next.toml"), self.data.checkpoint(id)] {
+        for path in [self.data.checkpoint(id), self.path(id, "next.toml")] {
             let gone = fs::remove_file(&path).and_then(|()| match path.parent() {
                 Some(folder) => fs::File::open(folder)?.sync_all(),
                 None => Ok(()),

@@ -9,6 +9,7 @@ use crate::command_line::assent;
 use crate::people::{asks, by_email, receipt, signs_up};
 use crate::rolled_back::copy;
 use crate::staff::staff;
+use assent_core::subject::SubjectToken;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -211,4 +212,24 @@ async fn damage_is_told_until_it_is_mended() {
         told(None).await;
     }
     assert_eq!(receipt(&app, HOLDER, &place).await.status, StatusCode::OK);
+}
+
+/// "Try again later", for ever: the loader did, and whatever was pressed later stood behind it.
+#[tokio::test]
+async fn a_damaged_secret_keeps_nobody_from_a_no_or_from_being_erased() {
+    let app = TestApp::new().await;
+    app.records(json!({ "analytics": "yes" })).await;
+    let folder = app.stopped();
+    let secrets = folder.path().join("data/keys/clinic/subjects-00000.keys");
+    let mut bytes = std::fs::read(&secrets).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&secrets, bytes).unwrap();
+    let app = TestApp::on(folder);
+    let yes = app.decides(&app.decision(json!({ "analytics": "yes" })), &key()).await;
+    assert!(yes.status.is_server_error(), "a yes goes on from what was said before: {}", yes.text());
+    app.records(json!({ "analytics": "no" })).await;
+    let whose = json!({ "subject": SubjectToken::parse(HOLDER).unwrap().id() });
+    let erased = asks(&app, "people/erase", json!({ "whose": whose, "reason": "asked" })).await;
+    assert_eq!(erased.json()["records"], 2, "{}", erased.text());
+    app.records(json!({ "analytics": "yes" })).await;
 }

@@ -9,6 +9,7 @@ use server::app::sites::TakeOverError;
 use std::cell::RefCell;
 use std::fs;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write as _};
+use std::path::Path;
 use std::rc::Rc;
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
@@ -152,17 +153,32 @@ async fn an_import_that_was_cut_short_stands_in_no_starts_way() {
     assert!(app.app.sites.all().is_empty() && app.app.sites.lost().unwrap().is_empty());
 
     // What was brought in is damaged before it is looked at.
-    let damage = Rc::new(RefCell::new(move || {
-        for file in files(&secrets).iter().filter(|file| file.to_str().unwrap().contains("subjects-")) {
-            fs::write(file, vec![7; fs::metadata(file).unwrap().len() as usize]).unwrap();
+    let damages = |secrets: &Path| -> io::Result<()> {
+        for file in files(secrets).iter().filter(|file| file.to_str().unwrap().contains("subjects-")) {
+            fs::write(file, vec![7; fs::metadata(file)?.len() as usize])?;
         }
         Ok(())
-    }));
-    let error = take_over(&app, damage).unwrap_err();
+    };
+    let error = take_over(&app, Rc::new(RefCell::new(move || damages(&secrets)))).unwrap_err();
     assert!(matches!(error, TakeOverError::Check(_)), "{error:?}");
     assert!(!next.exists() && !checkpoint.exists(), "no start takes it up");
     app = app.restarted();
     assert!(app.app.sites.all().is_empty() && app.app.sites.lost().unwrap().is_empty());
+
+    // Nor is what cannot be taken back to its end.
+    let app = TestApp::empty();
+    let [next, secrets, checkpoint] =
+        ["data/sites/clinic/next.toml", "data/keys/clinic", "data/checkpoints/clinic"]
+            .map(|name| app.path(name));
+    let in_the_way = Rc::new(RefCell::new(move || {
+        if next.is_file() {
+            fs::remove_file(&next)?;
+            fs::create_dir(&next)?;
+        }
+        if secrets.is_dir() { damages(&secrets) } else { Ok(()) }
+    }));
+    assert!(take_over(&app, in_the_way).is_err());
+    assert!(!checkpoint.exists(), "its checkpoint goes first");
 
     let app = TestApp::empty();
     take_over(&app, Rc::new(RefCell::new(|| Ok(())))).unwrap();

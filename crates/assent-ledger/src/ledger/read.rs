@@ -166,6 +166,25 @@ impl Ledger {
         self.open_all(records.into_iter().map(|record| record.index))
     }
 
+    /// What of a subject's [`Self::history`] can be read, and the damage that keeps the rest from being, if any does: the check names it.
+    ///
+    /// # Errors
+    /// [`ReadError`], but for damage.
+    pub fn readable_history(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<(Vec<Opened>, Option<ReadError>), ReadError> {
+        let (mut history, mut damage) = (Vec::new(), None);
+        for record in self.shared.store.records(self.site(), subject)? {
+            match self.open_all([record.index]) {
+                Ok(opened) => history.extend(opened),
+                Err(error) if error.is_damage() => damage = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((history, damage))
+    }
+
     /// Every record that names a contact, oldest first, whoever's. What is restricted or purged is left out.
     ///
     /// # Errors
@@ -192,12 +211,17 @@ impl Ledger {
         Ok(None)
     }
 
-    /// Every subject that named a contact, also where a record may not be opened, in the order they first did.
+    /// Every subject that named a contact, also where a record may not be opened, in the order they first did. Whose a damaged record is
+    /// nobody knows: it is passed over, unless it is the only one.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn subjects_of(&self, contact: &Hash) -> Result<Vec<SubjectId>, ReadError> {
-        Ok(self.naming(contact)?.subjects)
+        let (naming, damage) = self.naming(contact)?;
+        match damage {
+            Some(error) if naming.subjects.is_empty() => Err(error),
+            _ => Ok(naming.subjects),
+        }
     }
 
     /// What everybody who named a contact said: each of [`Self::subjects_of`] with their [`Self::history`], and whether more of it may not be
@@ -206,7 +230,7 @@ impl Ledger {
     /// # Errors
     /// [`ReadError`].
     pub fn said_by(&self, contact: &Hash) -> Result<Vec<(SubjectId, Vec<Opened>, bool)>, ReadError> {
-        let Naming { subjects, mut rows } = self.naming(contact)?;
+        let Naming { subjects, mut rows } = self.all_naming(contact)?;
         let size = self.size();
         let mut said = Vec::with_capacity(subjects.len());
         for subject in subjects {
@@ -226,15 +250,27 @@ impl Ledger {
         Ok(said)
     }
 
-    fn naming(&self, contact: &Hash) -> Result<Naming, ReadError> {
-        let mut naming = Naming::default();
+    fn all_naming(&self, contact: &Hash) -> Result<Naming, ReadError> {
+        let (naming, damage) = self.naming(contact)?;
+        damage.map_or(Ok(naming), Err)
+    }
+
+    /// Who named a contact, as far as that can be read, and the damage that keeps the rest from being.
+    fn naming(&self, contact: &Hash) -> Result<(Naming, Option<ReadError>), ReadError> {
+        let (mut naming, mut damage) = (Naming::default(), None);
         for index in self.shared.store.contact(self.site(), contact)? {
-            let row = self.shared.row(index)?;
+            let row = match self.shared.row(index) {
+                Err(error) if error.is_damage() => {
+                    damage = Some(error);
+                    continue;
+                }
+                row => row?,
+            };
             let subject = row.record().map(|record| record.subject);
             naming.subjects.extend(subject.filter(|subject| !naming.subjects.contains(subject)));
             naming.rows.insert(index, row);
         }
-        Ok(naming)
+        Ok((naming, damage))
     }
 
     /// Now, for [`Self::unchanged_since`]: to be asked for before what is remembered is read.
@@ -280,7 +316,7 @@ impl Ledger {
     /// [`ReadError`].
     pub fn last_heard_of(&self, contact: &Hash) -> Result<Option<u64>, ReadError> {
         let mut last = None;
-        for subject in self.subjects_of(contact)? {
+        for subject in self.all_naming(contact)?.subjects {
             last = last.max(self.shared.last_use(&subject)?);
         }
         Ok(last)

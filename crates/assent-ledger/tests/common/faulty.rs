@@ -47,8 +47,8 @@ pub struct Fault {
 pub struct Faulty {
     pub inner: MemoryStore,
     fault: Mutex<Option<Fault>>,
-    /// Names of the calls since they were last taken.
-    calls: Mutex<Vec<&'static str>>,
+    /// Names of the calls since they were last taken, and of the threads that made them.
+    calls: Mutex<Vec<(&'static str, String)>>,
 }
 
 impl Faulty {
@@ -62,12 +62,18 @@ impl Faulty {
     }
 
     pub fn calls(&self) -> Vec<&'static str> {
-        self.calls.lock().unwrap().clone()
+        self.calls.lock().unwrap().iter().map(|(call, _)| *call).collect()
+    }
+
+    /// The calls of one thread.
+    pub fn calls_on(&self, thread: &str) -> Vec<&'static str> {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().filter(|(_, by)| by == thread).map(|(call, _)| *call).collect()
     }
 
     fn due(&self, call: &'static str) -> Option<Fails> {
         let mut calls = self.calls.lock().unwrap();
-        calls.push(call);
+        calls.push((call, std::thread::current().name().unwrap_or_default().to_string()));
         let fault = (*self.fault.lock().unwrap())?;
         let now = calls.len() - 1;
         (now == fault.at || fault.lasts && now > fault.at).then_some(fault.fails)

@@ -83,6 +83,8 @@ fn small_life(dir: &Path) {
         decide_aloud(dir, &ledger, number);
     }
     erase_aloud(dir, &ledger, 101);
+    // And somebody of before, whose row is overwritten where it stands.
+    erase_aloud(dir, &ledger, 7);
     drop(block_on(ledger.tell_erasures()));
     drop(block_on(ledger.publish_notice(b"{}".to_vec())));
     drop(store.reclaim(&|_, _, row| ledger.replaces(row)));
@@ -131,7 +133,7 @@ fn any_system_call_may_fail_or_be_the_last() {
         // And life goes on.
         assert!(decide_aloud(dir, &ledger, 999), "{context}");
         let opened = |number| ledger.history(&life::subject(number)).unwrap().len();
-        assert!((0..20).all(|number| opened(number) == 1), "{context}");
+        assert!((0..20).all(|number| number == 7 || opened(number) == 1), "{context}");
     }
     println!("{} of {} faults injected, {hit} hit", cases.len().div_ceil(every), cases.len());
     assert!(hit * 4 > cases.len().div_ceil(every) * 3, "most faults happened: {hit}");
