@@ -443,7 +443,9 @@ mod tests {
             before.run_path(&runs[nth]).with_extension("parts")
         };
         let whole = fs::read_to_string(list(1)).unwrap();
-        let flipped = whole.replacen(&parts[1].to_hex()[..1], "f", 1).replacen("log f", "log e", 1);
+        let digit = whole.find("log ").unwrap() + "log ".len();
+        let mut flipped = whole.clone();
+        flipped.replace_range(digit..=digit, if whole[digit..].starts_with('0') { "1" } else { "0" });
         fs::write(list(1), flipped).unwrap();
         prune(5500);
         assert_eq!((before.runs().unwrap().len(), has(parts[0]), has(parts[1])), (2, true, true));
